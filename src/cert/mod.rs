@@ -1,0 +1,266 @@
+//! Certificate facts: what roles, formats and people need to know of an X.509 certificate (RFC 5280).
+
+mod eport;
+mod name;
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use der::{Decode, Encode};
+use x509_cert::Certificate as Inner;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, CertificatePolicies, KeyUsage, SubjectKeyIdentifier,
+};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy;
+use crate::suite::{DigestAlgorithm, PublicKey};
+
+pub use eport::{EportFields, EportText};
+pub use name::NameFacts;
+
+/// SHA-256 over a certificate's DER.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Reads 64 hex digits; colons and spaces are passed over, case does not matter.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits: Vec<u8> = text
+            .chars()
+            .filter(|c| !matches!(c, ':' | ' '))
+            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+            .collect::<Option<_>>()?;
+        let (pairs, rest) = digits.as_chunks::<2>();
+        let octets: Vec<u8> = pairs.iter().map(|[h, l]| h.wrapping_shl(4) | l).collect();
+        rest.is_empty().then_some(())?;
+        Some(Fingerprint(octets.try_into().ok()?))
+    }
+
+    /// The octets.
+    #[must_use]
+    pub fn octets(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|o| write!(f, "{o:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+/// A parsed certificate. Its `Debug` shows number and fingerprint, never the holder.
+#[derive(Clone)]
+pub struct Certificate {
+    der: Vec<u8>,
+    inner: Inner,
+    fingerprint: Fingerprint,
+    key: std::result::Result<PublicKey, Error>,
+    issuer: NameFacts,
+    subject: NameFacts,
+    eport: Option<EportFields>,
+}
+
+impl Certificate {
+    /// Reads DER.
+    ///
+    /// # Errors
+    /// `CertificateMalformed`.
+    pub fn from_der(der: &[u8]) -> Result<Self> {
+        let bad = |what: String| Error::new(ErrorKind::CertificateMalformed, "read certificate").detail(what);
+        if der.len() > policy::CERTIFICATE_MAX {
+            return Err(bad(format!("{} octets", der.len())));
+        }
+        let inner = Inner::from_der(der).map_err(|e| bad(e.to_string()))?;
+        let tbs = inner.tbs_certificate();
+        let spki = tbs.subject_public_key_info().to_der().map_err(|e| bad(e.to_string()))?;
+        let digest = DigestAlgorithm::Sha256.of(der)?;
+        let fingerprint = digest.octets().try_into().map(Fingerprint).map_err(|_| bad("fingerprint".to_owned()))?;
+        Ok(Certificate {
+            der: der.to_vec(),
+            fingerprint,
+            key: PublicKey::from_spki(&spki),
+            issuer: NameFacts::of(tbs.issuer()),
+            subject: NameFacts::of(tbs.subject()),
+            eport: EportFields::of(tbs.extensions().map(Vec::as_slice).unwrap_or_default()),
+            inner,
+        })
+    }
+
+    /// Reads the first certificate of a PEM text (RFC 7468).
+    ///
+    /// # Errors
+    /// `CertificateMalformed`.
+    pub fn from_pem(pem: &[u8]) -> Result<Self> {
+        let bad = |e: der::Error| Error::new(ErrorKind::CertificateMalformed, "read certificate").detail(e.to_string());
+        let chain = Inner::load_pem_chain(pem).map_err(bad)?;
+        let first = chain.first().ok_or_else(|| bad(der::ErrorKind::Failed.into()))?;
+        Certificate::from_der(&first.to_der().map_err(bad)?)
+    }
+
+    /// The DER octets.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// SHA-256 over the DER.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The certificate number as customs writes it (certNo): serial number, lower-case hex, leading zero kept (customs.md §1.4).
+    #[must_use]
+    pub fn number(&self) -> String {
+        let octets = self.inner.tbs_certificate().serial_number().as_bytes();
+        let octets = match octets {
+            [0, rest @ ..] if !rest.is_empty() => rest,
+            all => all,
+        };
+        octets.iter().map(|o| format!("{o:02x}")).collect()
+    }
+
+    /// The public key.
+    ///
+    /// # Errors
+    /// `Unsupported` or `CertificateMalformed`, found when the certificate was read.
+    pub fn key(&self) -> Result<&PublicKey> {
+        self.key.as_ref().map_err(Clone::clone)
+    }
+
+    /// The first moment of validity.
+    #[must_use]
+    pub fn not_before(&self) -> SystemTime {
+        self.inner.tbs_certificate().validity().not_before.to_system_time()
+    }
+
+    /// The last moment of validity.
+    #[must_use]
+    pub fn not_after(&self) -> SystemTime {
+        self.inner.tbs_certificate().validity().not_after.to_system_time()
+    }
+
+    /// Time from `now` to the end of validity; zero when expired.
+    #[must_use]
+    pub fn time_left(&self, now: SystemTime) -> Duration {
+        self.not_after().duration_since(now).unwrap_or_default()
+    }
+
+    /// Fails when the certificate is not valid at `now`.
+    ///
+    /// # Errors
+    /// `CertificateExpired`, `CertificateNotYetValid`.
+    pub fn check_time(&self, now: SystemTime) -> Result<()> {
+        let show = |t: SystemTime| name::date(t);
+        let refuse = |kind, detail| Err(Error::new(kind, "check validity").detail(detail));
+        if now > self.not_after() {
+            return refuse(ErrorKind::CertificateExpired, format!("since {}", show(self.not_after())));
+        }
+        if now < self.not_before() {
+            return refuse(ErrorKind::CertificateNotYetValid, format!("from {}", show(self.not_before())));
+        }
+        Ok(())
+    }
+
+    /// Issuer name.
+    #[must_use]
+    pub fn issuer(&self) -> &NameFacts {
+        &self.issuer
+    }
+
+    /// Subject name. It holds a person's name: not for logs and errors.
+    #[must_use]
+    pub fn subject(&self) -> &NameFacts {
+        &self.subject
+    }
+
+    /// The e-port's private extensions, where there are any.
+    #[must_use]
+    pub fn eport(&self) -> Option<&EportFields> {
+        self.eport.as_ref()
+    }
+
+    /// Whether the key usage allows signatures: digitalSignature or nonRepudiation, or no key usage at all (`None`).
+    #[must_use]
+    pub fn may_sign(&self) -> Option<bool> {
+        self.key_usage().map(|u| u.digital_signature() || u.non_repudiation())
+    }
+
+    /// Whether this is the encryption certificate of the dual-certificate scheme (GM/T 0015): keyEncipherment,
+    /// dataEncipherment or keyAgreement, and no signing.
+    #[must_use]
+    pub fn is_encryption(&self) -> bool {
+        self.key_usage().is_some_and(|u| {
+            (u.key_encipherment() || u.data_encipherment() || u.key_agreement())
+                && !u.digital_signature()
+                && !u.non_repudiation()
+        })
+    }
+
+    /// Whether basic constraints say CA.
+    #[must_use]
+    pub fn is_ca(&self) -> bool {
+        self.extension::<BasicConstraints>().is_some_and(|b| b.ca)
+    }
+
+    pub(crate) fn key_usage(&self) -> Option<KeyUsage> {
+        self.extension::<KeyUsage>()
+    }
+
+    /// The authority key identifier's key id.
+    #[must_use]
+    pub fn authority_key_id(&self) -> Option<Vec<u8>> {
+        self.extension::<AuthorityKeyIdentifier>()?.key_identifier.map(|k| k.into_bytes().into_vec())
+    }
+
+    /// The subject key identifier.
+    #[must_use]
+    pub fn subject_key_id(&self) -> Option<Vec<u8>> {
+        self.extension::<SubjectKeyIdentifier>().map(|k| k.0.into_bytes().into_vec())
+    }
+
+    /// The policy OIDs, dotted.
+    #[must_use]
+    pub fn policies(&self) -> Vec<String> {
+        self.extension::<CertificatePolicies>()
+            .map(|p| p.0.iter().map(|i| i.policy_identifier.to_string()).collect())
+            .unwrap_or_default()
+    }
+
+    /// Certificate number and issuer: how errors and lists name it without naming a person.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("certificate {} of {}", self.number(), self.issuer.shown())
+    }
+
+    fn extension<'a, T: Decode<'a> + const_oid::AssociatedOid>(&'a self) -> Option<T> {
+        self.inner.tbs_certificate().get_extension::<T>().ok().flatten().map(|(_, value)| value)
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for Certificate {}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({}, {})", self.number(), self.fingerprint)
+    }
+}

@@ -1,0 +1,207 @@
+//! Doors and leases: the seam that every kind of token shares.
+//!
+//! A [`Door`] is one way to a shield. A [`Lease`] is the bounded use of it; nothing talks to a token outside a lease.
+//! The token of a lease lives on a thread of its own: a driver's call cannot be interrupted, but whoever waits for it gets
+//! an answer at the deadline. The call itself then ends when the driver lets it; its thread closes what it had open.
+
+use std::fmt;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy;
+use crate::token::Token;
+use crate::wait::{Signal, Wait, lock};
+
+/// Names a door. It survives a re-plug: kind, module, serial and label; no slot and no reader number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DoorId(pub(crate) String);
+
+impl fmt::Display for DoorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a door tells of itself without a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoorInfo {
+    /// The module, applet or library behind it.
+    pub module: String,
+    /// The token's label.
+    pub label: String,
+    /// Manufacturer.
+    pub manufacturer: String,
+    /// Model.
+    pub model: String,
+    /// Serial number of the token.
+    pub serial: String,
+}
+
+/// One way to reach a shield.
+pub trait Door: Send + Sync {
+    /// Its name.
+    fn id(&self) -> &DoorId;
+
+    /// What it tells of itself.
+    fn info(&self) -> &DoorInfo;
+
+    /// Opens it. A card's lease is exclusive; a PKCS#11 lease is a session of its own.
+    ///
+    /// # Errors
+    /// `Busy` at the deadline, `TokenFailed` when the token is gone.
+    fn lease(&self, wait: &Wait) -> Result<Lease>;
+}
+
+type Task = Box<dyn FnOnce(&mut dyn Token) + Send>;
+
+/// Bounded use of one door.
+pub struct Lease {
+    tasks: Option<Sender<Task>>,
+    done: Arc<Closed>,
+    opened: Instant,
+    signatures: u32,
+    spent: bool,
+    abandoned: bool,
+}
+
+#[derive(Default)]
+struct Closed {
+    yes: Mutex<bool>,
+    signal: Arc<Signal>,
+}
+
+/// Marks the end of the worker, panics of a token included.
+struct CloseMark(Arc<Closed>);
+
+impl Drop for CloseMark {
+    fn drop(&mut self) {
+        *lock(&self.0.yes) = true;
+        self.0.signal.notify();
+    }
+}
+
+/// One answer, handed from the worker to whoever waits.
+struct Answer<R> {
+    slot: Mutex<Option<Result<R>>>,
+    signal: Arc<Signal>,
+}
+
+impl<R> Answer<R> {
+    fn new() -> Arc<Self> {
+        Arc::new(Answer { slot: Mutex::new(None), signal: Arc::default() })
+    }
+
+    fn wait(&self, wait: &Wait, operation: &'static str) -> Result<R> {
+        self.signal.wait_for(wait, || lock(&self.slot).take()).unwrap_or_else(|| {
+            let kind = if wait.cancel.is_cancelled() { ErrorKind::Cancelled } else { ErrorKind::Timeout };
+            Err(Error::new(kind, operation))
+        })
+    }
+}
+
+/// Gives the answer when dropped: a task that panics still answers.
+struct Reply<R>(Arc<Answer<R>>, Option<Result<R>>, &'static str);
+
+impl<R> Reply<R> {
+    fn give(mut self, answer: Result<R>) {
+        self.1 = Some(answer);
+    }
+}
+
+impl<R> Drop for Reply<R> {
+    fn drop(&mut self) {
+        let answer = self.1.take().unwrap_or_else(|| Err(Error::new(ErrorKind::Defect, self.2)));
+        *lock(&self.0.slot) = Some(answer);
+        self.0.signal.notify();
+    }
+}
+
+impl Lease {
+    /// Opens a token on a worker thread; `make` runs there and may block.
+    pub(crate) fn open(
+        operation: &'static str,
+        wait: &Wait,
+        make: impl FnOnce() -> Result<Box<dyn Token>> + Send + 'static,
+    ) -> Result<Lease> {
+        wait.check(operation)?;
+        let (tasks, inbox) = channel::<Task>();
+        let done = Arc::<Closed>::default();
+        let mark = CloseMark(Arc::clone(&done));
+        let answer = Answer::new();
+        let reply = Reply(Arc::clone(&answer), None, operation);
+        std::thread::Builder::new()
+            .name("shield-lease".to_owned())
+            .spawn(move || {
+                let _mark = mark;
+                let mut token = match make() {
+                    Ok(token) => {
+                        reply.give(Ok(()));
+                        token
+                    }
+                    Err(error) => {
+                        reply.give(Err(error));
+                        return;
+                    }
+                };
+                for task in inbox {
+                    task(&mut *token);
+                }
+            })
+            .map_err(|e| Error::new(ErrorKind::TokenFailed, operation).io(&e))?;
+        answer.wait(wait, operation)?;
+        Ok(Lease { tasks: Some(tasks), done, opened: Instant::now(), signatures: 0, spent: false, abandoned: false })
+    }
+
+    /// Runs `work` on the token. After an error, a timeout or a cancel the lease is spent: the token's state is not known.
+    pub(crate) fn call<R: Send + 'static>(
+        &mut self,
+        operation: &'static str,
+        wait: &Wait,
+        work: impl FnOnce(&mut dyn Token) -> Result<R> + Send + 'static,
+    ) -> Result<R> {
+        if self.spent {
+            return Err(Error::new(ErrorKind::Defect, operation).detail("lease used after an error"));
+        }
+        wait.check(operation)?;
+        let answer = Answer::new();
+        let reply = Reply(Arc::clone(&answer), None, operation);
+        let task: Task = Box::new(move |token| reply.give(work(token)));
+        let gone = || Error::new(ErrorKind::TokenFailed, operation).detail("the lease's thread has ended");
+        self.tasks.as_ref().ok_or_else(gone)?.send(task).map_err(|_| gone())?;
+        let result = answer.wait(wait, operation);
+        if let Err(error) = &result {
+            self.spent = true;
+            self.abandoned = matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Cancelled);
+        }
+        result
+    }
+
+    /// Counts a signature made in this lease.
+    pub(crate) fn count_signature(&mut self) {
+        self.signatures = self.signatures.saturating_add(1);
+    }
+
+    /// Whether a batch has to give it back now (16 signatures or 2 seconds).
+    pub(crate) fn is_due(&self) -> bool {
+        self.spent || self.signatures >= policy::LEASE_SIGNATURES || self.opened.elapsed() >= policy::LEASE_TIME
+    }
+}
+
+impl Drop for Lease {
+    /// Closes the token and waits for that, for a bounded time: when a call returns, its login is over.
+    fn drop(&mut self) {
+        drop(self.tasks.take());
+        let wait = Wait::at_most(policy::CLOSE_TIME);
+        if !self.abandoned {
+            self.done.signal.wait_for(&wait, || (*lock(&self.done.yes)).then_some(()));
+        }
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("signatures", &self.signatures).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,317 @@
+//! One error type: what happened, where, how many tries are left, and what a person can do now.
+
+mod table;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::pin::PinStatus;
+use crate::role::Role;
+
+pub use table::ErrorKind;
+
+/// The result of every fallible call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A raw status as the token or the system gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// A status word of a card (ISO/IEC 7816-4, SW1 and SW2).
+    Sw(u16),
+    /// A PKCS#11 return value by name; vendor values as `CKR_VENDOR_DEFINED(0x…)`.
+    Ckr(String),
+    /// An error of the operating system.
+    Io(String),
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Status::Sw(sw) => write!(f, "SW {sw:04X}"),
+            Status::Ckr(name) | Status::Io(name) => f.write_str(name),
+        }
+    }
+}
+
+/// What a person can do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Recovery {
+    /// Plug the shield in.
+    InsertShield,
+    /// Enter this role's PIN.
+    EnterPin(Option<Role>),
+    /// Go to the office that issued this role's certificate.
+    UnlockAtIssuer(Option<Role>),
+    /// Let the other program finish, or close it.
+    CloseOtherProgram,
+    /// Install or repair the driver (PKCS#11 module).
+    InstallDriver,
+    /// Start the smart-card service.
+    StartPcscd,
+    /// Renew the certificate, or choose another.
+    RenewCertificate,
+    /// Correct the document, the profile or the arguments.
+    FixDocument,
+    /// Try again.
+    Retry,
+    /// Nothing that a user can do.
+    None,
+}
+
+/// One certificate that was looked at, and why it does or does not serve.
+///
+/// It holds no holder's name: `label` is made of the certificate number and the issuer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Certificate number and issuer.
+    pub label: String,
+    /// SHA-256 fingerprint of the certificate, lower-case hex.
+    pub fingerprint: String,
+    /// Why it serves or not, in one clause.
+    pub reason: String,
+}
+
+/// What went wrong. Boxed inside, so that a `Result` stays small.
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    operation: &'static str,
+    status: Option<Status>,
+    role: Option<Role>,
+    tries: Option<PinStatus>,
+    detail: Option<String>,
+    candidates: Vec<Candidate>,
+    correlation: u64,
+}
+
+impl Error {
+    /// An error of `kind`, met during `operation` (a few words, or a function of the token's interface such as `C_Login`).
+    #[must_use]
+    pub fn new(kind: ErrorKind, operation: &'static str) -> Self {
+        Error(Box::new(Inner {
+            kind,
+            operation,
+            status: None,
+            role: None,
+            tries: None,
+            detail: None,
+            candidates: Vec::new(),
+            correlation: 0,
+        }))
+    }
+
+    /// Adds the raw status.
+    #[must_use]
+    pub fn status(mut self, status: Status) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    /// Adds an error of the operating system as the raw status.
+    #[must_use]
+    pub fn io(self, error: &std::io::Error) -> Self {
+        self.status(Status::Io(error.to_string()))
+    }
+
+    /// Adds the role, unless one is there.
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.0.role.get_or_insert(role);
+        self
+    }
+
+    /// Adds the tries left.
+    #[must_use]
+    pub fn tries(mut self, tries: PinStatus) -> Self {
+        self.0.tries = Some(tries);
+        self
+    }
+
+    /// Adds what exactly was met. Never a PIN, never a person's data.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds the certificates that were looked at.
+    #[must_use]
+    pub fn candidates(mut self, candidates: Vec<Candidate>) -> Self {
+        self.0.candidates = candidates;
+        self
+    }
+
+    /// Ties the error to one call's receipt and log lines.
+    #[must_use]
+    pub fn correlate(mut self, id: u64) -> Self {
+        self.0.correlation = id;
+        self
+    }
+
+    /// The stable axis; its number is the C code.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Where it happened.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        self.0.operation
+    }
+
+    /// The raw status, where there was one.
+    #[must_use]
+    pub fn raw_status(&self) -> Option<&Status> {
+        self.0.status.as_ref()
+    }
+
+    /// The role concerned, where there is one.
+    #[must_use]
+    pub fn concerns(&self) -> Option<Role> {
+        self.0.role
+    }
+
+    /// Tries left after this, where a PIN was concerned.
+    #[must_use]
+    pub fn tries_left(&self) -> Option<PinStatus> {
+        self.0.tries
+    }
+
+    /// What exactly was met, where there is more to say than the kind does.
+    #[must_use]
+    pub fn what(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
+    /// The certificates that were looked at, each with its reason.
+    #[must_use]
+    pub fn looked_at(&self) -> &[Candidate] {
+        &self.0.candidates
+    }
+
+    /// The correlation id, 0 where the error belongs to no call of a shield.
+    #[must_use]
+    pub fn correlation(&self) -> u64 {
+        self.0.correlation
+    }
+
+    /// What a person can do now.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        match self.0.kind.entry().recovery {
+            Recovery::EnterPin(_) => Recovery::EnterPin(self.0.role),
+            Recovery::UnlockAtIssuer(_) => Recovery::UnlockAtIssuer(self.0.role),
+            other => other,
+        }
+    }
+
+    /// The short code to read over the phone, such as `SH-2003`.
+    #[must_use]
+    pub fn code(&self) -> String {
+        self.0.kind.code()
+    }
+
+    /// The sentence in Chinese, with what to do now.
+    #[must_use]
+    pub fn message_zh(&self) -> String {
+        let entry = self.0.kind.entry();
+        let role = self.0.role;
+        let text = entry
+            .zh
+            .replace("{role}", role.map_or("", Role::name_zh))
+            .replace("{office}", role.map_or("发证机构", Role::office_zh));
+        self.with_facts(text, "（", "）", "；剩余次数：")
+    }
+
+    fn message_en(&self) -> String {
+        let entry = self.0.kind.entry();
+        let role = self.0.role;
+        let text = entry
+            .en
+            .replace("{role} ", &role.map_or(String::new(), |r| format!("{r} ")))
+            .replace("{office}", role.map_or("the issuing office", Role::office));
+        self.with_facts(text, " (", ")", "; tries left: ")
+    }
+
+    /// The table's sentence, then the facts of this case in brackets.
+    fn with_facts(&self, mut text: String, open: &str, close: &str, tries: &str) -> String {
+        let inner = &self.0;
+        if let Some(detail) = &inner.detail {
+            text.push_str(open);
+            text.push_str(detail);
+            text.push_str(close);
+        }
+        text.push_str(open);
+        text.push_str(&inner.kind.code());
+        text.push_str(", ");
+        text.push_str(inner.operation);
+        if let Some(status) = &inner.status {
+            text.push_str(": ");
+            text.push_str(&status.to_string());
+        }
+        if let Some(left) = inner.tries {
+            text.push_str(tries);
+            text.push_str(&left.to_string());
+        }
+        text.push_str(close);
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message_en())?;
+        for candidate in &self.0.candidates {
+            write!(f, "\n  - {}: {}", candidate.label, candidate.reason)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({:?}: {self})", self.0.kind)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A new correlation id: unique in this process, joins error, receipt and log.
+pub(crate) fn next_correlation() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_code_and_a_sentence_in_both_languages() {
+        let mut codes = std::collections::BTreeSet::new();
+        for kind in ErrorKind::ALL {
+            let entry = kind.entry();
+            assert!(codes.insert(*kind as u32), "{kind:?} reuses a number");
+            assert!(entry.en.ends_with('.'), "{kind:?}: {}", entry.en);
+            assert!(entry.zh.ends_with('。'), "{kind:?}: {}", entry.zh);
+            assert_eq!(entry.en.matches(". ").count(), 0, "{kind:?} is more than one sentence");
+            assert_eq!(ErrorKind::from_code(*kind as u32), Some(*kind));
+        }
+    }
+
+    #[test]
+    fn a_locked_pin_names_the_office_of_its_own_role() {
+        let customs = Error::new(ErrorKind::PinLocked, "C_Login").role(Role::Customs);
+        let bank = Error::new(ErrorKind::PinLocked, "C_Login").role(Role::Bank);
+        assert!(customs.to_string().contains("e-port card office"), "{customs}");
+        assert!(bank.to_string().contains("branch of the bank"), "{bank}");
+        assert!(bank.message_zh().contains("开户银行网点"));
+        assert_eq!(bank.recovery(), Recovery::UnlockAtIssuer(Some(Role::Bank)));
+    }
+}

@@ -1,0 +1,240 @@
+//! The fixed table of error kinds: number, recovery, sentence in English and Chinese.
+//!
+//! A number is never renumbered and never reused. `{role}` and `{office}` are filled in from the error.
+
+use super::Recovery;
+
+/// One row.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) recovery: Recovery,
+    pub(crate) en: &'static str,
+    pub(crate) zh: &'static str,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $recovery:expr, $en:literal, $zh:literal;)*) => {
+        /// The kinds of error. The number of each is also its code in C.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u32)]
+        #[non_exhaustive]
+        pub enum ErrorKind {
+            $(
+                #[doc = $en]
+                $name = $number,
+            )*
+        }
+
+        impl ErrorKind {
+            /// Every kind, in the order of the table.
+            pub const ALL: &'static [ErrorKind] = &[$(ErrorKind::$name),*];
+
+            pub(crate) fn entry(self) -> Entry {
+                use Recovery::*;
+                match self {
+                    $(ErrorKind::$name => Entry { recovery: $recovery, en: $en, zh: $zh },)*
+                }
+            }
+
+            /// The kind with this number.
+            #[must_use]
+            pub fn from_code(code: u32) -> Option<ErrorKind> {
+                match code {
+                    $($number => Some(ErrorKind::$name),)*
+                    _ => Option::None,
+                }
+            }
+        }
+    };
+}
+
+impl ErrorKind {
+    /// The short code to read over the phone, such as `SH-2003`.
+    #[must_use]
+    pub fn code(self) -> String {
+        format!("SH-{:04X}", self as u32)
+    }
+}
+
+kinds! {
+    // 1xxx: reaching a shield
+    Busy = 0x1001, CloseOtherProgram,
+        "The shield is in use by another job or program: let it finish, or close it, and try again.",
+        "共享盾正被其他任务或程序使用：请等待其完成或将其关闭后重试。";
+    Cancelled = 0x1002, Retry,
+        "The job was cancelled.",
+        "操作已取消。";
+    Timeout = 0x1003, Retry,
+        "The shield did not answer in time: the job under way is abandoned, so check the shield's light and try again.",
+        "共享盾未在规定时间内应答：当前任务已放弃，请检查指示灯后重试。";
+    NoShield = 0x1004, InsertShield,
+        "No shield was found: plug it in and check that its driver is named.",
+        "未找到共享盾：请插入共享盾，并确认已指定其驱动。";
+    SeveralShields = 0x1005, FixDocument,
+        "Several shields fit: name one by entity code, card number or certificate fingerprint.",
+        "有多个共享盾符合：请用单位代码、卡号或证书指纹指定其中一个。";
+    ModuleNotFound = 0x1010, InstallDriver,
+        "The driver file (PKCS#11 module) is not there: install the driver or correct the path.",
+        "找不到驱动文件（PKCS#11 模块）：请安装驱动或更正路径。";
+    NotAModule = 0x1011, InstallDriver,
+        "The file is not a PKCS#11 module for this system: name the vendor's PKCS#11 library.",
+        "该文件不是适用于本系统的 PKCS#11 模块：请指定厂商的 PKCS#11 库。";
+    ModuleFailed = 0x1012, InstallDriver,
+        "The driver could not be started: check its configuration or install it again.",
+        "驱动无法启动：请检查其配置或重新安装。";
+    TokenNotInitialised = 0x1013, UnlockAtIssuer(Option::None),
+        "The token is not initialised: it holds no PIN and no certificate until {office} has issued it.",
+        "该介质尚未初始化：需由{office}制发后才有口令和证书。";
+    TokenFailed = 0x1014, InsertShield,
+        "The shield stopped working or was pulled out: plug it in again and repeat.",
+        "共享盾停止工作或已被拔出：请重新插入后再试。";
+    TokenAnswer = 0x1015, InstallDriver,
+        "The shield or its driver gave an answer that makes no sense: nothing was used of it, update the driver.",
+        "共享盾或其驱动返回了无效的应答：未采用任何内容，请更新驱动。";
+    PathNotAbsolute = 0x1016, FixDocument,
+        "A driver is named by its absolute path only: give the full path.",
+        "驱动只能用绝对路径指定：请给出完整路径。";
+    Forked = 0x1017, None,
+        "This process was forked after the driver was started: scan again in the new process.",
+        "驱动启动后进程已被复制（fork）：请在新进程中重新扫描。";
+
+    // 2xxx: PINs
+    PinIncorrect = 0x2001, EnterPin(Option::None),
+        "The {role} PIN is wrong: check which of the two PINs is asked for before entering it again.",
+        "{role}口令不正确：再次输入前请确认要求的是哪一个口令。";
+    PinLocked = 0x2002, UnlockAtIssuer(Option::None),
+        "The {role} PIN is locked: {office} can unlock it, and the other certificate is not affected.",
+        "{role}口令已锁定：请到{office}解锁，另一张证书不受影响。";
+    LastTry = 0x2003, UnlockAtIssuer(Option::None),
+        "Only one try is left for the {role} PIN and it was not spent: if you are sure of the PIN say so explicitly, otherwise ask {office}.",
+        "{role}口令只剩最后一次机会，未使用：如确信口令正确请明确确认，否则请联系{office}。";
+    PinRequired = 0x2004, EnterPin(Option::None),
+        "The {role} PIN is needed: enter it.",
+        "需要{role}口令：请输入。";
+    PinEmpty = 0x2005, EnterPin(Option::None),
+        "The {role} PIN is empty: enter it, nothing was sent to the shield.",
+        "{role}口令为空：请输入，未向共享盾发送任何内容。";
+    PinLength = 0x2006, EnterPin(Option::None),
+        "The {role} PIN has a length that the shield does not take: enter it again, no try was used.",
+        "{role}口令长度不符合要求：请重新输入，未消耗次数。";
+    PinEncoding = 0x2007, EnterPin(Option::None),
+        "The {role} PIN holds characters that a PIN cannot have: enter it again, no try was used.",
+        "{role}口令含有不允许的字符：请重新输入，未消耗次数。";
+    PinDeclined = 0x2008, EnterPin(Option::None),
+        "No {role} PIN was entered: nothing was signed.",
+        "未输入{role}口令：未进行签名。";
+    LoginHeldByHost = 0x2009, CloseOtherProgram,
+        "Another part of this program is already logged in to the token, so the {role} PIN could not be checked: let it log out first.",
+        "本程序的其他部分已登录该介质，无法核对{role}口令：请先将其退出登录。";
+    PinRole = 0x200A, EnterPin(Option::None),
+        "The PIN was entered for the other certificate and was not sent: enter the {role} PIN.",
+        "输入的口令属于另一张证书，未发送：请输入{role}口令。";
+    TriesUnknown = 0x200B, EnterPin(Option::None),
+        "A {role} PIN was refused before and the shield does not tell how many tries are left: say explicitly that you want to try again.",
+        "之前的{role}口令被拒绝，且共享盾不显示剩余次数：如要再试请明确确认。";
+    PinNotSet = 0x200C, UnlockAtIssuer(Option::None),
+        "The {role} PIN has not been set on this token, or has to be changed first: ask {office}.",
+        "该介质尚未设置{role}口令，或须先修改：请联系{office}。";
+    SessionEnded = 0x200D, EnterPin(Option::None),
+        "The unlocked batch for the {role} certificate has ended by its policy, by idleness or after a refused PIN: unlock again.",
+        "{role}证书的批量授权已因策略、空闲或口令被拒而结束：请重新解锁。";
+
+    // 3xxx: certificates and keys
+    NoCredential = 0x3001, InsertShield,
+        "No usable {role} certificate was found on the shield: plug in the right shield, or see the reasons below.",
+        "共享盾中没有可用的{role}证书：请插入正确的共享盾，或查看原因。";
+    SeveralCredentials = 0x3002, FixDocument,
+        "Several {role} certificates fit: choose one by entity code, card number or fingerprint.",
+        "有多张{role}证书符合：请用单位代码、卡号或指纹选择其中一张。";
+    CertificateExpired = 0x3003, RenewCertificate,
+        "The {role} certificate has expired: renew it at {office}.",
+        "{role}证书已过期：请到{office}更新。";
+    CertificateNotYetValid = 0x3004, RenewCertificate,
+        "The {role} certificate is not valid yet: check this computer's clock, or wait for its first day.",
+        "{role}证书尚未生效：请检查本机时间，或等待生效日。";
+    CertificateMalformed = 0x3005, RenewCertificate,
+        "A certificate cannot be read: it is damaged or not an X.509 certificate.",
+        "证书无法读取：已损坏或不是 X.509 证书。";
+    CertificateChanged = 0x3006, InsertShield,
+        "The shield no longer holds the {role} certificate that was shown: nothing was signed, scan again.",
+        "共享盾中已不是先前显示的{role}证书：未签名，请重新扫描。";
+    KeyMissing = 0x3007, UnlockAtIssuer(Option::None),
+        "The private key of the {role} certificate is not on the token: ask {office}.",
+        "介质中没有{role}证书对应的私钥：请联系{office}。";
+    KeyUnsuited = 0x3008, RenewCertificate,
+        "The {role} key cannot make this signature: its type or length is not allowed here.",
+        "{role}密钥不能用于此签名：类型或长度不允许。";
+
+    // 4xxx: documents
+    DocumentMalformed = 0x4001, FixDocument,
+        "The document is not well-formed: correct it at the place named.",
+        "文档格式不正确：请在所示位置更正。";
+    DocumentDtd = 0x4002, FixDocument,
+        "The document has a DTD or declares entities, which is refused: remove the DOCTYPE.",
+        "文档含有 DTD 或实体声明，已拒绝：请删除 DOCTYPE。";
+    DocumentTooDeep = 0x4003, FixDocument,
+        "The document is nested too deeply: it is no customs message.",
+        "文档嵌套过深：不是海关报文。";
+    DocumentTooLarge = 0x4004, FixDocument,
+        "The document is larger than this format allows: split it.",
+        "文档超过该格式允许的大小：请拆分。";
+    DocumentEncoding = 0x4005, FixDocument,
+        "The document's character encoding is not supported: save it as UTF-8.",
+        "不支持该文档的字符编码：请保存为 UTF-8。";
+    DocumentSigned = 0x4006, FixDocument,
+        "The document is signed already: sign the unsigned original.",
+        "文档已签名：请使用未签名的原文。";
+    DocumentKind = 0x4007, FixDocument,
+        "The document is not a message of this format.",
+        "文档不是该格式的报文。";
+    DocumentAmbiguous = 0x4008, FixDocument,
+        "The document holds something that verifiers read in different ways, so it is not signed: correct it at the place named.",
+        "文档含有不同验签程序理解不一致的内容，未签名：请在所示位置更正。";
+    DocumentChanged = 0x4009, Retry,
+        "The document changed while it was being signed: nothing was written, try again.",
+        "签名过程中文档发生变化：未写出任何内容，请重试。";
+    UnsupportedByCustoms = 0x400A, RenewCertificate,
+        "Customs has no identifier for this key's algorithm: only a test profile signs with it.",
+        "海关没有该密钥算法的标识：只有测试配置才能使用。";
+
+    // 5xxx: signatures
+    SignatureWrong = 0x5001, Retry,
+        "The shield made a signature that does not verify with its certificate: nothing was written, try again or have the shield checked.",
+        "共享盾生成的签名与证书不符：未写出任何内容，请重试或检测共享盾。";
+    SignatureMalformed = 0x5002, FixDocument,
+        "The signature cannot be read: it is truncated or not of this format.",
+        "签名无法读取：已截断或格式不符。";
+
+    // 6xxx: profiles
+    ProfileMalformed = 0x6001, FixDocument,
+        "The profile cannot be read: correct the place named.",
+        "配置文件无法读取：请在所示位置更正。";
+    ProfileSchema = 0x6002, FixDocument,
+        "The profile has a schema version that this program does not know: update the program or the profile.",
+        "配置文件的版本不受支持：请更新程序或配置文件。";
+    ProfileKey = 0x6003, FixDocument,
+        "The profile has a key that is not known: correct its spelling.",
+        "配置文件含有未知的项：请更正拼写。";
+    ProfileBuiltin = 0x6004, FixDocument,
+        "The profile would replace the built-in roles without saying so: set replace_builtin = true if that is meant.",
+        "配置文件会替换内置规则但未声明：如确需替换请设置 replace_builtin = true。";
+
+    // 7xxx: files
+    InputFailed = 0x7001, FixDocument,
+        "The file cannot be read: check its name and your rights.",
+        "文件无法读取：请检查文件名和权限。";
+    OutputFailed = 0x7002, Retry,
+        "The result cannot be written: what was there before is untouched, check the folder, your rights and the free space.",
+        "结果无法写入：原有文件保持不变，请检查目录、权限和剩余空间。";
+
+    // 9xxx: the library itself
+    Unsupported = 0x9001, None,
+        "This is not supported yet.",
+        "暂不支持该功能。";
+    Argument = 0x9002, FixDocument,
+        "An argument is not allowed here.",
+        "参数不允许。";
+    Defect = 0x9003, None,
+        "The library met a state that it holds to be impossible: please report it with this code.",
+        "程序库遇到了不应出现的状态：请附此代码反馈。";
+}

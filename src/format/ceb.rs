@@ -1,0 +1,1 @@
+//! Customs messages (CEBxxxMessage): enveloped XML signatures.

@@ -1,0 +1,87 @@
+//! Signed documents: what is to be signed, and the finished bytes. A format never sees a token.
+
+#[cfg(feature = "xml")]
+pub mod ceb;
+pub mod raw;
+#[cfg(feature = "xml")]
+pub mod xmldsig;
+
+use std::fmt;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::cert::Certificate;
+use crate::error::Result;
+use crate::receipt::Note;
+use crate::role::Role;
+use crate::source::Content;
+use crate::suite::{RawSignature, Suite, ToBeSigned};
+use crate::verify::{Report, VerifyContext};
+
+/// What a format may know when it prepares a signature.
+#[derive(Debug, Clone)]
+pub struct SignContext {
+    /// The role of the request.
+    pub role: Role,
+    /// The profile says `test = true`.
+    pub test: bool,
+    /// The profile asks for RSA with SHA-1 (the old customs profile).
+    pub sha1: bool,
+    /// What the token signs with this key.
+    pub suites: Vec<Suite>,
+    /// Time of day.
+    pub now: SystemTime,
+}
+
+/// Finishes a document. It re-reads its source where it streams, and refuses one that changed.
+pub type Finish = Box<dyn FnOnce(&RawSignature, &mut dyn Write) -> Result<()> + Send>;
+
+/// A document that waits for its signature. It may wait long, and on another thread.
+pub struct Prepared {
+    /// What is to be signed.
+    pub tbs: ToBeSigned,
+    /// What the receipt shall say beside.
+    pub notes: Vec<Note>,
+    finish: Finish,
+}
+
+impl Prepared {
+    /// Joins what is to be signed with the way to finish.
+    #[must_use]
+    pub fn new(tbs: ToBeSigned, notes: Vec<Note>, finish: Finish) -> Self {
+        Prepared { tbs, notes, finish }
+    }
+
+    /// Writes the finished document. The caller has verified the signature.
+    ///
+    /// # Errors
+    /// `OutputFailed`, `DocumentChanged`.
+    pub fn finish(self, signature: &RawSignature, out: &mut dyn Write) -> Result<()> {
+        (self.finish)(signature, out)
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("tbs", &self.tbs).finish_non_exhaustive()
+    }
+}
+
+/// A signed document's shape.
+pub trait Format: Send + Sync + fmt::Debug {
+    /// Its name in receipts and reports.
+    fn name(&self) -> &'static str;
+
+    /// Works out what is to be signed. No token is needed yet: a bad document never costs a try.
+    ///
+    /// # Errors
+    /// `Document…`, `KeyUnsuited`, `UnsupportedByCustoms`.
+    fn prepare(&self, content: &Content, by: &Arc<Certificate>, context: &SignContext) -> Result<Prepared>;
+
+    /// Verifies a document, or a detached signature over it.
+    ///
+    /// # Errors
+    /// Only when the input cannot be read at all; every verdict is a report.
+    fn verify(&self, content: &Content, signature: Option<&[u8]>, context: &VerifyContext) -> Result<Report>;
+}

@@ -1,0 +1,99 @@
+//! Raw signatures over the caller's bytes: detached, DER for ECDSA and SM2, PKCS#1 for RSA.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use super::{Format, Prepared, SignContext};
+use crate::cert::Certificate;
+use crate::error::{Error, ErrorKind, Result};
+use crate::receipt::Note;
+use crate::source::Content;
+use crate::suite::{Digest, PublicKey, RawSignature, Suite, ToBeSigned};
+use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+
+/// The format `raw`: what is written is the signature alone, as `openssl dgst -verify` reads it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Raw;
+
+/// The one instance.
+pub static RAW: Raw = Raw;
+
+impl Format for Raw {
+    fn name(&self) -> &'static str {
+        "raw"
+    }
+
+    fn prepare(&self, content: &Content, by: &Arc<Certificate>, context: &SignContext) -> Result<Prepared> {
+        let key = by.key()?;
+        let suite = Suite::preferred(key.kind()).filter(|s| context.suites.contains(s)).ok_or_else(|| {
+            Error::new(ErrorKind::KeyUnsuited, "prepare raw").role(context.role).detail(format!(
+                "{:?}; the token offers {:?}",
+                key.kind(),
+                context.suites
+            ))
+        })?;
+        let digest = digest(content, key, suite)?;
+        let tbs = ToBeSigned { suite, digest, message: None, display: None };
+        let finish = Box::new(move |signature: &RawSignature, out: &mut dyn Write| {
+            let wire = signature.to_wire()?;
+            out.write_all(&wire).map_err(|e| Error::new(ErrorKind::OutputFailed, "write signature").io(&e))
+        });
+        Ok(Prepared::new(tbs, Vec::<Note>::new(), finish))
+    }
+
+    fn verify(&self, content: &Content, signature: Option<&[u8]>, context: &VerifyContext) -> Result<Report> {
+        let mut report = Report::new(self.name());
+        let Some(certificate) = &context.certificate else {
+            report.add(Finding::new(FindingKind::CertificateMissing));
+            return Ok(report);
+        };
+        let Some(wire) = signature else {
+            report.add(Finding::new(FindingKind::NoSignature));
+            return Ok(report);
+        };
+        let key = certificate.key()?;
+        let Some(suite) = Suite::preferred(key.kind()) else {
+            report.add(Finding::new(FindingKind::KeyMismatch).detail(format!("{:?}", key.kind())));
+            return Ok(report);
+        };
+        report.suite = Some(suite);
+        report.judge_certificate(certificate, context);
+        let Ok(raw) = RawSignature::from_wire(suite, wire) else {
+            report.add(Finding::new(FindingKind::SignatureUnreadable).detail(format!("{} octets", wire.len())));
+            return Ok(report);
+        };
+        let tbs = ToBeSigned { suite, digest: digest(content, key, suite)?, message: None, display: None };
+        let kind = match key.verify(&tbs, &raw) {
+            Ok(()) => FindingKind::SignatureRight,
+            Err(_) => FindingKind::SignatureWrong,
+        };
+        report.add(Finding::new(kind));
+        Ok(report)
+    }
+}
+
+/// The digest of a source, streamed; or the pushed one, when its algorithm is the suite's.
+fn digest(content: &Content, key: &PublicKey, suite: Suite) -> Result<Digest> {
+    match content {
+        Content::Digest(digest) if digest.algorithm() == suite.digest() => Ok(Digest::clone(digest)),
+        Content::Digest(digest) => Err(Error::new(ErrorKind::Argument, "prepare raw").detail(format!(
+            "{} was given, {suite} signs {}",
+            digest.algorithm().name(),
+            suite.digest().name()
+        ))),
+        Content::Source(source) => {
+            let failed = |e: std::io::Error| Error::new(ErrorKind::InputFailed, "read document").io(&e);
+            let mut hasher = key.hasher(suite)?;
+            let mut reader = source.open().map_err(failed)?;
+            let mut buffer = vec![0_u8; 64 * 1024];
+            loop {
+                match reader.read(&mut buffer) {
+                    Ok(0) => return Ok(hasher.finish()),
+                    Ok(n) => hasher.update(buffer.get(..n).unwrap_or_default()),
+                    Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(failed(e)),
+                }
+            }
+        }
+    }
+}

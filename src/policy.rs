@@ -1,0 +1,68 @@
+//! Bounds: every cap of the library in one place.
+
+use std::time::Duration;
+
+use crate::role::Role;
+
+/// How long a call waits for a shield unless told otherwise.
+pub const DEFAULT_WAIT: Duration = Duration::from_secs(10);
+/// A batch gives its lease back after this many signatures.
+pub const LEASE_SIGNATURES: u32 = 16;
+/// A batch gives its lease back after this time.
+pub const LEASE_TIME: Duration = Duration::from_secs(2);
+/// How long dropping a lease waits for the token to close.
+pub const CLOSE_TIME: Duration = Duration::from_secs(2);
+/// The largest certificate that is read from a token, in octets.
+pub const CERTIFICATE_MAX: usize = 16 * 1024;
+/// The largest attribute that is read from a PKCS#11 object, in octets.
+pub const ATTRIBUTE_MAX: usize = 64 * 1024;
+/// The most objects of one class that are looked at on one token.
+pub const OBJECTS_MAX: usize = 256;
+/// The most slots of one module that are looked at.
+pub const SLOTS_MAX: usize = 256;
+/// The largest signature that a token may give, in octets: RSA-8192.
+pub const SIGNATURE_MAX: usize = 1024;
+/// The largest XML document, in octets.
+pub const XML_MAX: usize = 64 * 1024 * 1024;
+/// The deepest nesting of XML elements.
+pub const XML_DEPTH: usize = 128;
+/// The most attributes and namespace declarations of one XML element.
+pub const XML_ATTRIBUTES: usize = 256;
+/// The largest profile file, in octets.
+pub const PROFILE_MAX: u64 = 256 * 1024;
+
+/// How much one PIN entry may sign. Profiles lower it; only code raises it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Signatures for one entry.
+    pub signatures: u32,
+    /// Time since the entry.
+    pub lifetime: Duration,
+    /// Time without a signature.
+    pub idle: Duration,
+    /// How often an accepted PIN may be sent again after the token lost the login.
+    pub resends: u32,
+}
+
+impl Policy {
+    /// What a role gets by default: customs 5,000 signatures, 12 hours, 30 minutes idle; the bank one signature.
+    #[must_use]
+    pub fn of(role: Role) -> Self {
+        let hour = Duration::from_secs(3600);
+        match role {
+            Role::Customs => Policy { signatures: 5_000, lifetime: hour * 12, idle: hour / 2, resends: 16 },
+            Role::Bank => Policy { signatures: 1, lifetime: hour / 2, idle: hour / 12, resends: 0 },
+        }
+    }
+
+    /// The lower of both in each point.
+    #[must_use]
+    pub fn lowered_by(self, other: Policy) -> Self {
+        Policy {
+            signatures: self.signatures.min(other.signatures),
+            lifetime: self.lifetime.min(other.lifetime),
+            idle: self.idle.min(other.idle),
+            resends: self.resends.min(other.resends),
+        }
+    }
+}

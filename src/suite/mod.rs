@@ -1,0 +1,226 @@
+//! Signature suites as one table, digests, and what goes to and comes from a token.
+
+mod digest;
+mod key;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+
+pub use digest::{Digest, DigestAlgorithm, Hasher};
+pub use key::{KeyKind, PublicKey, SM2_DEFAULT_ID};
+
+/// A key type with a digest and an encoding of the signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Suite {
+    /// ECDSA on P-256 with SHA-256.
+    P256Sha256,
+    /// SM2 with SM3 (GB/T 32918.2), e = SM3(Z ‖ M).
+    Sm2Sm3,
+    /// RSA PKCS#1 v1.5 with SHA-256.
+    RsaSha256,
+    /// RSA PKCS#1 v1.5 with SHA-1: only where the customs profile asks for it.
+    RsaSha1,
+    /// RSA-PSS with SHA-256.
+    RsaPssSha256,
+}
+
+/// One row of the table.
+struct Row {
+    suite: Suite,
+    name: &'static str,
+    digest: DigestAlgorithm,
+    fits: fn(KeyKind) -> bool,
+}
+
+fn rsa_bits(kind: KeyKind, least: usize) -> bool {
+    matches!(kind, KeyKind::Rsa { bits } if (least..=4096).contains(&bits))
+}
+
+const TABLE: [Row; 5] = [
+    Row {
+        suite: Suite::P256Sha256,
+        name: "ecdsa-p256-sha256",
+        digest: DigestAlgorithm::Sha256,
+        fits: |k| k == KeyKind::P256,
+    },
+    Row { suite: Suite::Sm2Sm3, name: "sm2-sm3", digest: DigestAlgorithm::Sm3, fits: |k| k == KeyKind::Sm2 },
+    Row { suite: Suite::RsaSha256, name: "rsa-sha256", digest: DigestAlgorithm::Sha256, fits: |k| rsa_bits(k, 2048) },
+    // Old e-port cards hold RSA-1024 (customs.md §6.1).
+    Row { suite: Suite::RsaSha1, name: "rsa-sha1", digest: DigestAlgorithm::Sha1, fits: |k| rsa_bits(k, 1024) },
+    Row {
+        suite: Suite::RsaPssSha256,
+        name: "rsa-pss-sha256",
+        digest: DigestAlgorithm::Sha256,
+        fits: |k| rsa_bits(k, 2048),
+    },
+];
+
+impl Suite {
+    /// Every suite.
+    pub const ALL: [Suite; 5] =
+        [Suite::P256Sha256, Suite::Sm2Sm3, Suite::RsaSha256, Suite::RsaSha1, Suite::RsaPssSha256];
+
+    fn row(self) -> &'static Row {
+        let [p256, sm2, rsa256, rsa1, pss] = &TABLE;
+        match self {
+            Suite::P256Sha256 => p256,
+            Suite::Sm2Sm3 => sm2,
+            Suite::RsaSha256 => rsa256,
+            Suite::RsaSha1 => rsa1,
+            Suite::RsaPssSha256 => pss,
+        }
+    }
+
+    /// Its name in receipts and JSON, such as `rsa-sha1`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The digest it signs.
+    #[must_use]
+    pub fn digest(self) -> DigestAlgorithm {
+        self.row().digest
+    }
+
+    /// Whether a key of this kind and length may make such signatures.
+    #[must_use]
+    pub fn fits(self, key: KeyKind) -> bool {
+        (self.row().fits)(key)
+    }
+
+    /// What a key of this kind signs with when a format leaves the choice: P-256 and RSA with SHA-256, SM2 with SM3.
+    #[must_use]
+    pub fn preferred(key: KeyKind) -> Option<Suite> {
+        [Suite::P256Sha256, Suite::Sm2Sm3, Suite::RsaSha256].into_iter().find(|s| s.fits(key))
+    }
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a person is shown before a signature.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// One line, or a few: what is signed.
+    pub text: String,
+}
+
+/// What is to be signed.
+#[derive(Debug, Clone)]
+pub struct ToBeSigned {
+    /// The suite.
+    pub suite: Suite,
+    /// The digest that the suite signs. For SM2 this is e = SM3(Z ‖ M).
+    pub digest: Digest,
+    /// The message, where a token hashes by itself or shows what it signs.
+    pub message: Option<Arc<[u8]>>,
+    /// What a display key shows.
+    pub display: Option<Arc<Summary>>,
+}
+
+impl ToBeSigned {
+    /// Hashes `message` as `suite` wants it under `key` (SM2 hashes the key in).
+    ///
+    /// # Errors
+    /// `Unsupported` where the suite is not built in.
+    pub fn over(suite: Suite, key: &PublicKey, message: &[u8]) -> Result<Self> {
+        let mut hasher = key.hasher(suite)?;
+        hasher.update(message);
+        Ok(ToBeSigned { suite, digest: hasher.finish(), message: None, display: None })
+    }
+}
+
+/// A signature as all formats take it: ECDSA and SM2 as r‖s (32 + 32 octets, big-endian), RSA as long as the modulus.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RawSignature {
+    suite: Suite,
+    octets: Vec<u8>,
+}
+
+impl RawSignature {
+    /// Takes a signature in the form named above.
+    ///
+    /// # Errors
+    /// `SignatureMalformed` when the length cannot be.
+    pub fn new(suite: Suite, octets: Vec<u8>) -> Result<Self> {
+        let right = match suite {
+            Suite::P256Sha256 | Suite::Sm2Sm3 => octets.len() == 64,
+            Suite::RsaSha256 | Suite::RsaSha1 | Suite::RsaPssSha256 => (128..=512).contains(&octets.len()),
+        };
+        if right {
+            Ok(RawSignature { suite, octets })
+        } else {
+            Err(Error::new(ErrorKind::SignatureMalformed, "read signature")
+                .detail(format!("{} octets for {suite}", octets.len())))
+        }
+    }
+
+    /// Takes an ECDSA or SM2 signature in DER (`SEQUENCE { r INTEGER, s INTEGER }`), or an RSA signature as it is.
+    ///
+    /// # Errors
+    /// `SignatureMalformed`.
+    pub fn from_wire(suite: Suite, octets: &[u8]) -> Result<Self> {
+        match suite {
+            Suite::P256Sha256 | Suite::Sm2Sm3 => key::from_der(suite, octets),
+            _ => RawSignature::new(suite, octets.to_vec()),
+        }
+    }
+
+    /// The suite.
+    #[must_use]
+    pub fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// r‖s, or the RSA octets.
+    #[must_use]
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// DER for ECDSA and SM2 (RFC 3279 §2.2.3, GM/T 0009), the RSA octets as they are.
+    ///
+    /// # Errors
+    /// `SignatureMalformed` when r or s is out of range.
+    pub fn to_wire(&self) -> Result<Vec<u8>> {
+        match self.suite {
+            Suite::P256Sha256 | Suite::Sm2Sm3 => key::to_der(self),
+            _ => Ok(self.octets.clone()),
+        }
+    }
+}
+
+impl fmt::Debug for RawSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawSignature({}, {} octets)", self.suite, self.octets.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_rows_stand_where_their_suites_look() {
+        for suite in Suite::ALL {
+            assert_eq!(suite.row().suite, suite);
+        }
+    }
+
+    #[test]
+    fn old_rsa_1024_keys_serve_sha1_and_nothing_else() {
+        let old = KeyKind::Rsa { bits: 1024 };
+        assert!(Suite::RsaSha1.fits(old));
+        assert!(!Suite::RsaSha256.fits(old));
+        assert_eq!(Suite::preferred(old), None);
+        assert!(!Suite::RsaSha1.fits(KeyKind::Rsa { bits: 512 }));
+        assert!(!Suite::RsaSha1.fits(KeyKind::Rsa { bits: 8192 }));
+    }
+}

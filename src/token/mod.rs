@@ -1,0 +1,113 @@
+//! What a lease gives: slots, certificates, signatures. One folder for each kind of token.
+//!
+//! A token never opens a transaction, never sees a prompt and never knows a document.
+
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
+
+use std::fmt;
+
+use crate::error::Result;
+use crate::pin::{Pin, PinStatus};
+use crate::suite::{RawSignature, Suite, ToBeSigned};
+
+/// Names a private key inside its token; opaque, and still true after a re-plug.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeyRef(pub(crate) Vec<u8>);
+
+/// Names a certificate inside its token; opaque.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CertRef(pub(crate) Vec<u8>);
+
+/// Names a PIN's verifier inside its token. Equal means the same verifier: one PIN opens both.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PinRef(pub(crate) Vec<u8>);
+
+/// How often a key wants its PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Wants {
+    /// Once for a login.
+    Once,
+    /// Before each signature.
+    EachSignature,
+    /// A display and a button on the device.
+    Confirm,
+}
+
+/// One certificate of a token with its key and PIN.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    /// The key.
+    pub key: KeyRef,
+    /// The certificate.
+    pub certificate: CertRef,
+    /// The PIN that opens the key.
+    pub pin: PinRef,
+    /// How often the PIN is wanted, as far as the token tells before a login.
+    pub wants: Wants,
+    /// What the token signs with this key.
+    pub suites: Vec<Suite>,
+    /// The token's own name for it: it may break a tie, it never gives a role.
+    pub label: String,
+}
+
+/// What opens the key.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Auth<'p> {
+    /// The login of this very lease. Without one: `PinRequired`, and no PIN is sent.
+    Held,
+    /// A PIN; sent at most once for this call.
+    Pin(&'p Pin),
+    /// Typed on the device itself.
+    OnDevice,
+}
+
+impl fmt::Debug for Auth<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Auth::Held => "Held",
+            Auth::Pin(_) => "Pin",
+            Auth::OnDevice => "OnDevice",
+        })
+    }
+}
+
+/// What a token tells of a PIN without spending a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PinState {
+    /// Tries.
+    pub status: PinStatus,
+    /// A login of this process that came through this library is open now: a right PIN would share it and not be sent again.
+    pub open: bool,
+    /// The PIN is typed on the device (`CKF_PROTECTED_AUTHENTICATION_PATH`).
+    pub on_device: bool,
+}
+
+/// A token within a lease.
+pub trait Token: Send {
+    /// Certificates with their keys. No certificate body is handed out here.
+    ///
+    /// # Errors
+    /// What the token answers.
+    fn slots(&mut self) -> Result<Vec<Slot>>;
+
+    /// A certificate in DER.
+    ///
+    /// # Errors
+    /// `CertificateChanged` when it is not there any more.
+    fn certificate(&mut self, of: &CertRef) -> Result<Vec<u8>>;
+
+    /// Reads the state of a PIN. Costs no try and ends no login.
+    ///
+    /// # Errors
+    /// What the token answers.
+    fn pin_state(&mut self, pin: &PinRef) -> Result<PinState>;
+
+    /// Signs. With [`Auth::Pin`] the login and the signature are adjacent; the login stays until the token is dropped.
+    ///
+    /// # Errors
+    /// `PinIncorrect`, `PinLocked`, `PinRequired`, `LoginHeldByHost`, `KeyMissing`, `TokenFailed`, ...
+    fn sign(&mut self, key: &KeyRef, pin: &PinRef, auth: Auth<'_>, tbs: &ToBeSigned) -> Result<RawSignature>;
+}

@@ -1,0 +1,157 @@
+//! The fixed catalogue of findings.
+
+use std::fmt;
+
+/// Where in the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Octet offset from 0.
+    pub offset: usize,
+    /// Line from 1.
+    pub line: usize,
+}
+
+impl Place {
+    /// The place of an octet in a document.
+    #[must_use]
+    pub fn of(document: &[u8], offset: usize) -> Self {
+        let before = document.get(..offset).unwrap_or(document);
+        Place { offset, line: before.iter().filter(|o| **o == b'\n').count().saturating_add(1) }
+    }
+}
+
+/// How bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Accepted, but something is odd.
+    Warning,
+    /// The document must not be accepted.
+    Wrong,
+}
+
+macro_rules! findings {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $severity:ident, $en:literal, $zh:literal;)*) => {
+        /// What can be found. Codes are never reused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum FindingKind { $( #[doc = $en] $name, )* }
+
+        impl FindingKind {
+            /// Every kind.
+            pub const ALL: &'static [FindingKind] = &[$(FindingKind::$name),*];
+            /// The short code, such as `VF-101`.
+            #[must_use]
+            pub fn code(self) -> &'static str { match self { $(FindingKind::$name => $code,)* } }
+            /// How bad it is.
+            #[must_use]
+            pub fn severity(self) -> Severity { match self { $(FindingKind::$name => Severity::$severity,)* } }
+            /// What it means and what to do, in English.
+            #[must_use]
+            pub fn text(self) -> &'static str { match self { $(FindingKind::$name => $en,)* } }
+            /// What it means and what to do, in Chinese.
+            #[must_use]
+            pub fn text_zh(self) -> &'static str { match self { $(FindingKind::$name => $zh,)* } }
+        }
+    };
+}
+
+findings! {
+    SignatureRight = "VF-001", Info, "the signature value belongs to the certificate's key", "签名值与证书公钥相符";
+    DigestRight = "VF-002", Info, "the document is as it was when it was signed", "文档与签名时一致";
+    SignatureWrong = "VF-101", Wrong, "the signature value does not belong to this certificate and these signed octets", "签名值与证书及签名内容不符";
+    DigestWrong = "VF-102", Wrong, "the document was changed after signing, or was hashed wrongly when it was signed", "文档在签名后被修改，或签名时摘要计算有误";
+    NewlineAdded = "VF-103", Wrong, "a newline was added next to the Signature element after signing: remove it", "签名后在 Signature 元素旁增加了换行：请删除";
+    NewlineRemoved = "VF-104", Wrong, "a newline next to the Signature element was removed after signing: put it back", "签名后删除了 Signature 元素旁的换行：请恢复";
+    SignedInfoPretty = "VF-105", Wrong, "white space was put into SignedInfo after signing: write it in one line", "签名后 SignedInfo 中加入了空白：请写成一行";
+    IdentifierUnknown = "VF-106", Wrong, "an algorithm identifier is not known or not allowed here", "算法标识未知或不允许";
+    IdentifiersMixed = "VF-107", Wrong, "signature and digest identifiers do not belong to one set", "签名与摘要算法标识不属于同一组";
+    KeyMismatch = "VF-108", Wrong, "the certificate's key is not of the type that the signature names", "证书密钥类型与签名算法不符";
+    NoSignature = "VF-110", Wrong, "the document has no signature", "文档没有签名";
+    SeveralSignatures = "VF-111", Wrong, "the document has more than one Signature element", "文档含有多个 Signature 元素";
+    Wrapping = "VF-112", Wrong, "the signature does not cover the whole document as customs wants it", "签名未按海关要求覆盖整个文档";
+    Structure = "VF-113", Wrong, "the Signature element is not built as the standard says", "Signature 元素结构不符合标准";
+    SignatureUnreadable = "VF-114", Wrong, "the signature value cannot be read", "签名值无法读取";
+    KeyNameOther = "VF-120", Warning, "KeyName is not the certificate's number", "KeyName 与证书编号不一致";
+    CertificateMissing = "VF-121", Wrong, "no certificate was found to verify with", "没有可用于验签的证书";
+    CertificateUnreadable = "VF-122", Wrong, "the certificate cannot be read", "证书无法读取";
+    CertificateExpired = "VF-130", Wrong, "the certificate had expired", "证书已过期";
+    CertificateNotYetValid = "VF-131", Wrong, "the certificate was not valid yet", "证书尚未生效";
+    CertificateUsage = "VF-132", Wrong, "the certificate is not for signatures", "证书用途不是签名";
+    CertificateUntrusted = "VF-133", Wrong, "the certificate comes from no issuer that is trusted here", "证书不是由受信任的机构签发";
+    TrustNotAsked = "VF-134", Warning, "nobody said which issuers are trusted, so nothing is said of who signed", "未指定受信任机构，无法确认签名人身份";
+    RoleOther = "VF-140", Wrong, "the certificate does not have the role that is expected", "证书角色与要求不符";
+    WeakKey = "VF-150", Warning, "the key is short by today's measure", "密钥长度不足";
+    Sha1Used = "VF-151", Info, "SHA-1 is used, as the customs format has it", "按海关格式使用了 SHA-1";
+    TestIdentifiers = "VF-152", Warning, "the algorithm has no customs identifier: customs does not take this document", "该算法没有海关标识：海关不接受此文档";
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// Which.
+    pub kind: FindingKind,
+    /// What exactly, in a few words; no personal data.
+    pub detail: Option<String>,
+    /// What was expected.
+    pub expected: Option<String>,
+    /// What was found.
+    pub found: Option<String>,
+    /// Where.
+    pub place: Option<Place>,
+}
+
+impl Finding {
+    /// A finding with nothing more to say than its kind.
+    #[must_use]
+    pub fn new(kind: FindingKind) -> Self {
+        Finding { kind, detail: None, expected: None, found: None, place: None }
+    }
+
+    /// Adds what exactly.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds what was expected and what was found.
+    #[must_use]
+    pub fn compared(mut self, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self.found = Some(found.into());
+        self
+    }
+
+    /// Adds where.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// How bad it is.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        self.kind.severity()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.code(), self.kind.text())?;
+        if let Some(detail) = &self.detail {
+            write!(f, " ({detail})")?;
+        }
+        if let (Some(expected), Some(found)) = (&self.expected, &self.found) {
+            write!(f, "; expected {expected}, found {found}")?;
+        }
+        if let Some(place) = self.place {
+            write!(f, " at line {}, octet {}", place.line, place.offset)?;
+        }
+        Ok(())
+    }
+}

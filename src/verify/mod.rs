@@ -1,0 +1,94 @@
+//! Verdicts on signed documents: a report of findings, never a bare boolean.
+
+mod finding;
+mod trust;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::cert::Certificate;
+use crate::profile::Profile;
+use crate::role::Role;
+use crate::suite::Suite;
+
+pub use finding::{Finding, FindingKind, Place, Severity};
+pub use trust::Trust;
+
+/// How a document is to be judged.
+#[derive(Clone, Debug)]
+pub struct VerifyContext {
+    /// What certificates are trusted.
+    pub trust: Trust,
+    /// The role that the signer must have; `None` accepts any certificate.
+    pub role: Option<Role>,
+    /// The profile that gives roles.
+    pub profile: Arc<Profile>,
+    /// The time at which validity is judged.
+    pub at: SystemTime,
+    /// The signer's certificate, where the document does not carry it (raw signatures).
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+/// The verdict in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// Signature, digest, certificate, trust and role are right.
+    Valid,
+    /// The signature is mathematically right, but no trust was asked for: nothing is said of who signed.
+    SignatureOnly,
+    /// Something is wrong: see the findings.
+    Invalid,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Report {
+    /// The format's name.
+    pub format: &'static str,
+    /// The findings, in the order in which they were met.
+    pub findings: Vec<Finding>,
+    /// The signer's certificate, where one was found.
+    pub signer: Option<Arc<Certificate>>,
+    /// The suite, where it was recognised.
+    pub suite: Option<Suite>,
+    judged: bool,
+}
+
+impl Report {
+    /// An empty report.
+    #[must_use]
+    pub fn new(format: &'static str) -> Self {
+        Report { format, findings: Vec::new(), signer: None, suite: None, judged: false }
+    }
+
+    /// Adds a finding.
+    pub fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Judges the certificate: validity in time, key usage, role, trust. Call it once, for whatever certificate the document names.
+    pub fn judge_certificate(&mut self, certificate: &Arc<Certificate>, context: &VerifyContext) {
+        self.signer = Some(Arc::clone(certificate));
+        self.judged = trust::judge(certificate, context, &mut self.findings);
+    }
+
+    /// The verdict. A report whose certificate was never judged, or judged with [`Trust::None`], is never `Valid`.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.signer.is_none() || self.findings.iter().any(|f| f.severity() == Severity::Wrong) {
+            Verdict::Invalid
+        } else if self.judged {
+            Verdict::Valid
+        } else {
+            Verdict::SignatureOnly
+        }
+    }
+
+    /// Whether a finding of this kind is there.
+    #[must_use]
+    pub fn has(&self, kind: FindingKind) -> bool {
+        self.findings.iter().any(|f| f.kind == kind)
+    }
+}
