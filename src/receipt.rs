@@ -78,8 +78,8 @@ pub struct Receipt {
     pub time: SystemTime,
     /// Tries left, as far as the token tells.
     pub tries: PinStatus,
-    /// The door through which the token was reached.
-    pub door: DoorId,
+    /// The door through which the token was reached; `None` where the caller brought the signature.
+    pub door: Option<DoorId>,
     /// SHA-256 of the text that was shown to the person.
     pub shown: Digest,
     /// What the caller should know.

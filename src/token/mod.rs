@@ -105,6 +105,12 @@ pub trait Token: Send {
     /// What the token answers.
     fn pin_state(&mut self, pin: &PinRef) -> Result<PinState>;
 
+    /// Checks a PIN; the login stays until the token is dropped. An unlock uses it, so that a wrong PIN shows at once.
+    ///
+    /// # Errors
+    /// As [`Token::sign`].
+    fn login(&mut self, pin: &PinRef, auth: Auth<'_>) -> Result<()>;
+
     /// Signs. With [`Auth::Pin`] the login and the signature are adjacent; the login stays until the token is dropped.
     ///
     /// # Errors

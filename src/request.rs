@@ -1,0 +1,138 @@
+//! Requests: what to sign, as whom. The role is fixed by the constructor; nothing can disagree with it.
+
+use crate::credential::Selector;
+use crate::format::Format;
+use crate::pin::Consent;
+use crate::role::Role;
+use crate::source::Content;
+use crate::suite::Summary;
+
+/// What to sign, in which form, as whom.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub(crate) role: Role,
+    pub(crate) format: &'static dyn Format,
+    pub(crate) content: Content,
+    pub(crate) options: Options,
+}
+
+/// What may be said beside the request itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) selector: Selector,
+    pub(crate) consent: Consent,
+    pub(crate) outside_validity: bool,
+    pub(crate) summary: Summary,
+}
+
+impl Request {
+    /// A customs message (`CEBxxxMessage`) with an enveloped XML signature, as customs.
+    #[cfg(feature = "xml")]
+    #[must_use]
+    pub fn declaration(content: Content) -> Self {
+        Request::with(Role::Customs, &crate::format::ceb::CEB, content, "a customs message (CEB)")
+    }
+
+    /// A detached signature over the bytes as they are, as either role.
+    #[must_use]
+    pub fn raw(role: Role, content: Content) -> Self {
+        Request::with(role, &crate::format::raw::RAW, content, "raw data")
+    }
+
+    fn with(role: Role, format: &'static dyn Format, content: Content, what: &str) -> Self {
+        let summary = Summary { text: what.to_owned() };
+        Request { role, format, content, options: Options { summary, ..Options::default() } }
+    }
+
+    /// The role that signs.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The format's name.
+    #[must_use]
+    pub fn format(&self) -> &'static str {
+        self.format.name()
+    }
+
+    /// Chooses among several certificates of the role.
+    #[must_use]
+    pub fn of(mut self, selector: Selector) -> Self {
+        self.options.selector = selector;
+        self
+    }
+
+    /// The text that the PIN prompt shows and whose digest the receipt carries.
+    #[must_use]
+    pub fn shown(mut self, text: impl Into<String>) -> Self {
+        self.options.summary = Summary { text: text.into() };
+        self
+    }
+
+    /// Allows a risky PIN try: a person said so.
+    #[must_use]
+    pub fn consent(mut self, consent: Consent) -> Self {
+        self.options.consent = consent;
+        self
+    }
+
+    /// Signs although the certificate has expired or is not valid yet. The receipt says so.
+    #[must_use]
+    pub fn even_outside_validity(mut self) -> Self {
+        self.options.outside_validity = true;
+        self
+    }
+}
+
+/// What one PIN entry shall open: the role, and how much.
+#[derive(Debug, Clone)]
+pub struct Unlock {
+    pub(crate) role: Role,
+    pub(crate) policy: Option<crate::policy::Policy>,
+    pub(crate) options: Options,
+}
+
+impl Unlock {
+    /// Unlocks `role` under the profile's policy.
+    #[must_use]
+    pub fn of(role: Role) -> Self {
+        let summary = Summary { text: "a batch of signatures".to_owned() };
+        Unlock { role, policy: None, options: Options { summary, ..Options::default() } }
+    }
+
+    /// A policy of the program's own; the only way to raise one.
+    #[must_use]
+    pub fn policy(mut self, policy: crate::policy::Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Chooses among several certificates of the role.
+    #[must_use]
+    pub fn certificate(mut self, selector: Selector) -> Self {
+        self.options.selector = selector;
+        self
+    }
+
+    /// The text that the PIN prompt shows.
+    #[must_use]
+    pub fn shown(mut self, text: impl Into<String>) -> Self {
+        self.options.summary = Summary { text: text.into() };
+        self
+    }
+
+    /// Allows a risky PIN try: a person said so.
+    #[must_use]
+    pub fn consent(mut self, consent: Consent) -> Self {
+        self.options.consent = consent;
+        self
+    }
+
+    /// Signs although the certificate has expired or is not valid yet. The receipts say so.
+    #[must_use]
+    pub fn even_outside_validity(mut self) -> Self {
+        self.options.outside_validity = true;
+        self
+    }
+}

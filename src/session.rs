@@ -1,0 +1,279 @@
+//! A batch: one PIN entry, many signatures, within a policy.
+//!
+//! The PIN lives in a wiped buffer of the session and nowhere else. It is sent again only when the token has lost the login and
+//! reports the same tries as right after the entry; the first refusal ends the session. Leases are given back after 16
+//! signatures or 2 seconds; one idle lease keeps the login in between, where the kind of token allows that.
+
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
+
+use crate::credential::{Credential, Route};
+use crate::door::Lease;
+use crate::error::{Error, ErrorKind, Result, next_correlation};
+use crate::pin::PinStatus;
+use crate::policy::Policy;
+use crate::receipt::Receipt;
+use crate::request::{Request, Unlock};
+use crate::role::Role;
+use crate::shield::{Shield, log};
+use crate::signing::{self, Entry, Job};
+use crate::suite::RawSignature;
+use crate::wait::{Signal, Wait, lock};
+
+/// An unlocked role. Any number of threads may sign through `&self`; dropping it ends the login and wipes the PIN.
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shield: Shield,
+    credential: Credential,
+    route: Route,
+    policy: Policy,
+    outside_validity: bool,
+    opened: Instant,
+    state: Mutex<State>,
+    leases: Mutex<Vec<Lease>>,
+    changed: Arc<Signal>,
+}
+
+struct State {
+    /// The entry and the lease that holds its login; `None` once the session has ended.
+    open: Option<Open>,
+    used: u32,
+    resends: u32,
+    last: Instant,
+}
+
+struct Open {
+    entry: Entry,
+    full: PinStatus,
+    anchor: Option<Lease>,
+}
+
+impl Session {
+    pub(crate) fn open(
+        shield: &Shield,
+        credential: Credential,
+        unlock: &Unlock,
+        entry: Entry,
+        wait: &Wait,
+    ) -> Result<Session> {
+        let (route, mut lease) = signing::first_route(&credential, shield.open_doors(), wait)?;
+        let route = route.clone();
+        let before = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?;
+        signing::guard_tries(before.status, unlock.options.consent, credential.role)?;
+        let (pin, copy) = (route.slot.pin.clone(), entry.duplicate());
+        lease.call("unlock", wait, move |token| token.login(&pin, copy.auth()))?;
+        let full = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?.status;
+        let policy = unlock.policy.unwrap_or_else(|| shield.profile().policy(credential.role));
+        let now = Instant::now();
+        let open = Open { entry, full, anchor: Some(lease) };
+        let inner = Arc::new(Inner {
+            shield: shield.clone(),
+            credential,
+            route,
+            policy,
+            outside_validity: unlock.options.outside_validity,
+            opened: now,
+            state: Mutex::new(State { open: Some(open), used: 0, resends: 0, last: now }),
+            leases: Mutex::default(),
+            changed: Arc::default(),
+        });
+        watch_idle(&inner)?;
+        Ok(Session { inner })
+    }
+
+    /// The role.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.inner.credential.role
+    }
+
+    /// The credential that signs.
+    #[must_use]
+    pub fn credential(&self) -> &Credential {
+        &self.inner.credential
+    }
+
+    /// Signatures that the policy still allows.
+    #[must_use]
+    pub fn signatures_left(&self) -> u32 {
+        let state = lock(&self.inner.state);
+        if state.open.is_some() { self.inner.policy.signatures.saturating_sub(state.used) } else { 0 }
+    }
+
+    /// Signs without asking. Everything else is as in [`Shield::sign`].
+    ///
+    /// # Errors
+    /// `SessionEnded` when the policy is used up, after idleness, or after a refused PIN; `Argument` for a request of the other role.
+    pub fn sign(&self, request: Request, wait: &Wait, out: &mut dyn Write) -> Result<Receipt> {
+        let (role, id) = (self.role(), next_correlation());
+        self.inner.sign(&request, wait, out, id).map_err(|e| e.role(role).correlate(id)).inspect_err(log)
+    }
+
+    /// Ends the session: login over, PIN wiped.
+    pub fn end(self) {}
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.inner.end();
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("credential", &self.inner.credential).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn sign(&self, request: &Request, wait: &Wait, out: &mut dyn Write, id: u64) -> Result<Receipt> {
+        if request.role != self.credential.role {
+            return Err(Error::new(ErrorKind::Argument, "sign in batch")
+                .detail(format!("the batch is for {}, the request for {}", self.credential.role, request.role)));
+        }
+        if !self.outside_validity {
+            self.credential.certificate.check_time(self.shield.clock().now())?;
+        }
+        let job = self.shield.prepare_with(request, self.credential.clone(), id)?;
+        self.reserve()?;
+        let signed = self.sign_job(&job, wait);
+        let (signature, tries) = signed.inspect_err(|error| self.give_back(error))?;
+        let receipt = signing::finish(job, &signature, Some(self.route.door.clone()), tries, out)?;
+        if lock(&self.state).used >= self.policy.signatures {
+            self.end();
+        }
+        Ok(receipt)
+    }
+
+    /// Takes one of the policy's signatures before the token is touched, so that threads never exceed it.
+    fn reserve(&self) -> Result<()> {
+        let ended = |why: &str| Err(Error::new(ErrorKind::SessionEnded, "sign in batch").detail(why.to_owned()));
+        let mut state = lock(&self.state);
+        if state.open.is_none() {
+            return ended("ended");
+        }
+        if state.used >= self.policy.signatures {
+            return ended("its signatures are used up");
+        }
+        if self.opened.elapsed() >= self.policy.lifetime || state.last.elapsed() >= self.policy.idle {
+            drop(state);
+            self.end();
+            return ended("its time is over");
+        }
+        state.used = state.used.saturating_add(1);
+        state.last = Instant::now();
+        self.changed.notify();
+        Ok(())
+    }
+
+    fn give_back(&self, error: &Error) {
+        let mut state = lock(&self.state);
+        state.used = state.used.saturating_sub(1);
+        drop(state);
+        if matches!(error.kind(), ErrorKind::PinIncorrect | ErrorKind::PinLocked | ErrorKind::LastTry) {
+            self.end();
+        }
+    }
+
+    fn sign_job(&self, job: &Job, wait: &Wait) -> Result<(RawSignature, PinStatus)> {
+        let (mut lease, entry, full) = self.lease(wait)?;
+        let signature = signing::sign_in(&mut lease, &self.route, &entry, job, wait)?;
+        let mut leases = lock(&self.leases);
+        if !lease.is_due() && lock(&self.state).open.is_some() {
+            leases.push(lease);
+        }
+        Ok((signature, full))
+    }
+
+    /// An idle lease that is not due, or a new one in which the PIN may be used.
+    fn lease(&self, wait: &Wait) -> Result<(Lease, Entry, PinStatus)> {
+        let gone = || Error::new(ErrorKind::SessionEnded, "sign in batch").detail("ended");
+        let idle = std::mem::take(&mut *lock(&self.leases));
+        let (mut fresh, due): (Vec<_>, Vec<_>) = idle.into_iter().partition(|l| !l.is_due());
+        drop(due);
+        let taken = fresh.pop();
+        lock(&self.leases).append(&mut fresh);
+        let copy = || {
+            let state = lock(&self.state);
+            state.open.as_ref().map(|o| (o.entry.duplicate(), o.full)).ok_or_else(gone)
+        };
+        if let Some(lease) = taken {
+            let (entry, full) = copy()?;
+            return Ok((lease, entry, full));
+        }
+        let mut lease = self.open_lease(wait)?;
+        let state = signing::read_state(&mut lease, &self.route.slot, &self.credential.certificate, wait)?;
+        let (entry, full) = copy()?;
+        if !state.open {
+            self.allow_resend(state.status, full)?;
+        }
+        Ok((lease, entry, full))
+    }
+
+    fn open_lease(&self, wait: &Wait) -> Result<Lease> {
+        let doors = self.shield.open_doors();
+        let door = doors.iter().find(|d| *d.id() == self.route.door);
+        door.ok_or_else(|| Error::new(ErrorKind::NoShield, "open shield"))?.lease(wait)
+    }
+
+    /// The token lost the login: the PIN goes again only while nothing speaks of a refusal, and only so often.
+    fn allow_resend(&self, now: PinStatus, full: PinStatus) -> Result<()> {
+        let role = self.credential.role;
+        signing::guard_tries(now, crate::pin::Consent::None, role).inspect_err(|_| self.end())?;
+        let mut state = lock(&self.state);
+        if now == full && state.resends < self.policy.resends {
+            state.resends = state.resends.saturating_add(1);
+            return Ok(());
+        }
+        drop(state);
+        self.end();
+        Err(Error::new(ErrorKind::SessionEnded, "sign in batch")
+            .tries(now)
+            .detail("the token lost the login and the PIN may not be sent again"))
+    }
+
+    /// Drops entry, anchor and leases. Outside the locks, because closing a token takes time.
+    fn end(&self) {
+        let open = lock(&self.state).open.take();
+        let leases = std::mem::take(&mut *lock(&self.leases));
+        drop(leases);
+        drop(open.and_then(|o| o.anchor));
+        self.changed.notify();
+    }
+
+    fn ends_in(&self) -> Option<Duration> {
+        let state = lock(&self.state);
+        state.open.as_ref()?;
+        let life = self.policy.lifetime.saturating_sub(self.opened.elapsed());
+        Some(life.min(self.policy.idle.saturating_sub(state.last.elapsed())))
+    }
+}
+
+/// Ends the session by itself when its time is over, so that a forgotten one does not keep a login open.
+fn watch_idle(inner: &Arc<Inner>) -> Result<()> {
+    let (weak, changed) = (Arc::downgrade(inner), Arc::clone(&inner.changed));
+    std::thread::Builder::new()
+        .name("shield-session".to_owned())
+        .spawn(move || {
+            while let Some(left) = Weak::upgrade(&weak).and_then(|i| i.ends_in()) {
+                if left.is_zero() {
+                    if let Some(inner) = Weak::upgrade(&weak) {
+                        tracing::info!(role = %inner.credential.role, "batch ended: its time is over");
+                        inner.end();
+                    }
+                    return;
+                }
+                let ended = || Weak::upgrade(&weak).is_none_or(|i| i.ends_in().is_none()).then_some(());
+                if changed.wait_for(&Wait::at_most(left), ended).is_some() {
+                    return;
+                }
+            }
+        })
+        .map(drop)
+        .map_err(|e| Error::new(ErrorKind::Defect, "unlock").io(&e))
+}

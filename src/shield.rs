@@ -1,0 +1,294 @@
+//! A shield: its certificates by role, one signature, two-step signing.
+
+use std::fmt;
+use std::io::Write;
+use std::sync::Arc;
+
+use crate::cert::Certificate;
+use crate::credential::{self, Credential, Found, Listed, Selector};
+use crate::door::{Door, DoorInfo};
+use crate::error::{Error, Result, next_correlation};
+use crate::format::SignContext;
+use crate::pin::PinStatus;
+use crate::profile::Profile;
+use crate::prompt::PinPrompt;
+use crate::receipt::Receipt;
+use crate::request::{Options, Request, Unlock};
+use crate::role::Role;
+use crate::session::Session;
+use crate::signing::{self, Entry, Job};
+use crate::suite::{RawSignature, Suite, Summary, ToBeSigned};
+use crate::token::PinState;
+use crate::wait::{Clock, Wait};
+
+/// What a scan learned of one device: its doors and what is behind them.
+pub(crate) struct Parts {
+    pub(crate) serial: String,
+    pub(crate) doors: Vec<Arc<dyn Door>>,
+    pub(crate) found: Vec<Found>,
+    pub(crate) profile: Arc<Profile>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// One physical USB key or card. Cheap to clone; all clones are the same shield; any thread may use it.
+#[derive(Clone)]
+pub struct Shield(Arc<Parts>);
+
+impl Shield {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Shield(Arc::new(parts))
+    }
+
+    /// The serial number that names it to people: of its first token.
+    #[must_use]
+    pub fn serial(&self) -> &str {
+        &self.0.serial
+    }
+
+    /// What its doors tell of themselves.
+    pub fn doors(&self) -> impl Iterator<Item = &DoorInfo> {
+        self.0.doors.iter().map(|d| d.info())
+    }
+
+    /// The profile that gives its certificates their roles.
+    #[must_use]
+    pub fn profile(&self) -> &Arc<Profile> {
+        &self.0.profile
+    }
+
+    /// Every certificate with its role, its standing and the reason.
+    #[must_use]
+    pub fn certificates(&self) -> Vec<Listed> {
+        credential::list(&self.0.found, &self.0.profile, self.0.clock.now())
+    }
+
+    /// The one credential that serves `role`.
+    ///
+    /// # Errors
+    /// `NoCredential`, `SeveralCredentials`, `CertificateExpired`, `CertificateNotYetValid`, each listing every certificate
+    /// with its reason.
+    pub fn credential(&self, role: Role, selector: &Selector) -> Result<Credential> {
+        self.resolve(role, selector, false)
+    }
+
+    fn resolve(&self, role: Role, selector: &Selector, outside_validity: bool) -> Result<Credential> {
+        let Parts { found, profile, clock, .. } = &*self.0;
+        credential::resolve(role, found, profile, selector, clock.now(), outside_validity)
+    }
+
+    /// The roles besides `role` that the same PIN opens.
+    #[must_use]
+    pub fn also_opens(&self, credential: &Credential) -> Vec<Role> {
+        let pins: Vec<_> = credential.routes.iter().map(|r| &r.slot.pin).collect();
+        let shares = |found: &&Found| found.routes.iter().any(|r| pins.contains(&&r.slot.pin));
+        let mut roles: Vec<Role> = self
+            .0
+            .found
+            .iter()
+            .filter(shares)
+            .filter_map(|f| self.0.profile.role_of(&f.certificate).ok())
+            .filter(|r| *r != credential.role)
+            .collect();
+        roles.sort();
+        roles.dedup();
+        roles
+    }
+
+    /// Tries left for a role's PIN, read without spending one.
+    ///
+    /// # Errors
+    /// As [`Shield::credential`], and what the token answers.
+    pub fn pin_status(&self, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
+        let credential = self.resolve(role, selector, true)?;
+        let (route, mut lease) = signing::first_route(&credential, &self.0.doors, wait)?;
+        Ok(signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?.status)
+    }
+
+    /// Asks for the PIN, signs once, verifies, writes to `out`.
+    ///
+    /// The document is prepared before anything is asked, so that a bad one costs no try. The time in which the person types
+    /// does not count against `wait`. When this fails, `out` has received nothing, or (only when writing itself failed) a
+    /// part: give a file through [`crate::write_whole`].
+    ///
+    /// # Errors
+    /// Every kind; see [`crate::ErrorKind`]. Each names role, operation, raw status and tries left where there are any.
+    pub fn sign(
+        &self,
+        request: Request,
+        prompt: &mut dyn PinPrompt,
+        wait: &Wait,
+        out: &mut dyn Write,
+    ) -> Result<Receipt> {
+        let (role, id) = (request.role, next_correlation());
+        self.sign_correlated(request, prompt, wait, out, id).map_err(|e| e.role(role).correlate(id)).inspect_err(log)
+    }
+
+    fn sign_correlated(
+        &self,
+        request: Request,
+        prompt: &mut dyn PinPrompt,
+        wait: &Wait,
+        out: &mut dyn Write,
+        id: u64,
+    ) -> Result<Receipt> {
+        let options = request.options.clone();
+        let job = self.prepare_job(&request, id)?;
+        let (wait, entry) = self.ask(&job.credential, &options, prompt, wait)?;
+        let (route, mut lease) = signing::first_route(&job.credential, &self.0.doors, &wait)?;
+        let state = signing::read_state(&mut lease, &route.slot, &job.credential.certificate, &wait)?;
+        signing::guard_tries(state.status, options.consent, job.credential.role)?;
+        let signature = signing::sign_in(&mut lease, route, &entry, &job, &wait)?;
+        drop(entry);
+        let after = signing::read_state(&mut lease, &route.slot, &job.credential.certificate, &wait)
+            .map_or(PinStatus::Unknown { refused: false }, |s| s.status);
+        drop(lease);
+        let door = route.door.clone();
+        let receipt = signing::finish(job, &signature, Some(door), after, out)?;
+        tracing::info!(correlation = id, role = %receipt.role, format = receipt.format, certificate = receipt.number, "signed");
+        Ok(receipt)
+    }
+
+    /// Lease 1, the prompt, and a fresh deadline of what was left before the person was asked.
+    fn ask(
+        &self,
+        credential: &Credential,
+        options: &Options,
+        prompt: &mut dyn PinPrompt,
+        wait: &Wait,
+    ) -> Result<(Wait, Entry)> {
+        let state = self.state_before_prompt(credential, options, wait)?;
+        let left = wait.remaining();
+        let also_opens = self.also_opens(credential);
+        let entry = signing::ask(prompt, credential.role, &also_opens, &options.summary, state)?;
+        let wait = Wait::at_most(left).with_cancel(Arc::clone(&wait.cancel));
+        wait.check("PIN entry")?;
+        Ok((wait, entry))
+    }
+
+    fn state_before_prompt(&self, credential: &Credential, options: &Options, wait: &Wait) -> Result<PinState> {
+        let (route, mut lease) = signing::first_route(credential, &self.0.doors, wait)?;
+        let state = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?;
+        signing::guard_tries(state.status, options.consent, credential.role)?;
+        Ok(state)
+    }
+
+    pub(crate) fn prepare_job(&self, request: &Request, correlation: u64) -> Result<Job> {
+        let options = &request.options;
+        let credential = self.resolve(request.role, &options.selector, options.outside_validity)?;
+        self.prepare_with(request, credential, correlation)
+    }
+
+    pub(crate) fn prepare_with(&self, request: &Request, credential: Credential, correlation: u64) -> Result<Job> {
+        let now = self.0.clock.now();
+        let context = SignContext {
+            role: request.role,
+            test: self.0.profile.is_test(),
+            sha1: self.0.profile.allows_sha1(request.role),
+            suites: suites_of(&credential),
+            now,
+        };
+        let mut prepared = request.format.prepare(&request.content, &credential.certificate, &context)?;
+        let summary = request.options.summary.clone();
+        prepared.tbs.display = Some(Arc::new(summary.clone()));
+        Ok(Job { credential, prepared, format: request.format.name(), summary, now, correlation })
+    }
+
+    /// Two-step signing: what is to be signed, for a host that reaches the key in its own way.
+    ///
+    /// # Errors
+    /// As [`Shield::sign`] up to the prompt; no token is touched.
+    pub fn prepare(&self, request: Request) -> Result<Pending> {
+        let id = next_correlation();
+        let job = self.prepare_job(&request, id).map_err(|e| e.role(request.role).correlate(id))?;
+        Ok(Pending { job })
+    }
+
+    /// Asks for the PIN once, checks it on the token, and keeps it for a batch within its policy.
+    ///
+    /// # Errors
+    /// As [`Shield::sign`].
+    pub fn unlock(&self, unlock: Unlock, prompt: &mut dyn PinPrompt, wait: &Wait) -> Result<Session> {
+        let (role, id) = (unlock.role, next_correlation());
+        let options = &unlock.options;
+        let open = || {
+            let credential = self.resolve(role, &options.selector, options.outside_validity)?;
+            let (wait, entry) = self.ask(&credential, options, prompt, wait)?;
+            Session::open(self, credential, &unlock, entry, &wait)
+        };
+        let mut open = open;
+        open().map_err(|e| e.role(role).correlate(id)).inspect_err(log)
+    }
+
+    pub(crate) fn open_doors(&self) -> &[Arc<dyn Door>] {
+        &self.0.doors
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+}
+
+fn suites_of(credential: &Credential) -> Vec<Suite> {
+    let mut suites: Vec<Suite> = Vec::new();
+    for suite in credential.routes.iter().flat_map(|r| &r.slot.suites) {
+        if !suites.contains(suite) {
+            suites.push(*suite);
+        }
+    }
+    suites
+}
+
+pub(crate) fn log(error: &Error) {
+    tracing::warn!(correlation = error.correlation(), code = error.code(), operation = error.operation(), "refused");
+}
+
+impl fmt::Debug for Shield {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shield")
+            .field("serial", &self.0.serial)
+            .field("certificates", &self.0.found.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request that waits for a signature made elsewhere.
+pub struct Pending {
+    job: Job,
+}
+
+impl Pending {
+    /// What is to be signed.
+    #[must_use]
+    pub fn tbs(&self) -> &ToBeSigned {
+        &self.job.prepared.tbs
+    }
+
+    /// Whose key has to sign it.
+    #[must_use]
+    pub fn certificate(&self) -> &Arc<Certificate> {
+        &self.job.credential.certificate
+    }
+
+    /// What a person should be shown.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.job.summary
+    }
+
+    /// Verifies the signature and writes the finished document.
+    ///
+    /// # Errors
+    /// `SignatureWrong` when it is not the certificate's: `out` has received nothing then.
+    pub fn complete(self, signature: &RawSignature, out: &mut dyn Write) -> Result<Receipt> {
+        let (role, id) = (self.job.credential.role, self.job.correlation);
+        signing::finish(self.job, signature, None, PinStatus::Unknown { refused: false }, out)
+            .map_err(|e| e.role(role).correlate(id))
+            .inspect_err(log)
+    }
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").field("tbs", self.tbs()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,205 @@
+//! The steps of one signature that `Shield` and `Session` share.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::cert::Certificate;
+use crate::credential::{Credential, Route};
+use crate::door::{Door, DoorId, Lease};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::Prepared;
+use crate::pin::{Consent, Pin, PinStatus};
+use crate::policy;
+use crate::prompt::{PinEntry, PinPrompt, PinQuestion};
+use crate::receipt::{Note, Receipt};
+use crate::role::Role;
+use crate::suite::{DigestAlgorithm, RawSignature, Summary};
+use crate::token::{Auth, PinState, Slot};
+use crate::wait::Wait;
+
+/// A prepared request: everything that is known before a token is touched.
+pub(crate) struct Job {
+    pub(crate) credential: Credential,
+    pub(crate) prepared: Prepared,
+    pub(crate) format: &'static str,
+    pub(crate) summary: Summary,
+    pub(crate) now: SystemTime,
+    pub(crate) correlation: u64,
+}
+
+/// What opens the key: one entry of a person, owned.
+pub(crate) enum Entry {
+    Typed(Pin),
+    OnDevice,
+}
+
+impl Entry {
+    /// Accepts an answer only when its PIN was entered for `role`.
+    fn accept(answer: PinEntry, role: Role) -> Result<Self> {
+        match answer {
+            PinEntry::OnDevice => Ok(Entry::OnDevice),
+            PinEntry::Typed(pin) if pin.role() == role => Ok(Entry::Typed(pin)),
+            PinEntry::Typed(_) => Err(Error::new(ErrorKind::PinRole, "PIN entry").role(role)),
+        }
+    }
+
+    pub(crate) fn duplicate(&self) -> Self {
+        match self {
+            Entry::Typed(pin) => Entry::Typed(pin.duplicate()),
+            Entry::OnDevice => Entry::OnDevice,
+        }
+    }
+
+    pub(crate) fn auth(&self) -> Auth<'_> {
+        match self {
+            Entry::Typed(pin) => Auth::Pin(pin),
+            Entry::OnDevice => Auth::OnDevice,
+        }
+    }
+}
+
+/// Refuses where a wrong PIN could lock, unless a person said so.
+pub(crate) fn guard_tries(status: PinStatus, consent: Consent, role: Role) -> Result<()> {
+    let refuse = |kind| Err(Error::new(kind, "read PIN state").role(role).tries(status));
+    match status {
+        PinStatus::Locked | PinStatus::Known(0) => refuse(ErrorKind::PinLocked),
+        s if s.is_last_try() && consent < Consent::LastTry => refuse(ErrorKind::LastTry),
+        PinStatus::Unknown { refused: true } if consent < Consent::AfterRefusal => refuse(ErrorKind::TriesUnknown),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the PIN's state in a lease that `certificate` is found in.
+pub(crate) fn read_state(
+    lease: &mut Lease,
+    slot: &Slot,
+    certificate: &Arc<Certificate>,
+    wait: &Wait,
+) -> Result<PinState> {
+    let (slot, expected) = (slot.clone(), Arc::clone(certificate));
+    lease.call("read PIN state", wait, move |token| {
+        let present = token.certificate(&slot.certificate)?;
+        if present != expected.der() {
+            return Err(Error::new(ErrorKind::CertificateChanged, "read certificate"));
+        }
+        token.pin_state(&slot.pin)
+    })
+}
+
+/// Asks the person, with nothing held.
+pub(crate) fn ask(
+    prompt: &mut dyn PinPrompt,
+    role: Role,
+    also_opens: &[Role],
+    summary: &Summary,
+    state: PinState,
+) -> Result<Entry> {
+    let question = PinQuestion { role, also_opens, summary, status: state.status, on_device: state.on_device };
+    let answer = prompt.ask(&question).map_err(|_| Error::new(ErrorKind::PinDeclined, "PIN entry").role(role))?;
+    Entry::accept(answer, role)
+}
+
+/// One signature in a lease. The entry's copy is wiped when the token is done with it.
+pub(crate) fn sign_in(lease: &mut Lease, route: &Route, entry: &Entry, job: &Job, wait: &Wait) -> Result<RawSignature> {
+    let (slot, entry, tbs) = (route.slot.clone(), entry.duplicate(), job.prepared.tbs.clone());
+    let signature = lease.call("sign", wait, move |token| token.sign(&slot.key, &slot.pin, entry.auth(), &tbs))?;
+    lease.count_signature();
+    Ok(signature)
+}
+
+/// Verifies, writes, and makes the receipt. A signature that does not verify never leaves: `out` has received nothing.
+pub(crate) fn finish(
+    job: Job,
+    signature: &RawSignature,
+    door: Option<DoorId>,
+    tries: PinStatus,
+    out: &mut dyn Write,
+) -> Result<Receipt> {
+    let Job { credential, prepared, format, summary, now, correlation } = job;
+    let certificate = &credential.certificate;
+    certificate.key()?.verify(&prepared.tbs, signature)?;
+    let (suite, digest) = (prepared.tbs.suite, prepared.tbs.digest.clone());
+    let mut notes = prepared.notes.clone();
+    notes.extend(notes_of(certificate, now));
+    prepared.finish(signature, out)?;
+    Ok(Receipt {
+        role: credential.role,
+        format,
+        fingerprint: credential.fingerprint,
+        number: certificate.number(),
+        suite,
+        digest,
+        time: now,
+        tries,
+        door,
+        shown: DigestAlgorithm::Sha256.of(summary.text.as_bytes())?,
+        notes,
+        correlation,
+    })
+}
+
+fn notes_of(certificate: &Certificate, now: SystemTime) -> Option<Note> {
+    if certificate.check_time(now).is_err() {
+        return Some(Note::OutsideValidity);
+    }
+    let days = certificate.time_left(now).as_secs() / 86_400;
+    (days <= policy::EXPIRY_WARNING_DAYS).then_some(Note::ExpiresSoon { days })
+}
+
+/// Opens the first route that works. Only a token that is gone or a module that fails leads to the next one.
+pub(crate) fn first_route<'r>(
+    credential: &'r Credential,
+    doors: &[Arc<dyn Door>],
+    wait: &Wait,
+) -> Result<(&'r Route, Lease)> {
+    let mut last = Error::new(ErrorKind::NoShield, "open shield");
+    for route in &credential.routes {
+        let Some(door) = doors.iter().find(|d| *d.id() == route.door) else { continue };
+        match door.lease(wait) {
+            Ok(lease) => return Ok((route, lease)),
+            Err(error) if is_gone(error.kind()) => {
+                tracing::debug!(door = %route.door, code = error.code(), "route does not answer, trying the next");
+                last = error;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
+}
+
+fn is_gone(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::TokenFailed | ErrorKind::NoShield | ErrorKind::ModuleFailed | ErrorKind::TokenNotInitialised
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_try_is_never_spent_without_an_explicit_word() {
+        let role = Role::Customs;
+        let kind = |status, consent| guard_tries(status, consent, role).err().map(|e| e.kind());
+        for last in [PinStatus::Known(1), PinStatus::AtLeast(1), PinStatus::Final] {
+            assert_eq!(kind(last, Consent::None), Some(ErrorKind::LastTry));
+            assert_eq!(kind(last, Consent::AfterRefusal), Some(ErrorKind::LastTry));
+            assert_eq!(kind(last, Consent::LastTry), None);
+        }
+        assert_eq!(kind(PinStatus::Locked, Consent::LastTry), Some(ErrorKind::PinLocked));
+        assert_eq!(kind(PinStatus::Known(0), Consent::LastTry), Some(ErrorKind::PinLocked));
+        assert_eq!(kind(PinStatus::Unknown { refused: true }, Consent::None), Some(ErrorKind::TriesUnknown));
+        assert_eq!(kind(PinStatus::Unknown { refused: true }, Consent::AfterRefusal), None);
+        assert_eq!(kind(PinStatus::Unknown { refused: false }, Consent::None), None);
+        assert_eq!(kind(PinStatus::Known(2), Consent::None), None);
+    }
+
+    #[test]
+    fn a_pin_typed_for_the_bank_is_not_taken_for_customs() {
+        let pin = Pin::new(Role::Bank, b"123456").unwrap();
+        let refused = Entry::accept(PinEntry::Typed(pin), Role::Customs);
+        assert_eq!(refused.err().map(|e| e.kind()), Some(ErrorKind::PinRole));
+    }
+}
