@@ -5,6 +5,8 @@ pub mod cert;
 mod credential;
 mod door;
 mod error;
+#[cfg(test)]
+mod fake;
 pub mod format;
 mod pin;
 pub mod policy;

@@ -4,6 +4,9 @@
 //! reports the same tries as right after the entry; the first refusal ends the session. Leases are given back after 16
 //! signatures or 2 seconds; one idle lease keeps the login in between, where the kind of token allows that.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, Weak};

@@ -1,0 +1,186 @@
+//! A test double: a door whose token lies, hangs or forgets on request. For what no real module can be made to do.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use crate::cert::Certificate;
+use crate::credential::{Credential, Found, Route};
+use crate::door::{Door, DoorId, DoorInfo, Lease};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pin::PinStatus;
+use crate::profile::Profile;
+use crate::role::Role;
+use crate::shield::{Parts, Shield};
+use crate::suite::{RawSignature, Suite, ToBeSigned};
+use crate::token::{Auth, CertRef, KeyRef, PinRef, PinState, Slot, Token, Wants};
+use crate::wait::{FixedClock, Wait, lock};
+
+/// The one PIN that the fake accepts.
+pub(crate) const PIN: &[u8] = b"246813579";
+
+/// What the fake does, and what it has seen.
+#[derive(Debug)]
+pub(crate) struct Habits {
+    pub(crate) verifies: AtomicU32,
+    pub(crate) signatures: AtomicU32,
+    pub(crate) leases: AtomicU32,
+    /// The login ends with each lease, as on a card.
+    pub(crate) forgets: AtomicBool,
+    pub(crate) flips: AtomicBool,
+    pub(crate) hangs: AtomicBool,
+    pub(crate) status: Mutex<PinStatus>,
+    logins: AtomicU32,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Habits {
+            verifies: AtomicU32::new(0),
+            signatures: AtomicU32::new(0),
+            leases: AtomicU32::new(0),
+            forgets: AtomicBool::new(false),
+            flips: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
+            status: Mutex::new(PinStatus::Known(5)),
+            logins: AtomicU32::new(0),
+        }
+    }
+}
+
+impl Habits {
+    pub(crate) fn seen(counter: &AtomicU32) -> u32 {
+        counter.load(Ordering::SeqCst)
+    }
+}
+
+fn vector(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)).unwrap()
+}
+
+struct FakeToken {
+    habits: Arc<Habits>,
+    certificate: Vec<u8>,
+    logged_in: bool,
+}
+
+impl FakeToken {
+    fn may_sign(&mut self, auth: Auth<'_>) -> Result<()> {
+        if self.logged_in {
+            return Ok(());
+        }
+        let Auth::Pin(pin) = auth else { return Err(Error::new(ErrorKind::PinRequired, "fake")) };
+        if !self.habits.forgets.load(Ordering::SeqCst) && Habits::seen(&self.habits.logins) > 0 {
+            self.logged_in = true;
+            self.habits.logins.fetch_add(1, Ordering::SeqCst);
+            return Ok(());
+        }
+        self.habits.verifies.fetch_add(1, Ordering::SeqCst);
+        if pin.expose() != PIN {
+            *lock(&self.habits.status) = PinStatus::Known(4);
+            return Err(Error::new(ErrorKind::PinIncorrect, "fake").tries(PinStatus::Known(4)));
+        }
+        self.logged_in = true;
+        self.habits.logins.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl Drop for FakeToken {
+    fn drop(&mut self) {
+        if self.logged_in {
+            self.habits.logins.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Token for FakeToken {
+    fn slots(&mut self) -> Result<Vec<Slot>> {
+        Ok(vec![slot()])
+    }
+
+    fn certificate(&mut self, _of: &CertRef) -> Result<Vec<u8>> {
+        Ok(self.certificate.clone())
+    }
+
+    fn pin_state(&mut self, _pin: &PinRef) -> Result<PinState> {
+        let open = !self.habits.forgets.load(Ordering::SeqCst) && Habits::seen(&self.habits.logins) > 0;
+        Ok(PinState { status: *lock(&self.habits.status), open, on_device: false })
+    }
+
+    fn login(&mut self, _pin: &PinRef, auth: Auth<'_>) -> Result<()> {
+        self.may_sign(auth)
+    }
+
+    fn sign(&mut self, _key: &KeyRef, _pin: &PinRef, auth: Auth<'_>, tbs: &ToBeSigned) -> Result<RawSignature> {
+        while self.habits.hangs.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.may_sign(auth)?;
+        self.habits.signatures.fetch_add(1, Ordering::SeqCst);
+        use rsa::pkcs8::DecodePrivateKey;
+        let pem = String::from_utf8(vector("synthetic_rsa_throwaway.key")).unwrap();
+        let key = rsa::RsaPrivateKey::from_pkcs8_pem(&pem).unwrap();
+        let scheme = rsa::Pkcs1v15Sign::new::<sha2::Sha256>();
+        let mut octets = key.sign(scheme, tbs.digest.octets()).unwrap();
+        if self.habits.flips.load(Ordering::SeqCst) {
+            octets[100] ^= 0x10;
+        }
+        RawSignature::new(tbs.suite, octets)
+    }
+}
+
+fn slot() -> Slot {
+    Slot {
+        key: KeyRef(vec![1]),
+        certificate: CertRef(vec![1]),
+        pin: PinRef(vec![1]),
+        wants: Wants::Once,
+        suites: vec![Suite::RsaSha256],
+        label: "fake".to_owned(),
+    }
+}
+
+struct FakeDoor {
+    id: DoorId,
+    info: DoorInfo,
+    habits: Arc<Habits>,
+    certificate: Vec<u8>,
+}
+
+impl Door for FakeDoor {
+    fn id(&self) -> &DoorId {
+        &self.id
+    }
+
+    fn info(&self) -> &DoorInfo {
+        &self.info
+    }
+
+    fn lease(&self, wait: &Wait) -> Result<Lease> {
+        self.habits.leases.fetch_add(1, Ordering::SeqCst);
+        let (habits, certificate) = (Arc::clone(&self.habits), self.certificate.clone());
+        Lease::open("fake lease", wait, move || Ok(Box::new(FakeToken { habits, certificate, logged_in: false })))
+    }
+}
+
+/// A shield with one fake door, and the credential of its one certificate.
+pub(crate) fn shield(habits: &Arc<Habits>) -> (Shield, Credential) {
+    let certificate = Arc::new(Certificate::from_pem(&vector("synthetic_rsa_cert.pem")).unwrap());
+    let id = DoorId("fake".to_owned());
+    let text = || "fake".to_owned();
+    let info = DoorInfo { module: text(), label: text(), manufacturer: text(), model: text(), serial: text() };
+    let routes = vec![Route { door: id.clone(), slot: slot() }];
+    let door = FakeDoor { id, info, habits: Arc::clone(habits), certificate: certificate.der().to_vec() };
+    let shield = Shield::new(Parts {
+        serial: text(),
+        doors: vec![Arc::new(door)],
+        found: vec![Found { certificate: Arc::clone(&certificate), routes: routes.clone() }],
+        profile: Arc::new(Profile::builtin()),
+        // 2027-01-01, as the vectors' index asks.
+        clock: Arc::new(FixedClock(SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_761_600))),
+    });
+    let fingerprint = certificate.fingerprint();
+    (shield, Credential { role: Role::Customs, fingerprint, certificate, routes })
+}

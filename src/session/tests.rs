@@ -1,0 +1,151 @@
+//! Stories of a batch against a token that counts, forgets, lies and hangs.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Session;
+use crate::error::{ErrorKind, Result};
+use crate::fake::{self, Habits};
+use crate::pin::{Pin, PinStatus};
+use crate::policy::Policy;
+use crate::receipt::Receipt;
+use crate::request::{Request, Unlock};
+use crate::role::Role;
+use crate::signing::Entry;
+use crate::source::Content;
+use crate::wait::{Wait, lock};
+
+fn policy(signatures: u32, resends: u32) -> Policy {
+    Policy { signatures, resends, ..Policy::of(Role::Customs) }
+}
+
+fn open_with(habits: &Arc<Habits>, policy: Policy, pin: &[u8]) -> Result<Session> {
+    let (shield, credential) = fake::shield(habits);
+    let entry = Entry::Typed(Pin::new(Role::Customs, pin)?);
+    Session::open(&shield, credential, &Unlock::of(Role::Customs).policy(policy), entry, &Wait::default())
+}
+
+fn open(habits: &Arc<Habits>, policy: Policy) -> Session {
+    open_with(habits, policy, fake::PIN).unwrap()
+}
+
+fn sign(session: &Session, out: &mut Vec<u8>) -> Result<Receipt> {
+    session.sign(Request::raw(Role::Customs, Content::bytes(*b"document")), &Wait::default(), out)
+}
+
+fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
+    result.unwrap_err().kind()
+}
+
+#[test]
+fn a_batch_ends_when_its_signatures_are_used_up_even_with_many_threads() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, policy(20, 0));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| while sign(&session, &mut Vec::new()).is_ok() {});
+        }
+    });
+    assert_eq!(Habits::seen(&habits.signatures), 20);
+    assert_eq!(Habits::seen(&habits.verifies), 1);
+    assert_eq!(session.signatures_left(), 0);
+    assert_eq!(kind(sign(&session, &mut Vec::new())), ErrorKind::SessionEnded);
+}
+
+#[test]
+fn a_lease_is_given_back_after_sixteen_signatures_and_the_login_stays() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, policy(100, 0));
+    for _ in 0..40 {
+        sign(&session, &mut Vec::new()).unwrap();
+    }
+    assert!(Habits::seen(&habits.leases) >= 4, "the anchor and three leases of at most 16");
+    assert_eq!(Habits::seen(&habits.verifies), 1);
+}
+
+#[test]
+fn a_lost_login_is_repaired_with_the_accepted_pin_within_the_policy_and_no_further() {
+    let habits = Arc::<Habits>::default();
+    habits.forgets.store(true, Ordering::SeqCst);
+    let session = open(&habits, policy(100, 2));
+    for _ in 0..32 {
+        sign(&session, &mut Vec::new()).unwrap();
+    }
+    assert_eq!(Habits::seen(&habits.verifies), 3, "one unlock and two re-takes of 16 each");
+    assert_eq!(kind(sign(&session, &mut Vec::new())), ErrorKind::SessionEnded);
+    assert_eq!(Habits::seen(&habits.verifies), 3);
+}
+
+#[test]
+fn the_pin_is_not_sent_again_when_somebody_has_used_up_tries_meanwhile() {
+    let habits = Arc::<Habits>::default();
+    habits.forgets.store(true, Ordering::SeqCst);
+    let session = open(&habits, policy(100, 10));
+    *lock(&habits.status) = PinStatus::Known(4);
+    assert_eq!(kind(sign(&session, &mut Vec::new())), ErrorKind::SessionEnded);
+    assert_eq!(Habits::seen(&habits.verifies), 1);
+    *lock(&habits.status) = PinStatus::Known(5);
+    assert_eq!(kind(sign(&session, &mut Vec::new())), ErrorKind::SessionEnded, "ended is ended");
+}
+
+#[test]
+fn a_wrong_pin_at_unlock_costs_one_try_and_opens_nothing() {
+    let habits = Arc::<Habits>::default();
+    let refused = open_with(&habits, policy(5, 5), b"000000");
+    assert_eq!(kind(refused), ErrorKind::PinIncorrect);
+    assert_eq!(Habits::seen(&habits.verifies), 1);
+}
+
+#[test]
+fn a_signature_that_does_not_verify_writes_nothing() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, policy(5, 0));
+    habits.flips.store(true, Ordering::SeqCst);
+    let mut out = Vec::new();
+    assert_eq!(kind(sign(&session, &mut out)), ErrorKind::SignatureWrong);
+    assert!(out.is_empty());
+    habits.flips.store(false, Ordering::SeqCst);
+    sign(&session, &mut out).unwrap();
+    assert_eq!(out.len(), 256);
+}
+
+#[test]
+fn a_token_that_hangs_gives_the_caller_an_answer_at_the_deadline_and_on_cancel() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, policy(50, 0));
+    habits.hangs.store(true, Ordering::SeqCst);
+    let request = || Request::raw(Role::Customs, Content::bytes(*b"document"));
+    let short = Wait::at_most(Duration::from_millis(30));
+    assert_eq!(kind(session.sign(request(), &short, &mut Vec::new())), ErrorKind::Timeout);
+    let long = Wait::at_most(Duration::from_secs(3600));
+    let cancel = Arc::clone(&long.cancel);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| session.sign(request(), &long, &mut Vec::new()));
+        cancel.cancel();
+        assert_eq!(kind(waiting.join().unwrap()), ErrorKind::Cancelled);
+    });
+    habits.hangs.store(false, Ordering::SeqCst);
+    sign(&session, &mut Vec::new()).unwrap();
+}
+
+#[test]
+fn a_forgotten_batch_logs_out_by_itself() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, Policy { idle: Duration::from_millis(20), ..policy(50, 0) });
+    let (_, credential) = fake::shield(&habits);
+    assert_eq!(session.credential().fingerprint, credential.fingerprint);
+    while session.signatures_left() > 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(kind(sign(&session, &mut Vec::new())), ErrorKind::SessionEnded);
+}
+
+#[test]
+fn a_bank_request_is_refused_in_a_customs_batch() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, policy(5, 0));
+    let request = Request::raw(Role::Bank, Content::bytes(*b"order"));
+    assert_eq!(kind(session.sign(request, &Wait::default(), &mut Vec::new())), ErrorKind::Argument);
+    assert_eq!(Habits::seen(&habits.signatures), 0);
+}
