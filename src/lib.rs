@@ -1,13 +1,36 @@
 //! Smart-card middleware for the shared shield (共享盾): one device, two certificates, each under its own PIN.
+//!
+//! A declarant plugs in one key. It holds a **customs identity certificate** (电子口岸: log in to the Single Window, sign declarations) and a
+//! **bank certificate** (网银: payments), each with its own PIN, its own tries and its own renewal. Callers name a [`Role`]; slots, labels
+//! and object ids never appear.
+//!
+//! ```no_run
+//! use shared_shield::{Content, Declined, PinEntry, PinQuestion, Request, Scanner, Wait, write_whole};
+//!
+//! # fn main() -> shared_shield::Result<()> {
+//! let scan = Scanner::new().module("/usr/lib/softhsm/libsofthsm2.so").scan(&Wait::default())?;
+//! let shield = scan.only()?; // the one shield on the desk, or an error that says which there are
+//! let mut prompt = |q: &PinQuestion<'_>| {
+//!     let typed = b"12345678"; // from a dialog that shows q.role, q.summary and q.status
+//!     q.pin(typed).map(PinEntry::Typed).map_err(|_| Declined)
+//! };
+//! let request = Request::declaration(Content::file("CEB621.xml"));
+//! let receipt = write_whole("CEB621.signed.xml".as_ref(), |out| shield.sign(request, &mut prompt, &Wait::default(), out))?;
+//! println!("signed by {} with {}", receipt.number, receipt.suite);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What the library promises, and how it is built, stands in the [`manual`].
 
 mod atomic;
 pub mod cert;
 mod credential;
 mod door;
 mod error;
-#[cfg(test)]
-mod fake;
 pub mod format;
+pub mod manual;
+mod note;
 mod pin;
 pub mod policy;
 mod profile;
@@ -15,12 +38,11 @@ mod prompt;
 mod receipt;
 mod request;
 mod role;
-mod session;
 mod shield;
-mod signing;
 mod source;
 pub mod suite;
 pub mod token;
+mod tries;
 pub mod verify;
 mod wait;
 
@@ -29,16 +51,17 @@ pub use cert::{Certificate, Fingerprint};
 pub use credential::{Credential, Found, Listed, Route, Selector, Standing};
 pub use door::{Door, DoorId, DoorInfo, Lease};
 pub use error::{Candidate, Error, ErrorKind, Recovery, Result, Status};
-pub use pin::{Consent, PIN_MAX, Pin, PinStatus};
+pub use note::Note;
+pub use pin::{PIN_MAX, Pin};
 pub use policy::Policy;
 pub use profile::{Join, Profile};
 pub use prompt::{Declined, PinEntry, PinPrompt, PinQuestion};
-pub use receipt::{Note, Receipt};
+pub use receipt::Receipt;
 pub use request::{Request, Unlock};
 pub use role::Role;
-pub use session::Session;
-pub use shield::{Pending, Shield};
+pub use shield::{Pending, Session, Shield};
 pub use source::{Content, FileSource, Source};
 pub use suite::{Digest, DigestAlgorithm, RawSignature, Suite, Summary, ToBeSigned};
+pub use tries::{Consent, PinStatus};
 pub use verify::{Finding, FindingKind, Report, Severity, Trust, Verdict, VerifyContext};
 pub use wait::{Cancel, Clock, FixedClock, SystemClock, Wait};

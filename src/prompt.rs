@@ -3,9 +3,10 @@
 use std::fmt;
 
 use crate::error::Result;
-use crate::pin::{Pin, PinStatus};
+use crate::pin::Pin;
 use crate::role::Role;
 use crate::suite::Summary;
+use crate::tries::PinStatus;
 
 /// What a prompt shows: which PIN, for what, and how many tries are left.
 #[derive(Debug, Clone, Copy)]

@@ -2,10 +2,10 @@
 
 use crate::credential::Selector;
 use crate::format::Format;
-use crate::pin::Consent;
 use crate::role::Role;
 use crate::source::Content;
 use crate::suite::Summary;
+use crate::tries::Consent;
 
 /// What to sign, in which form, as whom.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ mod table;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::pin::PinStatus;
 use crate::role::Role;
+use crate::tries::PinStatus;
 
 pub use table::ErrorKind;
 

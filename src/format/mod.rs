@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use crate::cert::Certificate;
 use crate::error::Result;
-use crate::receipt::Note;
+use crate::note::Note;
 use crate::role::Role;
 use crate::source::Content;
 use crate::suite::{RawSignature, Suite, ToBeSigned};

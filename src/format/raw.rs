@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Format, Prepared, SignContext};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::receipt::Note;
+use crate::note::Note;
 use crate::source::Content;
 use crate::suite::{Digest, PublicKey, RawSignature, Suite, ToBeSigned};
 use crate::verify::{Finding, FindingKind, Report, VerifyContext};

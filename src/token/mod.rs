@@ -8,8 +8,9 @@ pub mod pkcs11;
 use std::fmt;
 
 use crate::error::Result;
-use crate::pin::{Pin, PinStatus};
+use crate::pin::Pin;
 use crate::suite::{RawSignature, Suite, ToBeSigned};
+use crate::tries::PinStatus;
 
 /// Names a private key inside its token; opaque, and still true after a re-plug.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

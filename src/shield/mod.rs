@@ -1,22 +1,28 @@
 //! A shield: its certificates by role, one signature, two-step signing.
 
+#[cfg(test)]
+mod fake;
+mod session;
+mod signing;
+
 use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 
+use self::signing::{Entry, Job};
 use crate::cert::Certificate;
 use crate::credential::{self, Credential, Found, Listed, Selector};
 use crate::door::{Door, DoorInfo};
 use crate::error::{Error, Result, next_correlation};
 use crate::format::SignContext;
-use crate::pin::PinStatus;
 use crate::profile::Profile;
 use crate::prompt::PinPrompt;
 use crate::receipt::Receipt;
 use crate::request::{Options, Request, Unlock};
 use crate::role::Role;
-use crate::session::Session;
-use crate::signing::{self, Entry, Job};
+use crate::tries::PinStatus;
+
+pub use self::session::Session;
 use crate::suite::{RawSignature, Suite, Summary, ToBeSigned};
 use crate::token::PinState;
 use crate::wait::{Clock, Wait};

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use super::Session;
 use crate::error::{ErrorKind, Result};
-use crate::fake::{self, Habits};
-use crate::pin::{Pin, PinStatus};
+use crate::pin::Pin;
 use crate::policy::Policy;
 use crate::receipt::Receipt;
 use crate::request::{Request, Unlock};
 use crate::role::Role;
-use crate::signing::Entry;
+use crate::shield::fake::{self, Habits};
+use crate::shield::signing::Entry;
 use crate::source::Content;
+use crate::tries::PinStatus;
 use crate::wait::{Wait, lock};
 
 fn policy(signatures: u32, resends: u32) -> Policy {

@@ -12,17 +12,17 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
+use super::signing::{self, Entry, Job};
+use super::{Shield, log};
 use crate::credential::{Credential, Route};
 use crate::door::Lease;
 use crate::error::{Error, ErrorKind, Result, next_correlation};
-use crate::pin::PinStatus;
 use crate::policy::Policy;
 use crate::receipt::Receipt;
 use crate::request::{Request, Unlock};
 use crate::role::Role;
-use crate::shield::{Shield, log};
-use crate::signing::{self, Entry, Job};
 use crate::suite::RawSignature;
+use crate::tries::PinStatus;
 use crate::wait::{Signal, Wait, lock};
 
 /// An unlocked role. Any number of threads may sign through `&self`; dropping it ends the login and wipes the PIN.
@@ -227,7 +227,7 @@ impl Inner {
     /// The token lost the login: the PIN goes again only while nothing speaks of a refusal, and only so often.
     fn allow_resend(&self, now: PinStatus, full: PinStatus) -> Result<()> {
         let role = self.credential.role;
-        signing::guard_tries(now, crate::pin::Consent::None, role).inspect_err(|_| self.end())?;
+        signing::guard_tries(now, crate::tries::Consent::None, role).inspect_err(|_| self.end())?;
         let mut state = lock(&self.state);
         if now == full && state.resends < self.policy.resends {
             state.resends = state.resends.saturating_add(1);

@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use super::{Parts, Shield};
 use crate::cert::Certificate;
 use crate::credential::{Credential, Found, Route};
 use crate::door::{Door, DoorId, DoorInfo, Lease};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pin::PinStatus;
 use crate::profile::Profile;
 use crate::role::Role;
-use crate::shield::{Parts, Shield};
 use crate::suite::{RawSignature, Suite, ToBeSigned};
 use crate::token::{Auth, CertRef, KeyRef, PinRef, PinState, Slot, Token, Wants};
+use crate::tries::PinStatus;
 use crate::wait::{FixedClock, Wait, lock};
 
 /// The one PIN that the fake accepts.

@@ -9,13 +9,15 @@ use crate::credential::{Credential, Route};
 use crate::door::{Door, DoorId, Lease};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::Prepared;
-use crate::pin::{Consent, Pin, PinStatus};
+use crate::note::Note;
+use crate::pin::Pin;
 use crate::policy;
 use crate::prompt::{PinEntry, PinPrompt, PinQuestion};
-use crate::receipt::{Note, Receipt};
+use crate::receipt::Receipt;
 use crate::role::Role;
 use crate::suite::{DigestAlgorithm, RawSignature, Summary};
 use crate::token::{Auth, PinState, Slot};
+use crate::tries::{Consent, PinStatus};
 use crate::wait::Wait;
 
 /// A prepared request: everything that is known before a token is touched.

@@ -1,0 +1,56 @@
+//! Tries left, and the word that spends a risky one.
+
+use std::fmt;
+
+/// How many tries a PIN has left, as far as the token tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PinStatus {
+    /// The token counts and tells: this many are left. 0 is [`PinStatus::Locked`].
+    Known(u8),
+    /// Flags say that at least this many are left.
+    AtLeast(u8),
+    /// The next wrong PIN locks (`CKF_USER_PIN_FINAL_TRY`).
+    Final,
+    /// Locked: only the issuing office can unlock.
+    Locked,
+    /// The token does not tell. `refused`: a wrong PIN is known to have been entered since the last right one.
+    Unknown {
+        /// A refusal was seen by this process, or the token's flags speak of one.
+        refused: bool,
+    },
+}
+
+impl PinStatus {
+    /// Whether one more wrong PIN may be the last.
+    #[must_use]
+    pub fn is_last_try(self) -> bool {
+        matches!(self, PinStatus::Known(1) | PinStatus::AtLeast(0 | 1) | PinStatus::Final)
+    }
+}
+
+impl fmt::Display for PinStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PinStatus::Known(n) => write!(f, "{n}"),
+            PinStatus::AtLeast(n) => write!(f, "at least {n}"),
+            PinStatus::Final => f.write_str("1, the last"),
+            PinStatus::Locked => f.write_str("none: locked"),
+            PinStatus::Unknown { refused: false } => f.write_str("unknown"),
+            PinStatus::Unknown { refused: true } => f.write_str("unknown, and a wrong PIN was entered before"),
+        }
+    }
+}
+
+/// The explicit word of a person that a risky try may be spent. Ordered: each includes the ones before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
+pub enum Consent {
+    /// No risky try is spent.
+    #[default]
+    None,
+    /// Try although a PIN was refused before and the token does not tell how many tries are left.
+    AfterRefusal,
+    /// Try although this is the last try.
+    LastTry,
+}
