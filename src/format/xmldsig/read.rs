@@ -1,0 +1,230 @@
+//! The Signature element, read strictly: what is not exactly as expected becomes a finding.
+
+use base64ct::{Base64, Encoding};
+use uppsala::{Document, NodeId, NodeKind};
+
+use super::canonical::Checked;
+use super::{C14N, DSIG, ENVELOPED};
+use crate::verify::{Finding, FindingKind, Report};
+
+/// What a Signature element holds. What could not be read is `None`, and the report says why.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) signed_info: Option<NodeId>,
+    /// Identifier of the SignatureMethod.
+    pub(super) method: Option<String>,
+    /// Identifier of the DigestMethod, of the one Reference.
+    pub(super) digest_method: Option<String>,
+    /// DigestValue, of the one Reference.
+    pub(super) digest: Option<Vec<u8>>,
+    /// SignatureValue.
+    pub(super) value: Option<Vec<u8>>,
+    /// KeyName as it stands.
+    pub(super) key_name: Option<String>,
+    /// X509Certificate in DER.
+    pub(super) certificate: Option<Vec<u8>>,
+}
+
+/// Reads Signature elements and reports what is wrong with their structure.
+pub(super) struct Reader<'a, 'd> {
+    pub(super) checked: &'a Checked<'a>,
+    pub(super) tree: &'a Document<'d>,
+    pub(super) report: &'a mut Report,
+}
+
+impl Reader<'_, '_> {
+    /// XML Signature, clause 4.1: SignedInfo, SignatureValue, KeyInfo, in this order and once each.
+    pub(super) fn signature(&mut self, signature: NodeId) -> Parts {
+        let mut parts = Parts::default();
+        self.attributes(signature, &["Id"]);
+        let [signed_info, value, key_info] = self.sequence(signature, ["SignedInfo", "SignatureValue", "KeyInfo?"]);
+        parts.signed_info = signed_info;
+        if let Some(node) = signed_info {
+            self.signed_info(node, &mut parts);
+        }
+        if let Some(node) = value {
+            self.attributes(node, &["Id"]);
+            parts.value = self.base64(node, FindingKind::SignatureUnreadable);
+        }
+        if let Some(node) = key_info {
+            self.key_info(node, &mut parts);
+        }
+        parts
+    }
+
+    fn signed_info(&mut self, node: NodeId, parts: &mut Parts) {
+        self.attributes(node, &["Id"]);
+        // A second Reference is a finding of its own: it says that something else is signed as well.
+        if self.named(node, "Reference").len() > 1 {
+            self.add(FindingKind::Wrapping, node, "more than one Reference");
+        }
+        let [c14n, method, reference] = self.sequence(node, ["CanonicalizationMethod", "SignatureMethod", "Reference"]);
+        if let Some(identifier) = c14n.and_then(|n| self.algorithm(n))
+            && identifier != C14N
+        {
+            self.unknown(c14n, &identifier);
+        }
+        parts.method = method.and_then(|n| self.algorithm(n));
+        if let Some(reference) = reference {
+            self.reference(reference, parts);
+        }
+    }
+
+    fn reference(&mut self, node: NodeId, parts: &mut Parts) {
+        self.attributes(node, &["Id", "URI", "Type"]);
+        match self.tree.get_attribute(node, "URI").map(str::to_owned).as_deref() {
+            Some("") => {}
+            Some(uri) => self.add(FindingKind::Wrapping, node, &format!("Reference has URI {}", shown(uri))),
+            None => self.add(FindingKind::Wrapping, node, "Reference has no URI"),
+        }
+        let [transforms, method, value] = self.sequence(node, ["Transforms", "DigestMethod", "DigestValue"]);
+        if let Some(transforms) = transforms {
+            self.transforms(transforms);
+        }
+        parts.digest_method = method.and_then(|n| self.algorithm(n));
+        parts.digest = value.and_then(|n| self.base64(n, FindingKind::Structure));
+    }
+
+    fn transforms(&mut self, node: NodeId) {
+        let all = self.named(node, "Transform");
+        if all.len() != 1 {
+            self.add(FindingKind::Wrapping, node, &format!("{} transforms, one is expected", all.len()));
+        }
+        for transform in all {
+            match self.algorithm(transform) {
+                Some(identifier) if identifier != ENVELOPED => self.unknown(Some(transform), &identifier),
+                _ => {}
+            }
+        }
+        let [_] = self.sequence(node, ["Transform"]);
+    }
+
+    /// KeyName and X509Data, once each. What else may stand here (KeyValue, RetrievalMethod, …) is passed over: no key is
+    /// taken from it, and nothing is fetched.
+    fn key_info(&mut self, node: NodeId, parts: &mut Parts) {
+        let names = self.named(node, "KeyName");
+        let data = self.named(node, "X509Data");
+        let certificates: Vec<NodeId> = data.iter().flat_map(|d| self.named(*d, "X509Certificate")).collect();
+        for (what, count) in
+            [("KeyName", names.len()), ("X509Data", data.len()), ("X509Certificate", certificates.len())]
+        {
+            if count > 1 {
+                self.add(FindingKind::Structure, node, &format!("{count} {what} elements"));
+            }
+        }
+        parts.key_name = names.first().and_then(|n| self.text(*n));
+        parts.certificate = match certificates[..] {
+            [one] => self.base64(one, FindingKind::CertificateUnreadable),
+            _ => None,
+        };
+    }
+
+    /// The children of `parent`, which must be these elements of XML Signature in this order; `?` marks one that may be
+    /// missing.
+    fn sequence<const N: usize>(&mut self, parent: NodeId, names: [&str; N]) -> [Option<NodeId>; N] {
+        let mut children = self.elements(parent).into_iter().peekable();
+        let tree = self.tree;
+        let found = names.map(|name| {
+            let local = name.trim_end_matches('?');
+            let child = children.next_if(|id| tree.element(*id).is_some_and(|e| e.matches_name_ns(DSIG, local)));
+            if child.is_none() && !name.ends_with('?') {
+                self.add(FindingKind::Structure, parent, &format!("{local} is missing or not in its place"));
+            }
+            child
+        });
+        if let Some(extra) = children.next() {
+            let name = tree.element(extra).map(|e| shown(&e.name.local_name)).unwrap_or_default();
+            self.add(FindingKind::Structure, extra, &format!("element {name} is not expected here"));
+        }
+        found
+    }
+
+    /// The element children; text beside them is a finding.
+    fn elements(&mut self, parent: NodeId) -> Vec<NodeId> {
+        let mut found = Vec::new();
+        for child in self.tree.children(parent) {
+            match self.tree.node_kind(child) {
+                Some(NodeKind::Element(_)) => found.push(child),
+                Some(NodeKind::Text(text) | NodeKind::CData(text)) if !text.trim_ascii().is_empty() => {
+                    self.add(FindingKind::Structure, child, "text is not expected here");
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn named(&self, parent: NodeId, local: &str) -> Vec<NodeId> {
+        self.tree.child_elements_by_name_ns(parent, DSIG, local)
+    }
+
+    /// The Algorithm attribute of an element that has nothing else.
+    fn algorithm(&mut self, node: NodeId) -> Option<String> {
+        self.attributes(node, &["Algorithm"]);
+        let [] = self.sequence(node, []);
+        let identifier = self.tree.get_attribute(node, "Algorithm").map(str::to_owned);
+        if identifier.is_none() {
+            self.add(FindingKind::Structure, node, "Algorithm is missing");
+        }
+        identifier
+    }
+
+    fn attributes(&mut self, node: NodeId, allowed: &[&str]) {
+        let Some(element) = self.tree.element(node) else { return };
+        let fits = |a: &&uppsala::Attribute<'_>| match &a.name.namespace_uri {
+            None => !allowed.contains(&a.name.local_name.as_ref()),
+            Some(uri) => uri != uppsala::namespace::XML_NAMESPACE,
+        };
+        if let Some(extra) = element.attributes.iter().find(fits) {
+            let name = shown(&extra.name.local_name);
+            self.add(FindingKind::Structure, node, &format!("attribute {name} is not expected here"));
+        }
+    }
+
+    /// The text of an element that holds nothing but text.
+    fn text(&mut self, node: NodeId) -> Option<String> {
+        let mut whole = String::new();
+        for child in self.tree.children(node) {
+            match self.tree.node_kind(child) {
+                Some(NodeKind::Text(text) | NodeKind::CData(text)) => whole.push_str(text),
+                _ => {
+                    self.add(FindingKind::Structure, node, "text with something else in it");
+                    return None;
+                }
+            }
+        }
+        Some(whole)
+    }
+
+    fn base64(&mut self, node: NodeId, otherwise: FindingKind) -> Option<Vec<u8>> {
+        let mut text = self.text(node)?;
+        text.retain(|c| !c.is_ascii_whitespace());
+        let octets = Base64::decode_vec(&text).ok();
+        if octets.is_none() {
+            self.add(otherwise, node, "not base64");
+        }
+        octets
+    }
+
+    fn unknown(&mut self, node: Option<NodeId>, identifier: &str) {
+        if let Some(node) = node {
+            self.add(FindingKind::IdentifierUnknown, node, &shown(identifier));
+        }
+    }
+
+    /// Adds a finding with its place.
+    pub(super) fn add(&mut self, kind: FindingKind, node: NodeId, detail: &str) {
+        let mut finding = Finding::new(kind).detail(detail);
+        finding.place = self.checked.place(self.tree, node);
+        self.report.add(finding);
+    }
+}
+
+/// Text of a document as it may stand in a report: short, and nothing that a terminal obeys.
+pub(super) fn shown(text: &str) -> String {
+    let mut short: String = text.chars().take(120).map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect();
+    if text.chars().nth(120).is_some() {
+        short.push('…');
+    }
+    short
+}
