@@ -22,7 +22,7 @@ pub(crate) struct Options {
     pub(crate) selector: Selector,
     pub(crate) consent: Consent,
     pub(crate) outside_validity: bool,
-    pub(crate) summary: Summary,
+    pub(crate) summary: Option<Summary>,
 }
 
 impl Request {
@@ -30,18 +30,17 @@ impl Request {
     #[cfg(feature = "xml")]
     #[must_use]
     pub fn declaration(content: Content) -> Self {
-        Request::with(Role::Customs, &crate::format::ceb::CEB, content, "a customs message (CEB)")
+        Request::with(Role::Customs, &crate::format::ceb::CEB, content)
     }
 
     /// A detached signature over the bytes as they are, as either role.
     #[must_use]
     pub fn raw(role: Role, content: Content) -> Self {
-        Request::with(role, &crate::format::raw::RAW, content, "raw data")
+        Request::with(role, &crate::format::raw::RAW, content)
     }
 
-    fn with(role: Role, format: &'static dyn Format, content: Content, what: &str) -> Self {
-        let summary = Summary { text: what.to_owned() };
-        Request { role, format, content, options: Options { summary, ..Options::default() } }
+    fn with(role: Role, format: &'static dyn Format, content: Content) -> Self {
+        Request { role, format, content, options: Options::default() }
     }
 
     /// The role that signs.
@@ -63,10 +62,10 @@ impl Request {
         self
     }
 
-    /// The text that the PIN prompt shows and whose digest the receipt carries.
+    /// The text that the PIN prompt shows and whose digest the receipt carries; without one the format says what it signs.
     #[must_use]
     pub fn shown(mut self, text: impl Into<String>) -> Self {
-        self.options.summary = Summary { text: text.into() };
+        self.options.summary = Some(Summary { text: text.into() });
         self
     }
 
@@ -97,8 +96,7 @@ impl Unlock {
     /// Unlocks `role` under the profile's policy.
     #[must_use]
     pub fn of(role: Role) -> Self {
-        let summary = Summary { text: "a batch of signatures".to_owned() };
-        Unlock { role, policy: None, options: Options { summary, ..Options::default() } }
+        Unlock { role, policy: None, options: Options::default() }
     }
 
     /// A policy of the program's own; the only way to raise one.
@@ -118,7 +116,7 @@ impl Unlock {
     /// The text that the PIN prompt shows.
     #[must_use]
     pub fn shown(mut self, text: impl Into<String>) -> Self {
-        self.options.summary = Summary { text: text.into() };
+        self.options.summary = Some(Summary { text: text.into() });
         self
     }
 

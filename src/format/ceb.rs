@@ -12,7 +12,7 @@ use super::xmldsig::{self, Checked, Set};
 use super::{Format, Prepared, SignContext};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::receipt::Note;
+use crate::note::Note;
 use crate::source::Content;
 use crate::suite::{KeyKind, RawSignature, Suite, Summary, ToBeSigned};
 use crate::verify::{Report, VerifyContext};

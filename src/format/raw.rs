@@ -8,7 +8,7 @@ use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::note::Note;
 use crate::source::Content;
-use crate::suite::{Digest, PublicKey, RawSignature, Suite, ToBeSigned};
+use crate::suite::{Digest, PublicKey, RawSignature, Suite, Summary, ToBeSigned};
 use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 
 /// The format `raw`: what is written is the signature alone, as `openssl dgst -verify` reads it.
@@ -33,7 +33,8 @@ impl Format for Raw {
             ))
         })?;
         let digest = digest(content, key, suite)?;
-        let tbs = ToBeSigned { suite, digest, message: None, display: None };
+        let display = Summary { text: format!("raw data, {} {}", digest.algorithm().name(), digest.hex()) };
+        let tbs = ToBeSigned { suite, digest, message: None, display: Some(Arc::new(display)) };
         let finish = Box::new(move |signature: &RawSignature, out: &mut dyn Write| {
             let wire = signature.to_wire()?;
             out.write_all(&wire).map_err(|e| Error::new(ErrorKind::OutputFailed, "write signature").io(&e))

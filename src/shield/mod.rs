@@ -139,7 +139,7 @@ impl Shield {
     ) -> Result<Receipt> {
         let options = request.options.clone();
         let job = self.prepare_job(&request, id)?;
-        let (wait, entry) = self.ask(&job.credential, &options, prompt, wait)?;
+        let (wait, entry) = self.ask(&job.credential, &options, &job.summary, prompt, wait)?;
         let (route, mut lease) = signing::first_route(&job.credential, &self.0.doors, &wait)?;
         let state = signing::read_state(&mut lease, &route.slot, &job.credential.certificate, &wait)?;
         signing::guard_tries(state.status, options.consent, job.credential.role)?;
@@ -159,13 +159,14 @@ impl Shield {
         &self,
         credential: &Credential,
         options: &Options,
+        summary: &Summary,
         prompt: &mut dyn PinPrompt,
         wait: &Wait,
     ) -> Result<(Wait, Entry)> {
         let state = self.state_before_prompt(credential, options, wait)?;
         let left = wait.remaining();
         let also_opens = self.also_opens(credential);
-        let entry = signing::ask(prompt, credential.role, &also_opens, &options.summary, state)?;
+        let entry = signing::ask(prompt, credential.role, &also_opens, summary, state)?;
         let wait = Wait::at_most(left).with_cancel(Arc::clone(&wait.cancel));
         wait.check("PIN entry")?;
         Ok((wait, entry))
@@ -194,7 +195,8 @@ impl Shield {
             now,
         };
         let mut prepared = request.format.prepare(&request.content, &credential.certificate, &context)?;
-        let summary = request.options.summary.clone();
+        let by_format = || prepared.tbs.display.as_deref().cloned();
+        let summary = request.options.summary.clone().or_else(by_format).unwrap_or_default();
         prepared.tbs.display = Some(Arc::new(summary.clone()));
         Ok(Job { credential, prepared, format: request.format.name(), summary, now, correlation })
     }
@@ -218,7 +220,8 @@ impl Shield {
         let options = &unlock.options;
         let open = || {
             let credential = self.resolve(role, &options.selector, options.outside_validity)?;
-            let (wait, entry) = self.ask(&credential, options, prompt, wait)?;
+            let summary = options.summary.clone().unwrap_or_else(|| batch_summary(&unlock, self));
+            let (wait, entry) = self.ask(&credential, options, &summary, prompt, wait)?;
             Session::open(self, credential, &unlock, entry, &wait)
         };
         let mut open = open;
@@ -232,6 +235,11 @@ impl Shield {
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.0.clock
     }
+}
+
+fn batch_summary(unlock: &Unlock, shield: &Shield) -> Summary {
+    let policy = unlock.policy.unwrap_or_else(|| shield.profile().policy(unlock.role));
+    Summary { text: format!("up to {} signatures as {}", policy.signatures, unlock.role) }
 }
 
 fn suites_of(credential: &Credential) -> Vec<Suite> {
