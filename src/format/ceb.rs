@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::note::Note;
 use crate::source::Content;
 use crate::suite::{KeyKind, RawSignature, Suite, Summary, ToBeSigned};
-use crate::verify::{Report, VerifyContext};
+use crate::verify::{FindingKind, Report, VerifyContext};
 
 /// The namespace of customs messages.
 pub const NAMESPACE: &str = "http://www.chinaport.gov.cn/ceb";
@@ -81,7 +81,7 @@ impl Format for Ceb {
         let octets = content.read(xmldsig::MAX_OCTETS, "verify customs message")?;
         let checked = Checked::read(&octets)?;
         message(&checked.tree()?)?;
-        let mut report = Report::new(self.name());
+        let mut report = Report::proven_by(self.name(), &[FindingKind::DigestRight, FindingKind::SignatureRight]);
         xmldsig::judge(&checked, &mut report, context)?;
         Ok(report)
     }

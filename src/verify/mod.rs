@@ -53,14 +53,21 @@ pub struct Report {
     pub signer: Option<Arc<Certificate>>,
     /// The suite, where it was recognised.
     pub suite: Option<Suite>,
+    proofs: &'static [FindingKind],
     judged: bool,
 }
 
 impl Report {
-    /// An empty report.
+    /// An empty report of a format whose signature covers the document itself: `SignatureRight` has to be found.
     #[must_use]
     pub fn new(format: &'static str) -> Self {
-        Report { format, findings: Vec::new(), signer: None, suite: None, judged: false }
+        Report::proven_by(format, &[FindingKind::SignatureRight])
+    }
+
+    /// An empty report that is never better than `Invalid` until each of `proofs` was found: what was not checked does not pass.
+    #[must_use]
+    pub fn proven_by(format: &'static str, proofs: &'static [FindingKind]) -> Self {
+        Report { format, findings: Vec::new(), signer: None, suite: None, proofs, judged: false }
     }
 
     /// Adds a finding.
@@ -77,7 +84,8 @@ impl Report {
     /// The verdict. A report whose certificate was never judged, or judged with [`Trust::None`], is never `Valid`.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        if self.signer.is_none() || self.findings.iter().any(|f| f.severity() == Severity::Wrong) {
+        let proven = self.signer.is_some() && self.proofs.iter().all(|p| self.has(*p));
+        if !proven || self.findings.iter().any(|f| f.severity() == Severity::Wrong) {
             Verdict::Invalid
         } else if self.judged {
             Verdict::Valid
