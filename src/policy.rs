@@ -28,7 +28,7 @@ pub const XML_MAX: usize = 64 * 1024 * 1024;
 pub const XML_DEPTH: usize = 128;
 /// The most attributes and namespace declarations of one XML element.
 pub const XML_ATTRIBUTES: usize = 256;
-/// A receipt warns when the certificate ends within this many days (customs.md §8, pain 8: 90, 30 and 7 days ahead).
+/// A receipt warns when the certificate ends within this many days (manual::customs §8, pain 8: 90, 30 and 7 days ahead).
 pub const EXPIRY_WARNING_DAYS: u64 = 90;
 /// The largest profile file, in octets.
 pub const PROFILE_MAX: u64 = 256 * 1024;

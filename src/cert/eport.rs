@@ -1,4 +1,4 @@
-//! The e-port's private extensions, arc 1.3.6.1.4.1.5315.100 (customs.md §6.2).
+//! The e-port's private extensions, arc 1.3.6.1.4.1.5315.100 (manual::customs §6.2).
 
 use std::fmt;
 

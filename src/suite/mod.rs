@@ -50,7 +50,7 @@ impl Suite {
             Suite::P256Sha256 => row("ecdsa-p256-sha256", DigestAlgorithm::Sha256, |k| k == KeyKind::P256),
             Suite::Sm2Sm3 => row("sm2-sm3", DigestAlgorithm::Sm3, |k| k == KeyKind::Sm2),
             Suite::RsaSha256 => row("rsa-sha256", DigestAlgorithm::Sha256, |k| rsa_bits(k, 2048)),
-            // Old e-port cards hold RSA-1024 (customs.md §6.1).
+            // Old e-port cards hold RSA-1024 (manual::customs §6.1).
             Suite::RsaSha1 => row("rsa-sha1", DigestAlgorithm::Sha1, |k| rsa_bits(k, 1024)),
             Suite::RsaPssSha256 => row("rsa-pss-sha256", DigestAlgorithm::Sha256, |k| rsa_bits(k, 2048)),
         }
