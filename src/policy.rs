@@ -14,6 +14,8 @@ pub const LEASE_TIME: Duration = Duration::from_secs(2);
 pub const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// The largest certificate that is read from a token, in octets.
 pub const CERTIFICATE_MAX: usize = 16 * 1024;
+/// The largest PEM text that is read, in octets: a file of many issuers.
+pub const PEM_MAX: usize = 1024 * 1024;
 /// The largest attribute that is read from a PKCS#11 object, in octets.
 pub const ATTRIBUTE_MAX: usize = 64 * 1024;
 /// The most objects of one class that are looked at on one token.

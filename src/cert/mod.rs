@@ -1,13 +1,41 @@
 //! Certificate facts: what roles, formats and people need to know of an X.509 certificate (RFC 5280).
+//!
+//! A certificate is hostile input until somebody has judged who issued it. What it says of itself makes no trust.
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions
+    )
+)]
 
 mod eport;
+mod issued;
 mod name;
+#[cfg(test)]
+#[path = "../../examples/shield/test_ca.rs"]
+pub(crate) mod test_ca;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use der::{Decode, Encode};
 use x509_cert::Certificate as Inner;
+use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, CertificatePolicies, KeyUsage, SubjectKeyIdentifier,
 };
@@ -16,8 +44,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
 use crate::suite::{DigestAlgorithm, PublicKey};
 
-pub use eport::{EportFields, EportText};
+pub use eport::{EportFields, EportText, Unreadable};
 pub use name::NameFacts;
+pub(crate) use name::{date, hex, plain};
 
 /// SHA-256 over a certificate's DER.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,30 +96,44 @@ pub struct Certificate {
     issuer: NameFacts,
     subject: NameFacts,
     eport: Option<EportFields>,
+    usage: Option<KeyUsage>,
+    basic: Option<BasicConstraints>,
+}
+
+fn bad(what: impl fmt::Display) -> Error {
+    Error::new(ErrorKind::CertificateMalformed, "read certificate").detail(what.to_string())
 }
 
 impl Certificate {
     /// Reads DER.
     ///
+    /// An extension that occurs twice is refused (RFC 5280 §4.2): two readers could each take another one. So are a key usage
+    /// and basic constraints that cannot be read: to pass them over would read them as "everything is allowed".
+    ///
     /// # Errors
     /// `CertificateMalformed`.
     pub fn from_der(der: &[u8]) -> Result<Self> {
-        let bad = |what: String| Error::new(ErrorKind::CertificateMalformed, "read certificate").detail(what);
         if der.len() > policy::CERTIFICATE_MAX {
-            return Err(bad(format!("{} octets", der.len())));
+            return Err(bad(format!("{} octets, at most {} are read", der.len(), policy::CERTIFICATE_MAX)));
         }
-        let inner = Inner::from_der(der).map_err(|e| bad(e.to_string()))?;
+        let inner = Inner::from_der(der).map_err(bad)?;
         let tbs = inner.tbs_certificate();
-        let spki = tbs.subject_public_key_info().to_der().map_err(|e| bad(e.to_string()))?;
+        let extensions = tbs.extensions().map(Vec::as_slice).unwrap_or_default();
+        refuse_twice(extensions)?;
+        let usage = tbs.get_extension::<KeyUsage>().map_err(|_| bad("the key usage cannot be read"))?;
+        let basic = tbs.get_extension::<BasicConstraints>().map_err(|_| bad("basic constraints cannot be read"))?;
+        let spki = tbs.subject_public_key_info().to_der().map_err(bad)?;
         let digest = DigestAlgorithm::Sha256.of(der)?;
-        let fingerprint = digest.octets().try_into().map(Fingerprint).map_err(|_| bad("fingerprint".to_owned()))?;
+        let fingerprint = digest.octets().try_into().map(Fingerprint).map_err(|_| bad("fingerprint"))?;
         Ok(Certificate {
             der: der.to_vec(),
             fingerprint,
             key: PublicKey::from_spki(&spki),
             issuer: NameFacts::of(tbs.issuer()),
             subject: NameFacts::of(tbs.subject()),
-            eport: EportFields::of(tbs.extensions().map(Vec::as_slice).unwrap_or_default()),
+            eport: EportFields::of(extensions),
+            usage: usage.map(|(_, value)| value),
+            basic: basic.map(|(_, value)| value),
             inner,
         })
     }
@@ -100,10 +143,30 @@ impl Certificate {
     /// # Errors
     /// `CertificateMalformed`.
     pub fn from_pem(pem: &[u8]) -> Result<Self> {
-        let bad = |e: der::Error| Error::new(ErrorKind::CertificateMalformed, "read certificate").detail(e.to_string());
-        let chain = Inner::load_pem_chain(pem).map_err(bad)?;
-        let first = chain.first().ok_or_else(|| bad(der::ErrorKind::Failed.into()))?;
-        Certificate::from_der(&first.to_der().map_err(bad)?)
+        Certificate::all_from_pem(pem)?.into_iter().next().ok_or_else(|| bad("no certificate in the PEM text"))
+    }
+
+    /// Reads every certificate of a PEM text (RFC 7468), such as a file of trusted issuers. At least one is there.
+    ///
+    /// The octets are taken as they stand in the text, never encoded again: fingerprint and signature depend on them.
+    ///
+    /// # Errors
+    /// `CertificateMalformed`, also for one bad certificate among good ones.
+    pub fn all_from_pem(pem: &[u8]) -> Result<Vec<Self>> {
+        const END: &str = "-----END CERTIFICATE-----";
+        if pem.len() > policy::PEM_MAX {
+            return Err(bad(format!("{} octets of PEM, at most {} are read", pem.len(), policy::PEM_MAX)));
+        }
+        let text = std::str::from_utf8(pem).map_err(|_| bad("not a PEM text"))?;
+        let mut certificates = Vec::new();
+        for block in text.split_inclusive(END).filter(|b| b.ends_with(END)) {
+            let (_, octets) = der::pem::decode_vec(block.trim_start().as_bytes()).map_err(bad)?;
+            certificates.push(Certificate::from_der(&octets)?);
+        }
+        if certificates.is_empty() {
+            return Err(bad("no certificate in the PEM text"));
+        }
+        Ok(certificates)
     }
 
     /// The DER octets.
@@ -160,13 +223,12 @@ impl Certificate {
     /// # Errors
     /// `CertificateExpired`, `CertificateNotYetValid`.
     pub fn check_time(&self, now: SystemTime) -> Result<()> {
-        let show = |t: SystemTime| name::date(t);
         let refuse = |kind, detail| Err(Error::new(kind, "check validity").detail(detail));
         if now > self.not_after() {
-            return refuse(ErrorKind::CertificateExpired, format!("since {}", show(self.not_after())));
+            return refuse(ErrorKind::CertificateExpired, format!("since {}", date(self.not_after())));
         }
         if now < self.not_before() {
-            return refuse(ErrorKind::CertificateNotYetValid, format!("from {}", show(self.not_before())));
+            return refuse(ErrorKind::CertificateNotYetValid, format!("from {}", date(self.not_before())));
         }
         Ok(())
     }
@@ -189,17 +251,17 @@ impl Certificate {
         self.eport.as_ref()
     }
 
-    /// Whether the key usage allows signatures: digitalSignature or nonRepudiation, or no key usage at all (`None`).
+    /// Whether the key usage allows signatures: digitalSignature or nonRepudiation. `None` when there is no key usage at all.
     #[must_use]
     pub fn may_sign(&self) -> Option<bool> {
-        self.key_usage().map(|u| u.digital_signature() || u.non_repudiation())
+        self.usage.map(|u| u.digital_signature() || u.non_repudiation())
     }
 
     /// Whether this is the encryption certificate of the dual-certificate scheme (GM/T 0015): keyEncipherment,
     /// dataEncipherment or keyAgreement, and no signing.
     #[must_use]
     pub fn is_encryption(&self) -> bool {
-        self.key_usage().is_some_and(|u| {
+        self.usage.is_some_and(|u| {
             (u.key_encipherment() || u.data_encipherment() || u.key_agreement())
                 && !u.digital_signature()
                 && !u.non_repudiation()
@@ -209,11 +271,13 @@ impl Certificate {
     /// Whether basic constraints say CA.
     #[must_use]
     pub fn is_ca(&self) -> bool {
-        self.extension::<BasicConstraints>().is_some_and(|b| b.ca)
+        self.basic.as_ref().is_some_and(|b| b.ca)
     }
 
-    pub(crate) fn key_usage(&self) -> Option<KeyUsage> {
-        self.extension::<KeyUsage>()
+    /// Whether issuer and subject are the same name: then the issuer's name is the holder's.
+    #[must_use]
+    pub fn is_self_issued(&self) -> bool {
+        self.issuer == self.subject
     }
 
     /// The authority key identifier's key id.
@@ -236,18 +300,27 @@ impl Certificate {
             .unwrap_or_default()
     }
 
-    /// Certificate number and issuer: how errors and lists name it without naming a person.
+    /// Certificate number and issuer: how errors and lists name it without naming a person. The issuer of a self-issued
+    /// certificate is its holder, and so is not named.
     #[must_use]
     pub fn label(&self) -> String {
-        format!("certificate {} of {}", self.number(), self.issuer.shown())
+        if self.is_self_issued() {
+            format!("certificate {}, self-issued", self.number())
+        } else {
+            format!("certificate {} of {}", self.number(), self.issuer.shown())
+        }
     }
 
     fn extension<'a, T: Decode<'a> + const_oid::AssociatedOid>(&'a self) -> Option<T> {
         self.inner.tbs_certificate().get_extension::<T>().ok().flatten().map(|(_, value)| value)
     }
+}
 
-    pub(crate) fn inner(&self) -> &Inner {
-        &self.inner
+fn refuse_twice(extensions: &[Extension]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    match extensions.iter().find(|e| !seen.insert(e.extn_id)) {
+        Some(twice) => Err(bad(format!("extension {} occurs twice", twice.extn_id))),
+        None => Ok(()),
     }
 }
 

@@ -1,13 +1,20 @@
 //! Names of issuers and subjects, whatever string type they were written in.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use der::Tagged;
 use x509_cert::name::Name;
 
+/// How much of a name is shown, in characters.
+const SHOWN_MAX: usize = 64;
+
 /// The attributes of a distinguished name, decoded to text: BMPString, UTF8String, PrintableString, TeletexString (as Latin-1)
-/// and IA5String compare equal when they hold the same text.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// and IA5String compare equal when they hold the same text. A value that cannot be decoded is `#` and its octets in hex,
+/// tag first, as in RFC 4514 §2.4.
+///
+/// `Debug` shows the types of the attributes and no value: a subject names a person.
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct NameFacts {
     attributes: Vec<(String, String)>,
 }
@@ -16,7 +23,11 @@ impl NameFacts {
     pub(super) fn of(name: &Name) -> Self {
         let attributes = name
             .iter()
-            .map(|a| (a.oid.to_string(), text(a.value.tag(), a.value.value()).unwrap_or_default()))
+            .map(|a| {
+                let (tag, octets) = (a.value.tag(), a.value.value());
+                let undecoded = || format!("#{:02x}{}", tag.number().value(), hex(octets));
+                (a.oid.to_string(), text(tag, octets).unwrap_or_else(undecoded))
+            })
             .collect();
         NameFacts { attributes }
     }
@@ -44,10 +55,24 @@ impl NameFacts {
         self.values("2.5.4.11").next()
     }
 
-    /// Common name, else organisation, else a dash.
+    /// Whether there is no attribute at all.
     #[must_use]
-    pub fn shown(&self) -> &str {
-        self.common_name().or_else(|| self.organisation()).unwrap_or("-")
+    pub fn is_empty(&self) -> bool {
+        self.attributes.is_empty()
+    }
+
+    /// Common name, else organisation, else a dash; cut to 64 characters, and fit for a terminal: a certificate is hostile
+    /// input, so control and direction characters are shown as `?`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        plain(self.common_name().or_else(|| self.organisation()).unwrap_or("-"), SHOWN_MAX)
+    }
+}
+
+impl fmt::Debug for NameFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NameFacts")?;
+        f.debug_list().entries(self.attributes.iter().map(|(oid, _)| oid)).finish()
     }
 }
 
@@ -66,8 +91,28 @@ fn text(tag: der::Tag, octets: &[u8]) -> Option<String> {
     }
 }
 
+/// No control character, no line or paragraph separator, nothing that turns the direction of writing (Unicode TR 36 §2.9).
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.chars().all(is_plain_char)
+}
+
+fn is_plain_char(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The same with what is not plain as `?`, cut to `most` characters.
+pub(crate) fn plain(text: &str, most: usize) -> String {
+    text.chars().take(most).map(|c| if is_plain_char(c) { c } else { '?' }).collect()
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|o| format!("{o:02x}")).collect()
+}
+
 /// A day in UTC, such as 2036-11-20.
-pub(super) fn date(time: SystemTime) -> String {
+pub(crate) fn date(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     der::DateTime::from_unix_duration(since)
         .map(|d| format!("{:04}-{:02}-{:02}", d.year(), d.month(), d.day()))

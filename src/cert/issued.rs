@@ -1,0 +1,105 @@
+//! Whether one certificate was issued by another (RFC 5280 §4.1.1, §6.1.3, §6.1.4).
+
+use der::{Reader, SliceReader};
+use spki::AlgorithmIdentifierOwned;
+
+use super::Certificate;
+use crate::suite::{RawSignature, Suite, ToBeSigned};
+
+/// Extensions whose meaning is looked at here, or does not bear on who signed. Name constraints, policy constraints and
+/// inhibitAnyPolicy are deliberately absent: where they are critical, the certificate is not understood.
+const UNDERSTOOD: [&str; 10] = [
+    "2.5.29.14",         // subject key identifier
+    "2.5.29.15",         // key usage
+    "2.5.29.17",         // subject alternative name
+    "2.5.29.18",         // issuer alternative name
+    "2.5.29.19",         // basic constraints
+    "2.5.29.31",         // CRL distribution points
+    "2.5.29.32",         // certificate policies
+    "2.5.29.35",         // authority key identifier
+    "2.5.29.37",         // extended key usage
+    "1.3.6.1.5.5.7.1.1", // authority information access
+];
+
+impl Certificate {
+    /// Whether `issuer` issued this certificate: names, key identifiers, the issuer's right to do so, and the signature.
+    /// Time is not looked at.
+    ///
+    /// # Errors
+    /// Why not, in one clause without a person's name.
+    pub fn check_issued_by(&self, issuer: &Certificate) -> Result<(), &'static str> {
+        if self.issuer != issuer.subject {
+            return Err("the issuer's name is another");
+        }
+        // Two keys of one authority (a change of generation) tell themselves apart by their identifiers.
+        if let (Some(wanted), Some(has)) = (self.authority_key_id(), issuer.subject_key_id())
+            && wanted != has
+        {
+            return Err("the issuer has another key identifier");
+        }
+        if !issuer.is_ca() {
+            return Err("the issuer's certificate is not one of an authority");
+        }
+        if issuer.usage.is_some_and(|u| !u.key_cert_sign()) {
+            return Err("the issuer's key usage does not allow certificates");
+        }
+        if issuer.unknown_critical().is_some() {
+            return Err("the issuer's certificate has a critical extension that is not understood");
+        }
+        self.check_signature_of(issuer)
+    }
+
+    /// The first critical extension that this library does not understand (RFC 5280 §4.2: such a certificate is refused).
+    #[must_use]
+    pub fn unknown_critical(&self) -> Option<String> {
+        let extensions = self.inner.tbs_certificate().extensions().map(Vec::as_slice).unwrap_or_default();
+        extensions
+            .iter()
+            .filter(|e| e.critical)
+            .map(|e| e.extn_id.to_string())
+            .find(|oid| !UNDERSTOOD.contains(&oid.as_str()) && !oid.starts_with("1.3.6.1.4.1.5315.100."))
+    }
+
+    fn check_signature_of(&self, issuer: &Certificate) -> Result<(), &'static str> {
+        let named = self.inner.signature_algorithm();
+        // RFC 5280 §4.1.1.2: the unsigned field must repeat the signed one, or it could be exchanged.
+        if named.oid != self.inner.tbs_certificate().signature().oid {
+            return Err("its signature algorithm is named in two ways");
+        }
+        let suite = suite_of(named).ok_or("its signature algorithm is not supported")?;
+        let wrong = "its signature is not the issuer's";
+        let key = issuer.key().map_err(|_| "the issuer's key is of an unsupported kind")?;
+        let octets = self.inner.signature().as_bytes().ok_or(wrong)?;
+        let signature = RawSignature::from_wire(suite, octets).map_err(|_| wrong)?;
+        let tbs = ToBeSigned::over(suite, key, self.signed_octets().ok_or(wrong)?)
+            .map_err(|_| "the issuer's key does not fit the signature algorithm")?;
+        key.verify(&tbs, &signature).map_err(|_| wrong)
+    }
+
+    /// TBSCertificate as it stands in the certificate. Never encoded again: certificates that are not quite DER would change.
+    fn signed_octets(&self) -> Option<&[u8]> {
+        let mut reader = SliceReader::new(&self.der).ok()?;
+        reader
+            .sequence(|r| {
+                let tbs = r.tlv_bytes()?;
+                let rest = r.remaining_len();
+                r.read_slice(rest)?;
+                Ok::<_, der::Error>(tbs)
+            })
+            .ok()
+    }
+}
+
+/// Parameters are absent or NULL: e-port SM2 certificates write NULL (customs.md §6.1), others leave them out.
+fn suite_of(algorithm: &AlgorithmIdentifierOwned) -> Option<Suite> {
+    if algorithm.parameters.as_ref().is_some_and(|p| !p.is_null()) {
+        return None;
+    }
+    match algorithm.oid.to_string().as_str() {
+        "1.2.840.10045.4.3.2" => Some(Suite::P256Sha256),
+        "1.2.840.113549.1.1.11" => Some(Suite::RsaSha256),
+        "1.2.840.113549.1.1.5" => Some(Suite::RsaSha1),
+        "1.2.156.10197.1.501" => Some(Suite::Sm2Sm3),
+        _ => None,
+    }
+}
