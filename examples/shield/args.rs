@@ -1,0 +1,260 @@
+//! The command line: what may be said, and nothing else. A PIN is never said here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use shared_shield::{Consent, Fingerprint, Role, Selector};
+
+use crate::exit;
+use crate::screen::Lang;
+
+/// One shield, two certificates: list them, sign with them, verify what was signed.
+#[derive(Debug, Parser)]
+#[command(name = "shield", version, after_help = exit::TABLE, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Driver (PKCS#11 module) by its absolute path; may be given several times
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) module: Vec<PathBuf>,
+    /// Profile file that extends the built-in rules
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
+    /// Language of what is printed
+    #[arg(long, global = true, value_enum, default_value_t = Lang::En)]
+    pub(crate) lang: Lang,
+    /// Appends a log to this file; it never holds a PIN
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+    /// How much is logged
+    #[arg(long, global = true, value_enum, default_value_t = Level::Info, value_name = "LEVEL")]
+    pub(crate) log_level: Level,
+    /// How long one call waits for the shield
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) wait: u64,
+}
+
+impl Global {
+    /// A fresh deadline: each call has its own.
+    pub(crate) fn wait(&self) -> shared_shield::Wait {
+        shared_shield::Wait::at_most(Duration::from_secs(self.wait))
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows shields, doors and certificates with role, standing, validity and tries left
+    List(List),
+    /// Shows certificates in detail
+    Info(Info),
+    /// Signs customs messages (CEBxxxMessage), many in one unlock; a rerun skips what is done
+    SignDeclaration(SignDeclaration),
+    /// Signs a file as it is; writes a detached signature (DER for ECDSA, PKCS#1 for RSA)
+    SignRaw(SignRaw),
+    /// Verifies signed customs messages, or a detached signature
+    Verify(Verify),
+    /// Makes a test shield with invented certificates in a SoftHSM
+    MakeTestShield(MakeTestShield),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Info {
+    /// Only this role
+    #[arg(long, value_enum)]
+    pub(crate) role: Option<RoleName>,
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// Prints JSON; it never holds the holder's name
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Shows the holder's name too, on this screen only
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) personal: bool,
+}
+
+/// Chooses where a role alone is not enough. Everything that is given must fit.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Choice {
+    /// The certificate with this unit code (customs certificates)
+    #[arg(long, value_name = "CODE")]
+    pub(crate) entity_code: Option<String>,
+    /// The certificate with this card number (customs certificates)
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) card: Option<String>,
+    /// The certificate with this SHA-256 fingerprint
+    #[arg(long, value_name = "HEX", value_parser = fingerprint)]
+    pub(crate) fingerprint: Option<Fingerprint>,
+}
+
+impl Choice {
+    pub(crate) fn selector(&self) -> Selector {
+        Selector {
+            fingerprint: self.fingerprint,
+            entity_code: self.entity_code.clone(),
+            card_number: self.card.clone(),
+        }
+    }
+}
+
+/// Where a PIN comes from: the terminal unless one of these is given. There is no option that takes a PIN itself.
+#[derive(Debug, Args)]
+pub(crate) struct PinArgs {
+    /// Reads the PIN from this open file descriptor: one line, its newline is dropped
+    #[arg(long, value_name = "N", conflicts_with = "pin_env")]
+    pub(crate) pin_fd: Option<u32>,
+    /// Reads the PIN from this environment variable
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pin_env: Option<String>,
+}
+
+/// What both ways of signing have in common.
+#[derive(Debug, Args)]
+pub(crate) struct Signing {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    #[command(flatten)]
+    pub(crate) pin: PinArgs,
+    /// Signs although the certificate has expired or is not valid yet; the receipt says so
+    #[arg(long)]
+    pub(crate) even_outside_validity: bool,
+    /// Tries the PIN although a wrong one was entered before and the shield does not tell how many tries are left
+    #[arg(long)]
+    pub(crate) try_again: bool,
+    /// Tries the PIN although it is the last try: a wrong one locks it
+    #[arg(long)]
+    pub(crate) spend_last_try: bool,
+    /// Replaces output files that exist
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+}
+
+impl Signing {
+    pub(crate) fn consent(&self) -> Consent {
+        if self.spend_last_try {
+            Consent::LastTry
+        } else if self.try_again {
+            Consent::AfterRefusal
+        } else {
+            Consent::None
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignDeclaration {
+    /// The messages
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Folder for the signed messages, under the names of the originals; made when it is not there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignRaw {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// As whom
+    #[arg(long, value_enum)]
+    pub(crate) role: RoleName,
+    /// File for the signature
+    #[arg(long, value_name = "SIG")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Signed customs messages; with --signature, the one file that was signed
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Detached signature over FILE
+    #[arg(long, value_name = "SIG", requires = "certificate")]
+    pub(crate) signature: Option<PathBuf>,
+    /// The signer's certificate (PEM or DER) for a detached signature
+    #[arg(long, value_name = "CERT", requires = "signature")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Trusted issuers (PEM, or DER with one certificate); may be given several times
+    #[arg(long, value_name = "CA", conflicts_with = "pin_fingerprint")]
+    pub(crate) trust: Vec<PathBuf>,
+    /// Trusts exactly the signer's certificate with this SHA-256 fingerprint; may be given several times
+    #[arg(long, value_name = "HEX", value_parser = fingerprint)]
+    pub(crate) pin_fingerprint: Vec<Fingerprint>,
+    /// The role that the signer must have
+    #[arg(long, value_enum)]
+    pub(crate) role: Option<RoleName>,
+    /// The time at which the certificate is judged, UTC: 2027-01-01 or 2027-01-01T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = crate::words::parse_time)]
+    pub(crate) at: Option<std::time::SystemTime>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MakeTestShield {
+    /// Folder for the profile, the CA certificate and the two certificates; made when it is not there
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// One token, one PIN for both certificates
+    #[arg(long)]
+    pub(crate) one_token: bool,
+    /// Keys of the two certificates
+    #[arg(long, value_enum, default_value_t = TestKey::P256)]
+    pub(crate) algorithm: TestKey,
+    /// Puts this RSA key (PKCS#8 PEM, a throw-away one) on the token as the customs key
+    #[arg(long, value_name = "PEM")]
+    pub(crate) import_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestKey {
+    P256,
+    Rsa2048,
+    Rsa1024,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleName {
+    Customs,
+    Bank,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Customs => Role::Customs,
+            RoleName::Bank => Role::Bank,
+        }
+    }
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::parse(text).ok_or_else(|| "a SHA-256 fingerprint has 64 hex digits".to_owned())
+}

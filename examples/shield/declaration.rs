@@ -1,0 +1,272 @@
+//! `sign-declaration`: many customs messages in one unlock. A bad document does not stop the others; a refused PIN stops all.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use shared_shield::{
+    Content, Error, ErrorKind, Receipt, Request, Result, Role, Session, Shield, Unlock, policy, write_whole,
+};
+
+use crate::args::{Global, SignDeclaration};
+use crate::done::{self, Output};
+use crate::exit::Exit;
+use crate::pin::Asker;
+use crate::reach;
+use crate::screen::{Screen, clean};
+use crate::words;
+
+/// One document with the place of its output.
+struct Job {
+    file: PathBuf,
+    output: PathBuf,
+}
+
+/// What became of the documents.
+#[derive(Default)]
+struct Tally {
+    signed: usize,
+    skipped: usize,
+    failed: usize,
+    not_tried: usize,
+    first: Option<Exit>,
+}
+
+impl Tally {
+    fn fail(&mut self, exit: Exit) {
+        self.failed += 1;
+        self.first.get_or_insert(exit);
+    }
+
+    /// Some done and some not is a code of its own; where nothing was done the first reason is the code.
+    fn exit(&self) -> Exit {
+        match self.first {
+            None => Exit::Done,
+            Some(_) if self.signed + self.skipped > 0 => Exit::Some,
+            Some(first) => first,
+        }
+    }
+}
+
+struct Run<'r> {
+    global: &'r Global,
+    args: &'r SignDeclaration,
+    screen: &'r Screen,
+    shield: Shield,
+    bar: ProgressBar,
+}
+
+pub(crate) fn run(global: &Global, args: &SignDeclaration, screen: &Screen) -> Result<Exit> {
+    let mut asker = Asker::new(&args.signing.pin, screen)?;
+    let jobs = jobs(args)?;
+    let scan = reach::scan(global)?;
+    let selector = args.signing.choice.selector();
+    let shield = reach::choose(&scan, Role::Customs, &selector, args.signing.even_outside_validity)?;
+    let run = Run { global, args, screen, shield, bar: bar(jobs.len()) };
+    let mut tally = Tally::default();
+    let todo = run.plan(jobs, &mut tally)?;
+    if todo.is_empty() {
+        return Ok(run.close(&tally));
+    }
+    fs::create_dir_all(&args.out_dir).map_err(|e| {
+        Error::new(ErrorKind::OutputFailed, "make folder").io(&e).detail(args.out_dir.display().to_string())
+    })?;
+    match run.sign_all(&todo, &mut asker, &mut tally) {
+        Ok(()) => Ok(run.close(&tally)),
+        Err(error) => {
+            run.close(&tally);
+            Err(error)
+        }
+    }
+}
+
+/// Where each output goes. Two inputs for one output, or an output that is an input, would lose a document.
+fn jobs(args: &SignDeclaration) -> Result<Vec<Job>> {
+    let refuse = |path: &Path, why: &str| {
+        Err(Error::new(ErrorKind::Argument, "plan outputs").detail(format!("{}: {why}", path.display())))
+    };
+    let mut taken: BTreeMap<OsString, &Path> = BTreeMap::new();
+    let mut jobs = Vec::new();
+    for file in &args.files {
+        let Some(name) = file.file_name() else {
+            return refuse(file, "not a file");
+        };
+        if let Some(other) = taken.insert(name.to_owned(), file) {
+            return refuse(file, &format!("would be written to the same output as {}", other.display()));
+        }
+        let output = args.out_dir.join(name);
+        if is_same_file(file, &output) {
+            return refuse(file, "would be replaced by its own output: choose another --out-dir");
+        }
+        jobs.push(Job { file: file.clone(), output });
+    }
+    Ok(jobs)
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Drawn only where stderr is a terminal, and only where there is something to wait for.
+fn bar(documents: usize) -> ProgressBar {
+    let length = u64::try_from(documents).unwrap_or(u64::MAX);
+    let target = if documents > 1 { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(length), target);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+impl Run<'_> {
+    fn say(&self, text: String) {
+        self.bar.suspend(|| self.screen.line(text));
+    }
+
+    /// A document's own failure: said, counted, and the others go on.
+    fn failed(&self, file: &Path, error: &Error, tally: &mut Tally) {
+        tally.fail(error.into());
+        let (name, why) = (clean(&file.display().to_string()), self.screen.sentence(error));
+        self.say(self.screen.lang.pick(format!("refused {name}: {why}"), format!("拒绝 {name}：{why}")));
+    }
+
+    fn request(&self, file: &Path) -> Request {
+        let request = Request::declaration(Content::file(file))
+            .of(self.args.signing.choice.selector())
+            .shown(clean(&file.display().to_string()));
+        if self.args.signing.even_outside_validity { request.even_outside_validity() } else { request }
+    }
+
+    /// Looks at every document before anybody is asked for a PIN: which are done, which cannot be signed.
+    fn plan(&self, jobs: Vec<Job>, tally: &mut Tally) -> Result<Vec<Job>> {
+        let mut todo = Vec::new();
+        for job in jobs {
+            match self.look(&job) {
+                Ok(Output::Absent) => todo.push(job),
+                Ok(Output::Done) => {
+                    tally.skipped += 1;
+                    self.bar.inc(1);
+                    let name = clean(&job.output.display().to_string());
+                    self.say(
+                        self.screen.lang.pick(format!("skipped {name}: done before"), format!("跳过 {name}：已完成")),
+                    );
+                }
+                Ok(Output::Other(..)) if self.args.signing.overwrite => todo.push(job),
+                Ok(Output::Other(en, zh)) => {
+                    self.bar.inc(1);
+                    tally.fail(Exit::File);
+                    let name = clean(&job.output.display().to_string());
+                    self.say(self.screen.lang.pick(
+                        format!(
+                            "refused {name}: it exists and was left as it is, because {en}; --overwrite replaces it"
+                        ),
+                        format!("拒绝 {name}：文件已存在且{zh}，保持不变；如需替换请用 --overwrite"),
+                    ));
+                }
+                Err(error) if is_of_document(&error) => {
+                    self.bar.inc(1);
+                    self.failed(&job.file, &error, tally);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(todo)
+    }
+
+    fn look(&self, job: &Job) -> Result<Output> {
+        let pending = self.shield.prepare(self.request(&job.file))?;
+        let certificate = pending.certificate();
+        let document = Content::file(&job.file).read(policy::XML_MAX, "read document")?;
+        // A document that was signed while the certificate was valid stays done when the caller looks beyond validity.
+        let at = if self.args.signing.even_outside_validity { certificate.not_before() } else { SystemTime::now() };
+        Ok(done::judge(&job.output, &document, certificate, self.shield.profile(), at))
+    }
+
+    fn sign_all(&self, todo: &[Job], asker: &mut Asker<'_>, tally: &mut Tally) -> Result<()> {
+        let mut session = None;
+        for (index, job) in todo.iter().enumerate() {
+            let left = todo.get(index..).unwrap_or_default();
+            match self.sign_one(job, left, &mut session, asker) {
+                Ok(receipt) => {
+                    tally.signed += 1;
+                    let (name, facts) =
+                        (clean(&job.output.display().to_string()), words::receipt(&receipt, self.screen.lang));
+                    self.say(
+                        self.screen.lang.pick(format!("signed {name}: {facts}"), format!("已签名 {name}：{facts}")),
+                    );
+                }
+                Err(error) if is_of_document(&error) => self.failed(&job.file, &error, tally),
+                Err(error) => {
+                    tally.not_tried = left.len();
+                    return Err(error);
+                }
+            }
+            self.bar.inc(1);
+        }
+        Ok(())
+    }
+
+    /// Signs in the open session. Where its policy has ended it, a person (and nobody else) may open another one.
+    fn sign_one(
+        &self,
+        job: &Job,
+        left: &[Job],
+        session: &mut Option<Session>,
+        asker: &mut Asker<'_>,
+    ) -> Result<Receipt> {
+        let mut may_reopen = asker.is_terminal() && session.is_some();
+        loop {
+            let open = match session.take() {
+                Some(open) => open,
+                None => self.unlock(left, asker)?,
+            };
+            let signed = write_whole(&job.output, |out| open.sign(self.request(&job.file), &self.global.wait(), out));
+            match signed {
+                Err(e) if e.kind() == ErrorKind::SessionEnded && may_reopen => {
+                    self.bar.suspend(|| self.screen.note(self.screen.sentence(&e)));
+                    may_reopen = false;
+                }
+                other => {
+                    *session = Some(open);
+                    return other;
+                }
+            }
+        }
+    }
+
+    fn unlock(&self, left: &[Job], asker: &mut Asker<'_>) -> Result<Session> {
+        let names: Vec<_> =
+            left.iter().take(3).filter_map(|j| j.file.file_name()).map(|n| clean(&n.to_string_lossy())).collect();
+        let more = if left.len() > names.len() { ", ..." } else { "" };
+        let text = self.screen.lang.pick(
+            format!("{} customs messages: {}{more}", left.len(), names.join(", ")),
+            format!("{} 份海关报文：{}{more}", left.len(), names.join("、")),
+        );
+        let signing = &self.args.signing;
+        asker.run(signing.consent(), |prompt, consent| {
+            let unlock =
+                Unlock::of(Role::Customs).certificate(signing.choice.selector()).shown(text.clone()).consent(consent);
+            let unlock = if signing.even_outside_validity { unlock.even_outside_validity() } else { unlock };
+            self.bar.suspend(|| self.shield.unlock(unlock, prompt, &self.global.wait()))
+        })
+    }
+
+    fn close(&self, tally: &Tally) -> Exit {
+        self.bar.finish_and_clear();
+        let Tally { signed, skipped, failed, not_tried, .. } = tally;
+        self.screen.line(self.screen.lang.pick(
+            format!("{signed} signed, {skipped} done before, {failed} refused, {not_tried} not tried"),
+            format!("已签名 {signed}，先前已完成 {skipped}，被拒绝 {failed}，未处理 {not_tried}"),
+        ));
+        tally.exit()
+    }
+}
+
+/// Whether an error belongs to one document, so that the others may go on. Shield, PIN and certificate stop everything.
+fn is_of_document(error: &Error) -> bool {
+    let class = error.kind() as u32 >> 12;
+    matches!(class, 4 | 5 | 7) && error.kind() != ErrorKind::UnsupportedByCustoms
+}

@@ -1,0 +1,117 @@
+//! `info`: certificates in detail.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use shared_shield::{Certificate, Error, ErrorKind, Listed, Result, Role, Selector, Shield};
+
+use crate::args::{Global, Info};
+use crate::exit::Exit;
+use crate::list;
+use crate::reach;
+use crate::screen::{Lang, Screen, clean};
+use crate::words;
+
+pub(crate) fn run(global: &Global, args: &Info, screen: &Screen) -> Result<Exit> {
+    let scan = reach::scan(global)?;
+    let now = SystemTime::now();
+    let (role, selector) = (args.role.map(Role::from), args.choice.selector());
+    let fits = |one: &Listed| role.is_none_or(|r| one.role == Some(r)) && is_chosen(&one.certificate, &selector);
+    if args.json {
+        let shields: Vec<_> =
+            scan.shields.iter().map(|s| filtered(list::shield_json(s, global, now), s, &fits)).collect();
+        let problems: Vec<_> = scan.problems.iter().map(words::error_json).collect();
+        screen.json(&json!({ "shields": shields, "problems": problems }));
+        return list::exit_of(&scan, true);
+    }
+    let mut shown = 0_usize;
+    for shield in &scan.shields {
+        let listed: Vec<_> = shield.certificates().into_iter().filter(&fits).collect();
+        if listed.is_empty() {
+            continue;
+        }
+        screen.line(format!("{} {}", screen.lang.pick("Shield", "共享盾"), clean(shield.serial())));
+        for one in &listed {
+            print(shield, one, global, args.personal, screen, now);
+        }
+        shown += listed.len();
+    }
+    for problem in &scan.problems {
+        screen.error(problem);
+    }
+    if shown == 0 && !scan.shields.is_empty() {
+        return Err(Error::new(ErrorKind::NoCredential, "choose certificate").detail("nothing fits the choice"));
+    }
+    list::exit_of(&scan, false)
+}
+
+fn is_chosen(certificate: &Certificate, selector: &Selector) -> bool {
+    let eport = certificate.eport();
+    let code = eport.and_then(|e| e.entity_code.as_ref()).map(|t| t.text.as_str());
+    let card = eport.and_then(|e| e.card_number.as_ref()).map(|t| t.text.as_str());
+    selector.fingerprint.is_none_or(|f| f == certificate.fingerprint())
+        && selector.entity_code.as_deref().is_none_or(|c| code == Some(c))
+        && selector.card_number.as_deref().is_none_or(|c| card == Some(c))
+}
+
+/// The shield's JSON with the certificates that fit. Both come in the order of `Shield::certificates`.
+fn filtered(mut value: Value, shield: &Shield, fits: &dyn Fn(&Listed) -> bool) -> Value {
+    let kept: Vec<String> =
+        shield.certificates().iter().filter(|l| fits(l)).map(|l| l.certificate.fingerprint().to_string()).collect();
+    if let Some(all) = value.get_mut("certificates").and_then(Value::as_array_mut) {
+        all.retain(|c| c.get("fingerprint").and_then(Value::as_str).is_some_and(|f| kept.iter().any(|k| k == f)));
+    }
+    value
+}
+
+fn print(shield: &Shield, one: &Listed, global: &Global, personal: bool, screen: &Screen, now: SystemTime) {
+    let (lang, c) = (screen.lang, &one.certificate);
+    let row = |en: &str, zh: &str, value: &str| screen.line(format!("    {:<14} {}", lang.pick(en, zh), clean(value)));
+    let (standing_en, standing_zh) = words::standing(one.standing);
+    let role = one.role.map_or(lang.pick("no role", "无角色"), |r| lang.role(r));
+    screen.line(format!("  {role}: {}", lang.pick(standing_en, standing_zh)));
+    row("because", "原因", &one.reason);
+    row("number", "证书编号", &c.number());
+    row("issuer", "颁发者", &issuer(c));
+    row("fingerprint", "指纹", &c.fingerprint().to_string());
+    let key = c.key().map_or_else(|e| e.code(), |k| format!("{:?}", k.kind()));
+    row("key", "密钥", &key);
+    row("validity", "有效期", &words::validity(c, now, lang));
+    if !c.policies().is_empty() {
+        row("policies", "策略", &c.policies().join(", "));
+    }
+    if let Some(eport) = c.eport() {
+        let fields = [
+            ("unit name", "单位名称", &eport.entity_name),
+            ("unit code", "单位代码", &eport.entity_code),
+            ("unit category", "单位类别", &eport.entity_mode),
+            ("card number", "卡号", &eport.card_number),
+        ];
+        for (en, zh, value) in fields {
+            if let Some(value) = value {
+                row(en, zh, &value.text);
+            }
+        }
+    }
+    if personal {
+        row("holder", "持有人", c.subject().common_name().unwrap_or("-"));
+    }
+    for door in &one.doors {
+        row("door", "通道", &door.to_string());
+    }
+    row("tries left", "剩余次数", &tries(shield, one, global, lang));
+}
+
+fn issuer(certificate: &Certificate) -> String {
+    let name = certificate.issuer();
+    let parts: Vec<_> = [name.common_name(), name.unit(), name.organisation()].into_iter().flatten().collect();
+    if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
+}
+
+fn tries(shield: &Shield, one: &Listed, global: &Global, lang: Lang) -> String {
+    match list::tries(shield, one, &global.wait()) {
+        Some(Ok(left)) => words::tries(left, lang),
+        Some(Err(error)) => error.code(),
+        None => "-".to_owned(),
+    }
+}

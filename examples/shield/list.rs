@@ -1,0 +1,127 @@
+//! `list`: shields, doors, certificates.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use shared_shield::{DoorInfo, Listed, PinStatus, Result, Selector, Shield, Standing, Wait};
+
+use crate::args::{Global, List};
+use crate::exit::Exit;
+use crate::reach::{self, Scan};
+use crate::screen::{Screen, clean};
+use crate::words;
+
+pub(crate) fn run(global: &Global, args: &List, screen: &Screen) -> Result<Exit> {
+    let scan = reach::scan(global)?;
+    let now = SystemTime::now();
+    if args.json {
+        let shields: Vec<_> = scan.shields.iter().map(|s| shield_json(s, global, now)).collect();
+        let problems: Vec<_> = scan.problems.iter().map(words::error_json).collect();
+        screen.json(&json!({ "shields": shields, "problems": problems }));
+    } else {
+        for shield in &scan.shields {
+            print(shield, global, screen, now);
+        }
+        for problem in &scan.problems {
+            screen.error(problem);
+        }
+    }
+    exit_of(&scan, args.json)
+}
+
+/// No shield at all is a failure; a problem beside a shield that works is only shown.
+pub(crate) fn exit_of(scan: &Scan, json: bool) -> Result<Exit> {
+    match scan.problems.first() {
+        _ if !scan.shields.is_empty() => Ok(Exit::Done),
+        Some(problem) => Ok(problem.into()),
+        None if json => Ok(Exit::Shield),
+        None => Err(reach::nothing_found(scan)),
+    }
+}
+
+fn print(shield: &Shield, global: &Global, screen: &Screen, now: SystemTime) {
+    let lang = screen.lang;
+    screen.line(format!("{} {}", lang.pick("Shield", "共享盾"), clean(shield.serial())));
+    for door in shield.doors() {
+        screen.line(format!("  {} {}", lang.pick("door", "通道"), door_text(door)));
+    }
+    let listed = shield.certificates();
+    if listed.is_empty() {
+        screen.line(lang.pick("  no certificates", "  无证书"));
+    }
+    for one in &listed {
+        let role = one.role.map_or("-", |r| lang.role(r));
+        let (en, zh) = words::standing(one.standing);
+        screen.line(format!("  {role:<8} {:<17} {}", lang.pick(en, zh), clean(&one.certificate.label())));
+        let tries = tries(shield, one, &global.wait());
+        let mut facts = vec![words::validity(&one.certificate, now, lang)];
+        if let Some(code) = one.certificate.eport().and_then(|e| e.entity_code.as_ref()) {
+            facts.push(format!("{} {}", lang.pick("unit", "单位代码"), clean(&code.text)));
+        }
+        match tries {
+            Some(Ok(left)) => {
+                facts.push(format!("{} {}", lang.pick("tries left:", "剩余次数："), words::tries(left, lang)));
+            }
+            Some(Err(e)) => {
+                facts.push(format!("{} {}", lang.pick("tries left: not told,", "剩余次数：无法读取，"), e.code()))
+            }
+            None => {}
+        }
+        screen.line(format!("           {}", facts.join(lang.pick("; ", "；"))));
+        screen.line(format!("           {} {}", lang.pick("because", "原因："), clean(&one.reason)));
+    }
+}
+
+pub(crate) fn door_text(door: &DoorInfo) -> String {
+    let DoorInfo { module, label, manufacturer, model, serial } = door;
+    let made: Vec<_> = [manufacturer, model].into_iter().map(|t| clean(t)).filter(|t| !t.is_empty()).collect();
+    format!("{}: \"{}\" {} ({})", clean(module), clean(label), clean(serial), made.join(", "))
+}
+
+/// Tries of the PIN that opens a certificate, where it has a role.
+pub(crate) fn tries(shield: &Shield, one: &Listed, wait: &Wait) -> Option<Result<PinStatus>> {
+    let may_sign = matches!(one.standing, Standing::Serves | Standing::OutsideValidity);
+    let role = one.role.filter(|_| may_sign)?;
+    let selector = Selector { fingerprint: Some(one.certificate.fingerprint()), ..Selector::default() };
+    Some(shield.pin_status(role, &selector, wait))
+}
+
+pub(crate) fn shield_json(shield: &Shield, global: &Global, now: SystemTime) -> Value {
+    let doors: Vec<_> = shield
+        .doors()
+        .map(|d| {
+            json!({ "module": d.module, "label": d.label, "manufacturer": d.manufacturer, "model": d.model, "serial": d.serial })
+        })
+        .collect();
+    let certificates: Vec<_> =
+        shield.certificates().iter().map(|one| certificate_json(shield, one, global, now)).collect();
+    json!({ "serial": shield.serial(), "doors": doors, "certificates": certificates })
+}
+
+fn certificate_json(shield: &Shield, one: &Listed, global: &Global, now: SystemTime) -> Value {
+    let c = &one.certificate;
+    let eport = c.eport();
+    let tries = match tries(shield, one, &global.wait()) {
+        Some(Ok(left)) => words::tries_json(left),
+        Some(Err(e)) => json!({ "state": "unreadable", "error": words::error_json(&e) }),
+        None => Value::Null,
+    };
+    json!({
+        "role": one.role.map(|r| r.name()),
+        "standing": words::standing(one.standing).0,
+        "reason": one.reason,
+        "number": c.number(),
+        "issuer": c.issuer().shown(),
+        "fingerprint": c.fingerprint().to_string(),
+        "key": c.key().map(|k| format!("{:?}", k.kind())).ok(),
+        "not_before": words::instant(c.not_before()),
+        "not_after": words::instant(c.not_after()),
+        "days_left": words::days_left(c, now),
+        "entity_code": eport.and_then(|e| e.entity_code.as_ref()).map(|t| &t.text),
+        "entity_name": eport.and_then(|e| e.entity_name.as_ref()).map(|t| &t.text),
+        "entity_mode": eport.and_then(|e| e.entity_mode.as_ref()).map(|t| &t.text),
+        "card_number": eport.and_then(|e| e.card_number.as_ref()).map(|t| &t.text),
+        "doors": one.doors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "tries": tries,
+    })
+}

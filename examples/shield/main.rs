@@ -1,0 +1,70 @@
+//! `shield`: lists shields, signs as customs or as the bank, verifies. A program over the public face of the library.
+//!
+//! ```text
+//! cargo run --example shield -- --help
+//! ```
+
+mod args;
+mod declaration;
+mod done;
+mod exit;
+mod info;
+mod list;
+mod log;
+mod make;
+mod pin;
+mod raw;
+mod reach;
+mod screen;
+mod verify;
+mod words;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::process::ExitCode;
+
+use clap::Parser;
+use shared_shield::{Error, ErrorKind, Result};
+
+use crate::args::{Cli, Command};
+use crate::exit::Exit;
+use crate::screen::Screen;
+
+fn main() -> ExitCode {
+    // clap prints help and usage errors by itself, and ends with 0 or 2.
+    let cli = Cli::parse();
+    let screen = Screen::new(cli.global.lang);
+    // A person is shown one sentence with a code, not a backtrace.
+    set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let defect = Error::new(ErrorKind::Defect, "run").detail(place);
+        Screen::new(cli.global.lang).error(&defect);
+    }));
+    let ended = catch_unwind(AssertUnwindSafe(|| run(&cli, &screen)));
+    let exit = match ended {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) => {
+            screen.error(&error);
+            Exit::from(&error)
+        }
+        Err(_) => Exit::Unsupported,
+    };
+    if screen.is_broken() && exit == Exit::Done {
+        return Exit::File.into();
+    }
+    exit.into()
+}
+
+fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
+    let global = &cli.global;
+    if let Some(path) = &global.log {
+        log::start(path, global.log_level)?;
+    }
+    match &cli.command {
+        Command::List(args) => list::run(global, args, screen),
+        Command::Info(args) => info::run(global, args, screen),
+        Command::SignDeclaration(args) => declaration::run(global, args, screen),
+        Command::SignRaw(args) => raw::run(global, args, screen),
+        Command::Verify(args) => verify::run(global, args, screen),
+        Command::MakeTestShield(args) => make::run(global, args, screen),
+    }
+}

@@ -1,0 +1,187 @@
+//! Where a PIN comes from: a person at the terminal, a descriptor, or an environment variable. Never an argument.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use shared_shield::{
+    Consent, Declined, Error, ErrorKind, PIN_MAX, PinEntry, PinPrompt, PinQuestion, PinStatus, Result,
+};
+use zeroize::Zeroizing;
+
+use crate::args::PinArgs;
+use crate::screen::{Lang, Screen, clean};
+use crate::words;
+
+enum Source {
+    Terminal,
+    Descriptor(u32),
+    Variable(String),
+}
+
+/// Answers the library's question for a PIN.
+pub(crate) struct Asker<'s> {
+    source: Source,
+    screen: &'s Screen,
+    /// A descriptor or a variable answers once: a refused PIN is not sent again.
+    used: bool,
+    /// Why no PIN could be given, where there is more to say than "declined".
+    problem: Option<Error>,
+}
+
+impl<'s> Asker<'s> {
+    pub(crate) fn new(args: &PinArgs, screen: &'s Screen) -> Result<Self> {
+        let source = match (args.pin_fd, &args.pin_env) {
+            (Some(fd), _) => Source::Descriptor(fd),
+            (_, Some(name)) if std::env::var_os(name).is_none() => {
+                return Err(Error::new(ErrorKind::Argument, "PIN entry")
+                    .detail(format!("the environment variable {name} is not set")));
+            }
+            (_, Some(name)) => Source::Variable(name.clone()),
+            _ => Source::Terminal,
+        };
+        Ok(Asker { source, screen, used: false, problem: None })
+    }
+
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self.source, Source::Terminal)
+    }
+
+    /// Runs `job` with this prompt. At a terminal a person may go on after a refused PIN, by an explicit word each time.
+    pub(crate) fn run<T>(
+        &mut self,
+        consent: Consent,
+        mut job: impl FnMut(&mut dyn PinPrompt, Consent) -> Result<T>,
+    ) -> Result<T> {
+        let mut consent = consent;
+        loop {
+            let error = match job(self, consent) {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            if let Some(problem) = self.problem.take() {
+                return Err(problem);
+            }
+            let refused = matches!(error.kind(), ErrorKind::PinIncorrect | ErrorKind::TriesUnknown);
+            if !self.is_terminal() || !refused || !self.confirm(&error) {
+                return Err(error);
+            }
+            consent = consent.max(Consent::AfterRefusal);
+        }
+    }
+
+    fn confirm(&self, error: &Error) -> bool {
+        let lang = self.screen.lang;
+        let left = words::tries(error.tries_left().unwrap_or(PinStatus::Unknown { refused: true }), lang);
+        let text = lang.pick(
+            format!("{}\nTries left: {left}. Enter it again? [y/N] ", self.screen.sentence(error)),
+            format!("{}\n剩余次数：{left}。是否再次输入？[y/N] ", self.screen.sentence(error)),
+        );
+        matches!(ask_line(&text).as_deref(), Ok("y" | "Y" | "yes" | "是"))
+    }
+
+    fn octets(&mut self, text: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+        match &self.source {
+            Source::Terminal => {
+                let typed = rpassword::prompt_password(text)?;
+                Ok(Zeroizing::new(typed.into_bytes()))
+            }
+            Source::Descriptor(fd) => read_line(File::open(format!("/dev/fd/{fd}"))?),
+            Source::Variable(name) => {
+                let value = std::env::var_os(name).unwrap_or_default();
+                Ok(Zeroizing::new(value.into_encoded_bytes()))
+            }
+        }
+    }
+
+    /// One answer, or why there is none.
+    fn answer(&mut self, question: &PinQuestion<'_>) -> Result<PinEntry> {
+        let failed = |e: io::Error| Error::new(ErrorKind::PinRequired, "PIN entry").role(question.role).io(&e);
+        let octets = self.octets(&prompt_text(question, self.screen.lang)).map_err(|e| {
+            let error = failed(e);
+            if self.is_terminal() {
+                error.detail("there is no terminal to ask at: give --pin-fd or --pin-env")
+            } else {
+                error
+            }
+        })?;
+        question.pin(&octets).map(PinEntry::Typed)
+    }
+}
+
+impl PinPrompt for Asker<'_> {
+    fn ask(&mut self, question: &PinQuestion<'_>) -> Result<PinEntry, Declined> {
+        if question.on_device {
+            let lang = self.screen.lang;
+            self.screen.note(prompt_text(question, lang));
+            self.screen.note(lang.pick("Type it on the device.", "请在设备上输入。"));
+            return Ok(PinEntry::OnDevice);
+        }
+        if self.used && !self.is_terminal() {
+            return Err(Declined);
+        }
+        self.used = true;
+        // Nothing has been sent yet: at a terminal an empty or impossible PIN is simply asked for again.
+        for _ in 0..3 {
+            match self.answer(question) {
+                Ok(entry) => return Ok(entry),
+                Err(e) if self.is_terminal() && e.kind() != ErrorKind::PinRequired => self.screen.error(&e),
+                Err(e) => {
+                    self.problem = Some(e);
+                    return Err(Declined);
+                }
+            }
+        }
+        Err(Declined)
+    }
+}
+
+/// Role, document and tries stand in front of every entry.
+fn prompt_text(question: &PinQuestion<'_>, lang: Lang) -> String {
+    let role = lang.role(question.role);
+    let also: Vec<_> = question.also_opens.iter().map(|r| lang.role(*r)).collect();
+    let (what, left) = (clean(&question.summary.text), words::tries(question.status, lang));
+    let mut text = lang.pick(format!("To sign: {what}\n"), format!("待签名：{what}\n"));
+    if !also.is_empty() {
+        let also = also.join(", ");
+        text.push_str(&lang.pick(
+            format!("This PIN also opens: {also}; the tries count once for both.\n"),
+            format!("此口令同时用于：{also}；两者共用尝试次数。\n"),
+        ));
+    }
+    text.push_str(&lang.pick(
+        format!("Tries left: {left}\nPIN of the {role} certificate: "),
+        format!("剩余次数：{left}\n{role}证书口令："),
+    ));
+    text
+}
+
+/// One line without its newline, octet by octet, so that nothing of it stays in a buffer of someone else's.
+fn read_line(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    // One more than a PIN may have, so that a longer one is refused and not cut.
+    let mut octets = Zeroizing::new(Vec::with_capacity(PIN_MAX + 2));
+    let mut one = Zeroizing::new([0_u8; 1]);
+    while octets.len() <= PIN_MAX {
+        match from.read(one.as_mut_slice()) {
+            Ok(0) => break,
+            Ok(_) if one[0] == b'\n' => break,
+            Ok(_) => octets.push(one[0]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    if octets.last() == Some(&b'\r') {
+        octets.pop();
+    }
+    Ok(octets)
+}
+
+/// A visible answer from the terminal.
+fn ask_line(text: &str) -> io::Result<String> {
+    let path = if cfg!(windows) { ("CONIN$", "CONOUT$") } else { ("/dev/tty", "/dev/tty") };
+    let mut out = File::options().write(true).open(path.1)?;
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    let mut answer = String::new();
+    BufReader::new(File::open(path.0)?.take(64)).read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}

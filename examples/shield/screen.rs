@@ -1,0 +1,131 @@
+//! Everything that a person reads goes through here: results to stdout, the rest to stderr.
+
+use std::cell::Cell;
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use shared_shield::{Error, Recovery, Role};
+
+/// The language of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    En,
+    Zh,
+}
+
+impl Lang {
+    pub(crate) fn pick<T>(self, en: T, zh: T) -> T {
+        match self {
+            Lang::En => en,
+            Lang::Zh => zh,
+        }
+    }
+
+    pub(crate) fn role(self, role: Role) -> &'static str {
+        self.pick(role.name(), role.name_zh())
+    }
+}
+
+pub(crate) struct Screen {
+    pub(crate) lang: Lang,
+    broken: Cell<bool>,
+}
+
+impl Screen {
+    pub(crate) fn new(lang: Lang) -> Self {
+        Screen { lang, broken: Cell::new(false) }
+    }
+
+    /// Whether something could not be printed (a full disk behind a redirection). A reader that went away is no failure.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.get()
+    }
+
+    /// A line of the result.
+    pub(crate) fn line(&self, text: impl AsRef<str>) {
+        let mut out = io::stdout().lock();
+        if let Err(e) = writeln!(out, "{}", tame(text.as_ref())).and_then(|()| out.flush())
+            && e.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.broken.set(true);
+        }
+    }
+
+    pub(crate) fn json(&self, value: &serde_json::Value) {
+        self.line(format!("{value:#}"));
+    }
+
+    /// A line beside the result. Where stderr is closed there is nobody to tell.
+    pub(crate) fn note(&self, text: impl AsRef<str>) {
+        let _ = writeln!(io::stderr().lock(), "{}", tame(text.as_ref()));
+    }
+
+    /// An error with its candidates and what to do now.
+    pub(crate) fn error(&self, error: &Error) {
+        self.note(self.sentence(error));
+        for candidate in error.looked_at() {
+            self.note(format!("  - {} [{}]: {}", candidate.label, candidate.fingerprint, candidate.reason));
+        }
+        if let Some(hint) = self.hint(error.recovery()) {
+            self.note(format!("  {} {hint}", self.lang.pick("Now:", "处理：")));
+        }
+    }
+
+    /// The error's own sentence without the candidates.
+    pub(crate) fn sentence(&self, error: &Error) -> String {
+        match self.lang {
+            Lang::Zh => error.message_zh(),
+            Lang::En => error.clone().candidates(Vec::new()).to_string(),
+        }
+    }
+
+    fn hint(&self, recovery: Recovery) -> Option<String> {
+        let lang = self.lang;
+        let role = |role: Option<Role>| role.map_or("", |r| lang.role(r));
+        let office = |role: Option<Role>| match role {
+            Some(role) => lang.pick(role.office(), role.office_zh()),
+            None => lang.pick("the issuing office", "发证机构"),
+        };
+        Some(match recovery {
+            Recovery::InsertShield => lang.pick("plug the shield in and repeat.", "插入共享盾后重试。").to_owned(),
+            Recovery::EnterPin(r) => match lang {
+                Lang::En => format!("enter the right {} PIN.", role(r)).replace("  ", " "),
+                Lang::Zh => format!("输入正确的{}口令。", role(r)),
+            },
+            Recovery::UnlockAtIssuer(r) => match lang {
+                Lang::En => format!("ask {}.", office(r)),
+                Lang::Zh => format!("联系{}。", office(r)),
+            },
+            Recovery::CloseOtherProgram => {
+                lang.pick("close the other program, or let it finish.", "关闭其他程序或等待其完成。").to_owned()
+            }
+            Recovery::InstallDriver => lang
+                .pick("install or repair the driver, or correct --module.", "安装或修复驱动，或更正 --module。")
+                .to_owned(),
+            Recovery::StartPcscd => lang.pick("start the smart-card service.", "启动智能卡服务。").to_owned(),
+            Recovery::RenewCertificate => {
+                lang.pick("renew the certificate, or choose another.", "更新证书或选择其他证书。").to_owned()
+            }
+            Recovery::FixDocument => {
+                lang.pick("correct what is named above and repeat.", "按上述提示更正后重试。").to_owned()
+            }
+            Recovery::Retry => lang.pick("try again.", "重试。").to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// Texts come from tokens and certificates too: nothing of them may steer the terminal.
+fn tame(text: &str) -> String {
+    text.chars().map(|c| if c == '\n' || !steers(c) { c } else { '\u{fffd}' }).collect()
+}
+
+/// A text of a token or a certificate, on one line.
+pub(crate) fn clean(text: &str) -> String {
+    text.trim().chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Control characters, and the ones that turn the direction of writing.
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

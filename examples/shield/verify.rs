@@ -1,0 +1,226 @@
+//! `verify`: a report for each document.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use shared_shield::format::{Format, ceb::CEB, raw::RAW};
+use shared_shield::{
+    Certificate, Content, Error, ErrorKind, Finding, Report, Result, Role, Severity, Trust, Verdict, VerifyContext,
+    policy,
+};
+
+use crate::args::{Global, Verify};
+use crate::exit::Exit;
+use crate::reach;
+use crate::screen::{Screen, clean};
+use crate::words;
+
+pub(crate) fn run(global: &Global, args: &Verify, screen: &Screen) -> Result<Exit> {
+    let context = context(global, args)?;
+    let signature = args.signature.as_deref().map(|p| read(p, policy::SIGNATURE_MAX)).transpose()?;
+    if signature.is_some() && args.files.len() != 1 {
+        return Err(Error::new(ErrorKind::Argument, "verify").detail("--signature belongs to exactly one FILE"));
+    }
+    let mut exits = Vec::new();
+    let mut reports = Vec::new();
+    for file in &args.files {
+        let content = Content::file(file);
+        let report = match &signature {
+            Some(octets) => RAW.verify(&content, Some(octets), &context),
+            None => CEB.verify(&content, None, &context),
+        };
+        exits.push(exit(&report));
+        if args.json {
+            reports.push(to_json(file, &report, &context));
+        } else {
+            print(file, &report, &context, screen);
+        }
+    }
+    let worst = worst(&exits);
+    if args.json {
+        screen.json(&json!({ "files": reports, "exit": worst as u8 }));
+    }
+    Ok(worst)
+}
+
+fn context(global: &Global, args: &Verify) -> Result<VerifyContext> {
+    let trust = if !args.trust.is_empty() {
+        let mut anchors = Vec::new();
+        for path in &args.trust {
+            anchors.extend(certificates(path)?);
+        }
+        Trust::Anchors(anchors)
+    } else if !args.pin_fingerprint.is_empty() {
+        Trust::Pinned(args.pin_fingerprint.clone())
+    } else {
+        Trust::None
+    };
+    let certificate = args.certificate.as_deref().map(certificates).transpose()?.and_then(|c| c.into_iter().next());
+    Ok(VerifyContext {
+        trust,
+        role: args.role.map(Role::from),
+        profile: reach::profile(global)?,
+        at: args.at.unwrap_or_else(SystemTime::now),
+        certificate,
+    })
+}
+
+/// The certificates of a file: PEM with any number of them, or DER with one.
+fn certificates(path: &Path) -> Result<Vec<Arc<Certificate>>> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let name = |e: Error| {
+        let what = e.what().map(|w| format!(": {w}")).unwrap_or_default();
+        e.detail(format!("{}{what}", path.display()))
+    };
+    let octets = read(path, 1024 * 1024)?;
+    if octets.first() == Some(&0x30) {
+        return Ok(vec![Arc::new(Certificate::from_der(&octets).map_err(name)?)]);
+    }
+    let text = String::from_utf8_lossy(&octets);
+    let found: Vec<_> = text
+        .split_inclusive(END)
+        .filter(|part| part.ends_with(END))
+        .map(|part| Certificate::from_pem(part.trim_start().as_bytes()).map(Arc::new).map_err(name))
+        .collect::<Result<_>>()?;
+    if found.is_empty() {
+        return Err(name(Error::new(ErrorKind::CertificateMalformed, "read certificate")));
+    }
+    Ok(found)
+}
+
+fn read(path: &Path, cap: usize) -> Result<Vec<u8>> {
+    let failed = |e| Error::new(ErrorKind::InputFailed, "read file").io(&e).detail(path.display().to_string());
+    let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
+    let mut octets = Vec::new();
+    fs::File::open(path).map_err(failed)?.take(limit).read_to_end(&mut octets).map_err(failed)?;
+    if octets.len() > cap {
+        return Err(Error::new(ErrorKind::DocumentTooLarge, "read file").detail(path.display().to_string()));
+    }
+    Ok(octets)
+}
+
+fn exit(report: &Result<Report>) -> Exit {
+    match report.as_ref().map(Report::verdict) {
+        Ok(Verdict::Valid) => Exit::Done,
+        Ok(Verdict::SignatureOnly) => Exit::Untrusted,
+        Ok(_) => Exit::Document,
+        Err(error) => error.into(),
+    }
+}
+
+/// A negative verdict outweighs everything; then what could not be read; then missing trust.
+fn worst(exits: &[Exit]) -> Exit {
+    let met = |wanted: &dyn Fn(&Exit) -> bool| exits.iter().copied().find(|e| wanted(e));
+    met(&|e| *e == Exit::Document)
+        .or_else(|| met(&|e| !matches!(e, Exit::Done | Exit::Untrusted)))
+        .or_else(|| met(&|e| *e == Exit::Untrusted))
+        .unwrap_or(Exit::Done)
+}
+
+fn verdict_words(verdict: Verdict) -> (&'static str, &'static str, &'static str) {
+    match verdict {
+        Verdict::Valid => ("valid", "valid", "有效"),
+        Verdict::SignatureOnly => {
+            ("signature-only", "the signature is right, nothing is said of who signed", "签名正确，但未确认签名人身份")
+        }
+        _ => ("invalid", "NOT valid", "无效"),
+    }
+}
+
+fn print(file: &Path, report: &Result<Report>, context: &VerifyContext, screen: &Screen) {
+    let lang = screen.lang;
+    let name = clean(&file.display().to_string());
+    let report = match report {
+        Ok(report) => report,
+        Err(error) => {
+            screen.line(format!("{name}: {}", lang.pick("could not be judged", "无法判断")));
+            screen.error(error);
+            return;
+        }
+    };
+    let (_, en, zh) = verdict_words(report.verdict());
+    screen.line(format!("{name}: {}", lang.pick(en, zh)));
+    for finding in &report.findings {
+        screen.line(format!("  {} {}", severity(finding.severity()), text(finding, screen)));
+    }
+    if let Some(signer) = &report.signer {
+        let role = context.profile.role_of(signer).map_or("-", |r| lang.role(r));
+        screen.line(format!(
+            "  {} {}, {} {role}, SHA-256 {}",
+            lang.pick("signed by", "签名证书"),
+            clean(&signer.label()),
+            lang.pick("role", "角色"),
+            signer.fingerprint()
+        ));
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "ok  ",
+        Severity::Warning => "note",
+        _ => "BAD ",
+    }
+}
+
+fn text(finding: &Finding, screen: &Screen) -> String {
+    if screen.lang.pick(true, false) {
+        return clean(&finding.to_string());
+    }
+    let mut text = format!("{} {}", finding.kind.code(), finding.kind.text_zh());
+    if let Some(detail) = &finding.detail {
+        text.push_str(&format!("（{detail}）"));
+    }
+    if let (Some(expected), Some(found)) = (&finding.expected, &finding.found) {
+        text.push_str(&format!("；应为 {expected}，实为 {found}"));
+    }
+    if let Some(place) = finding.place {
+        text.push_str(&format!("；第 {} 行，偏移 {}", place.line, place.offset));
+    }
+    clean(&text)
+}
+
+fn to_json(file: &Path, report: &Result<Report>, context: &VerifyContext) -> Value {
+    let name = file.display().to_string();
+    let report = match report {
+        Ok(report) => report,
+        Err(error) => return json!({ "file": name, "verdict": "unreadable", "error": words::error_json(error) }),
+    };
+    let signer = report.signer.as_ref().map(|c| {
+        json!({
+            "number": c.number(),
+            "issuer": c.issuer().shown(),
+            "fingerprint": c.fingerprint().to_string(),
+            "role": context.profile.role_of(c).ok().map(Role::name),
+            "not_before": words::instant(c.not_before()),
+            "not_after": words::instant(c.not_after()),
+        })
+    });
+    json!({
+        "file": name,
+        "format": report.format,
+        "verdict": verdict_words(report.verdict()).0,
+        "suite": report.suite.map(|s| s.to_string()),
+        "signer": signer,
+        "findings": report.findings.iter().map(finding_json).collect::<Vec<_>>(),
+    })
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    json!({
+        "code": finding.kind.code(),
+        "kind": format!("{:?}", finding.kind),
+        "severity": match finding.severity() { Severity::Info => "info", Severity::Warning => "warning", _ => "wrong" },
+        "text": finding.kind.text(),
+        "text_zh": finding.kind.text_zh(),
+        "detail": finding.detail,
+        "expected": finding.expected,
+        "found": finding.found,
+        "line": finding.place.map(|p| p.line),
+        "offset": finding.place.map(|p| p.offset),
+    })
+}
