@@ -1,7 +1,9 @@
 //! Requests: what to sign, as whom. The role is fixed by the constructor; nothing can disagree with it.
 
 use crate::credential::Selector;
+use crate::error::Result;
 use crate::format::Format;
+use crate::format::login::{self, Challenge};
 use crate::role::Role;
 use crate::source::Content;
 use crate::suite::Summary;
@@ -31,6 +33,42 @@ impl Request {
     #[must_use]
     pub fn declaration(content: Content) -> Self {
         Request::with(Role::Customs, &crate::format::ceb::CEB, content)
+    }
+
+    /// Payment data of announcement 179, as customs: the fields as JSON, or the ready signing string. What comes out is the value of
+    /// the form field `payExInfoStr`.
+    #[cfg(feature = "json")]
+    #[must_use]
+    pub fn payment179(content: Content) -> Self {
+        Request::payment179_as(content, crate::format::payment179::Output::Value)
+    }
+
+    /// As [`Request::payment179`], with a choice of what comes out.
+    #[cfg(feature = "json")]
+    #[must_use]
+    pub fn payment179_as(content: Content, output: crate::format::payment179::Output) -> Self {
+        let format = crate::format::payment179::Payment179::of(output);
+        Request::with(Role::Customs, format, content, "payment data for announcement 179")
+    }
+
+    /// A login with the random of the e-port, or with a challenge of the bank. What comes out is the signature value in base64;
+    /// the certificate number is in the receipt. The prompt shows a challenge that is text.
+    ///
+    /// # Errors
+    /// `ChallengeEncoding`, `ChallengeEmpty`, `ChallengeTooLong`; `ChallengeDocument` where it begins as something that a signature could be
+    /// abused for.
+    pub fn login(role: Role, challenge: Challenge<'_>) -> Result<Self> {
+        Request::login_as(role, challenge, login::Output::Signature)
+    }
+
+    /// As [`Request::login`], with a choice of what comes out.
+    ///
+    /// # Errors
+    /// As [`Request::login`].
+    pub fn login_as(role: Role, challenge: Challenge<'_>, output: login::Output) -> Result<Self> {
+        let octets = challenge.octets().map_err(|e| e.role(role))?;
+        let summary = login::summary(&octets);
+        Ok(Request::with(role, login::Login::of(output), Content::bytes(octets), &summary))
     }
 
     /// A detached signature over the bytes as they are, as either role.

@@ -197,6 +197,48 @@ kinds! {
         "Customs has no identifier for this key's algorithm: only a test profile signs with it.",
         "海关没有该密钥算法的标识：只有测试配置才能使用。";
 
+    // 402x: announcement 179
+    JsonMalformed = 0x4020, FixDocument,
+        "The JSON text is not well-formed: correct it at the place named.",
+        "JSON 文本格式不正确：请在所示位置更正。";
+    FieldTwice = 0x4021, FixDocument,
+        "A field stands twice in one JSON object, which programs read in different ways: keep one of them.",
+        "同一 JSON 对象中字段重复，不同程序的理解会不一致：请只保留一个。";
+    FieldUnknown = 0x4022, FixDocument,
+        "The JSON has a field that announcement 179 does not know: correct its spelling or remove it.",
+        "JSON 含有第179号公告没有的字段：请更正拼写或删除。";
+    FieldMissing = 0x4023, FixDocument,
+        "A field of announcement 179 is missing: add it, with an empty text where there is nothing to say.",
+        "缺少第179号公告要求的字段：请补充，无内容时填空文本。";
+    FieldType = 0x4024, FixDocument,
+        "A field has the wrong type: totalAmount is a number without quotes, the lists are arrays, everything else is text in quotes.",
+        "字段类型不正确：totalAmount 为不带引号的数字，列表为数组，其余均为带引号的文本。";
+    FieldNumber = 0x4025, FixDocument,
+        "A number is not written in plain digits, such as 88.5: an exponent, a leading zero or NaN is refused because it would be signed in a form that is read in different ways.",
+        "数字须以普通数字书写，如 88.5：指数、前导零或 NaN 会被不同程序以不同方式读取，已拒绝。";
+    FieldValue = 0x4026, FixDocument,
+        "A field holds a value that announcement 179 does not allow: correct it.",
+        "字段的值不符合第179号公告：请更正。";
+    StringNewline = 0x4027, FixDocument,
+        "The signing string has a newline at its end, which would be signed with it: remove it.",
+        "待签名字符串末尾有换行，会被一并签名：请删除。";
+    StringShape = 0x4028, FixDocument,
+        "The text is not the signing string of announcement 179 in its exact form: correct it, or give the fields as JSON and let them be put together here.",
+        "文本与第179号公告的待签名字符串格式不完全一致：请更正，或改为提供 JSON 字段由本库拼接。";
+    // 403x: login
+    ChallengeEmpty = 0x4030, FixDocument,
+        "The login challenge is empty: give the random that the site sent.",
+        "登录随机数为空：请提供网站发送的随机数。";
+    ChallengeTooLong = 0x4031, FixDocument,
+        "The login challenge is longer than 256 octets, so it is no random of a login page: nothing was signed.",
+        "登录随机数超过 256 字节，不是登录页面的随机数：未签名。";
+    ChallengeEncoding = 0x4032, FixDocument,
+        "The login challenge is not base64: give it as the site sent it, or say that its octets are to be signed as they stand.",
+        "登录随机数不是 base64：请按网站发送的原样提供，或声明按原字节签名。";
+    ChallengeDocument = 0x4033, Retry,
+        "The login challenge begins as a document that a signature could be abused for, so it was not signed: ask the site for a new one, and do not trust a site that sends such a challenge again.",
+        "登录随机数的开头是可能被冒用的文档，未签名：请向网站重新获取；若再次出现，请勿信任该网站。";
+
     // 5xxx: signatures
     SignatureWrong = 0x5001, Retry,
         "The shield made a signature that does not verify with its certificate: nothing was written, try again or have the shield checked.",

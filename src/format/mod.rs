@@ -2,6 +2,10 @@
 
 #[cfg(feature = "xml")]
 pub mod ceb;
+mod customs;
+pub mod login;
+#[cfg(feature = "json")]
+pub mod payment179;
 pub mod raw;
 #[cfg(feature = "xml")]
 pub mod xmldsig;

@@ -86,6 +86,20 @@ findings! {
     WeakKey = "VF-150", Warning, "the key is short by today's measure", "密钥长度不足";
     Sha1Used = "VF-151", Info, "SHA-1 is used, as the customs format has it", "按海关格式使用了 SHA-1";
     TestIdentifiers = "VF-152", Warning, "the algorithm has no customs identifier: customs does not take this document", "该算法没有海关标识：海关不接受此文档";
+    NewlineAtEnd = "VF-201", Wrong, "a newline stands at the end of the string: announcement 179 signs it without one", "字符串末尾有换行：第179号公告的签名不含换行";
+    EscapedTwice = "VF-202", Wrong, "the inner JSON was escaped a second time: sign it as it stands", "内层 JSON 被二次转义：应按原样签名";
+    NumberText = "VF-203", Wrong, "a number was signed with another text than it is posted with: keep the text, without quotes", "数字签名时的文本与提交的不一致：应保持原文且不带引号";
+    FieldOrder = "VF-204", Wrong, "the fields stand in another order than the announcement's", "字段顺序与公告不一致";
+    NeedlessEscape = "VF-205", Wrong, "characters were escaped that announcement 179 has as they are", "对应保持原样的字符进行了转义";
+    InnerSpaces = "VF-206", Wrong, "the inner JSON is not compact: white space between its parts was signed", "内层 JSON 不是紧凑格式：签名中包含了空白";
+    StringShape = "VF-207", Wrong, "the text is not the signing string of announcement 179", "文本不是第179号公告的待签名字符串";
+    FieldFault = "VF-208", Wrong, "a field is missing, unknown, twice or not as announcement 179 has it", "字段缺失、未知、重复或不符合第179号公告";
+    OtherHash = "VF-209", Wrong, "the signature was made with another hash than customs asks for", "签名所用摘要方式与海关要求不符";
+    PostedOtherwise = "VF-210", Warning, "what is posted is written otherwise than what was signed: a receiver that compares texts will refuse it", "提交的文本与签名的文本写法不同：按文本比对的接收方会拒绝";
+    NumberOther = "VF-211", Warning, "certNo is not the certificate's number", "certNo 与证书编号不一致";
+    NumberCase = "VF-212", Warning, "certNo is in upper case: customs registers it in lower case", "certNo 为大写：海关以小写登记";
+    ChallengeShape = "VF-220", Wrong, "what was signed is no login challenge: it is empty, too long, or begins as a document", "被签名的不是登录随机数：为空、过长或开头是文档";
+    ChallengeAsText = "VF-221", Wrong, "the base64 text of the challenge was signed, not its octets", "签名的是随机数的 base64 文本，而不是其字节";
 }
 
 /// One finding.

@@ -1,0 +1,227 @@
+//! Login: a signature over the random that a site sends (customs.md §3).
+//!
+//! # What is signed
+//!
+//! The octets of the challenge, 1 to 256 of them. The e-port sends base64, and what is signed is the base64-*decoded* random
+//! ([`Challenge::Base64`]). Whether every door of the e-port does so is not settled (customs.md §11): [`Challenge::Text`] signs the text as it
+//! stands, [`Challenge::Octets`] what the caller has decoded.
+//!
+//! # What comes out
+//!
+//! As customs: base64 of an RSA signature with SHA-1, or of SM2's r‖s. As the bank: base64 of RSA or ECDSA with SHA-256 or of SM2 with
+//! SM3, the curves in DER as X.509 toolkits have them (RFC 3279 §2.2.3, GM/T 0009-2012 §7.3). The certificate number is in the receipt;
+//! [`Output::Post`] gives both as JSON.
+//!
+//! # What is refused
+//!
+//! A challenge that begins as something else that this key signs, or that another protocol takes a signature over: XML and so SignedInfo, the
+//! signing string of announcement 179, JSON, attributes in DER as CMS signs them, a DigestInfo, a certificate request or any other whole DER
+//! SEQUENCE, the handshake of TLS 1.3, an SSH login, a JSON web token. White space and byte order marks before it do not hide it. The
+//! rule for XML is its first character alone, so one binary random in 256 is refused by accident: ask the site for another.
+//! What remains stands in [`crate::manual::threats`].
+
+mod guard;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use base64ct::{Base64, Encoding};
+
+use super::customs::Judge;
+use super::{Format, Prepared, SignContext, customs};
+use crate::cert::Certificate;
+use crate::error::{Error, ErrorKind, Result};
+use crate::role::Role;
+use crate::source::Content;
+use crate::suite::{KeyKind, RawSignature, Suite, Summary, ToBeSigned};
+use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+
+/// The longest challenge, in octets.
+pub const MAX_OCTETS: usize = 256;
+
+const PREPARE: &str = "prepare login";
+
+/// The challenge as the site gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Challenge<'a> {
+    /// Base64 text; what it stands for is signed. The e-port's form. White space in it is passed over.
+    Base64(&'a str),
+    /// Octets; they are signed.
+    Octets(&'a [u8]),
+    /// Text that is signed as it stands, in UTF-8, even where it looks like base64.
+    Text(&'a str),
+}
+
+impl Challenge<'_> {
+    /// The octets that are signed, found fit for it.
+    ///
+    /// # Errors
+    /// `ChallengeEncoding`, `ChallengeEmpty`, `ChallengeTooLong`, `ChallengeDocument`.
+    pub fn octets(&self) -> Result<Vec<u8>> {
+        let octets = match self {
+            Challenge::Base64(text) => {
+                let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+                Base64::decode_vec(&text).map_err(|_| Error::new(ErrorKind::ChallengeEncoding, PREPARE))?
+            }
+            Challenge::Octets(octets) => octets.to_vec(),
+            Challenge::Text(text) => text.as_bytes().to_vec(),
+        };
+        check(&octets)?;
+        Ok(octets)
+    }
+}
+
+fn check(octets: &[u8]) -> Result<()> {
+    let refuse = |kind, detail: String| Err(Error::new(kind, PREPARE).detail(detail));
+    if octets.is_empty() {
+        return Err(Error::new(ErrorKind::ChallengeEmpty, PREPARE));
+    }
+    if octets.len() > MAX_OCTETS {
+        return refuse(ErrorKind::ChallengeTooLong, format!("more than {MAX_OCTETS} octets"));
+    }
+    match guard::begins_as(octets) {
+        Some(what) => refuse(ErrorKind::ChallengeDocument, format!("it begins as {what}")),
+        None => Ok(()),
+    }
+}
+
+/// What a person is shown before the PIN: where the challenge is text, the text itself, so that an order in disguise can be seen.
+pub(crate) fn summary(octets: &[u8]) -> String {
+    let readable = std::str::from_utf8(octets).ok().filter(|t| !t.chars().any(char::is_control));
+    match readable {
+        // escape_debug also shows what is invisible or turns the writing direction.
+        Some(text) => format!("a login: the challenge is the text \"{}\"", text.escape_debug()),
+        None => {
+            let hex: String = octets.iter().take(16).map(|o| format!("{o:02x}")).collect();
+            let more = if octets.len() > 16 { "…" } else { "" };
+            format!("a login: a challenge of {} octets, {hex}{more}", octets.len())
+        }
+    }
+}
+
+/// What is written out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Output {
+    /// The signature value in base64.
+    #[default]
+    Signature,
+    /// JSON with the names that the login page posts: `{"certNo":"…","signData":"…"}`.
+    Post,
+}
+
+/// The format `login`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Login {
+    output: Output,
+}
+
+/// The instance that writes the signature value.
+pub static SIGNATURE_OUT: Login = Login { output: Output::Signature };
+/// The instance that writes JSON of certificate number and signature value.
+pub static POST_OUT: Login = Login { output: Output::Post };
+
+impl Login {
+    /// The instance for an output.
+    #[must_use]
+    pub fn of(output: Output) -> &'static Login {
+        match output {
+            Output::Signature => &SIGNATURE_OUT,
+            Output::Post => &POST_OUT,
+        }
+    }
+}
+
+impl Format for Login {
+    fn name(&self) -> &'static str {
+        "login"
+    }
+
+    fn prepare(&self, content: &Content, by: &Arc<Certificate>, context: &SignContext) -> Result<Prepared> {
+        let octets = read(content)?;
+        check(&octets)?;
+        let key = by.key()?;
+        let suite = suite(key.kind(), context)?;
+        let mut tbs = ToBeSigned::over(suite, key, &octets)?;
+        tbs.display = Some(Arc::new(Summary { text: summary(&octets) }));
+        tbs.message = Some(Arc::from(octets));
+        let notes = customs::notes(key.kind(), suite, context.role);
+        let (output, role, number) = (self.output, context.role, by.number());
+        let finish = Box::new(move |signature: &RawSignature, out: &mut dyn Write| {
+            let customs = customs::value(signature, suite, "finish login")?;
+            let value = match role {
+                Role::Customs => customs,
+                _ => Base64::encode_string(&signature.to_wire()?),
+            };
+            let text = match output {
+                Output::Signature => value,
+                // Hex and base64: nothing in them needs an escape.
+                Output::Post => format!("{{\"certNo\":\"{number}\",\"signData\":\"{value}\"}}"),
+            };
+            out.write_all(text.as_bytes()).map_err(|e| Error::new(ErrorKind::OutputFailed, "write login").io(&e))
+        });
+        Ok(Prepared::new(tbs, notes, finish))
+    }
+
+    /// As the trait says. `content` is the challenge's octets, `signature` its value as base64 text or octets. Where the context expects
+    /// customs, only customs' suites and r‖s are right; where it expects the bank or nobody, the bank's and DER too.
+    fn verify(&self, content: &Content, signature: Option<&[u8]>, context: &VerifyContext) -> Result<Report> {
+        let mut report = Report::new(self.name());
+        let octets = match read(content) {
+            Ok(octets) => octets,
+            Err(error) if error.kind() == ErrorKind::ChallengeTooLong => {
+                report.add(Finding::new(FindingKind::ChallengeShape).detail(error.what().unwrap_or_default()));
+                return Ok(report);
+            }
+            Err(error) => return Err(error),
+        };
+        if let Err(error) = check(&octets) {
+            report.add(Finding::new(FindingKind::ChallengeShape).detail(error.what().unwrap_or("empty")));
+        }
+        let suites: &[Suite] = match context.role {
+            Some(Role::Customs) => &[Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256],
+            Some(_) => &[Suite::RsaSha256, Suite::Sm2Sm3, Suite::P256Sha256],
+            None => &[Suite::RsaSha256, Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256],
+        };
+        let customs = context.role == Some(Role::Customs);
+        if let Some(judge) = Judge::open(&mut report, signature, context, suites, !customs) {
+            value(&octets, &judge, &mut report, customs);
+        }
+        Ok(report)
+    }
+}
+
+fn value(octets: &[u8], judge: &Judge, report: &mut Report, customs: bool) {
+    if let Some(suite) = judge.fits(octets) {
+        judge.accept(report, suite, customs);
+        return;
+    }
+    report.add(Finding::new(FindingKind::SignatureWrong));
+    if let Some(hash) = judge.other_hash(octets) {
+        report.add(Finding::new(FindingKind::OtherHash).detail(hash));
+    } else if judge.fits(Base64::encode_string(octets).as_bytes()).is_some() {
+        report.add(Finding::new(FindingKind::ChallengeAsText));
+    }
+}
+
+fn read(content: &Content) -> Result<Vec<u8>> {
+    content.read(MAX_OCTETS, PREPARE).map_err(|error| match error.kind() {
+        ErrorKind::DocumentTooLarge => {
+            Error::new(ErrorKind::ChallengeTooLong, PREPARE).detail(format!("more than {MAX_OCTETS} octets"))
+        }
+        _ => error,
+    })
+}
+
+/// Customs has its suites; what a bank takes is what its key signs by preference.
+fn suite(key: KeyKind, context: &SignContext) -> Result<Suite> {
+    if context.role == Role::Customs {
+        return customs::suite(key, context, PREPARE);
+    }
+    let offered = |s: &Suite| context.suites.contains(s);
+    Suite::preferred(key).filter(offered).ok_or_else(|| {
+        let kind = if key == KeyKind::Sm2 { ErrorKind::Unsupported } else { ErrorKind::KeyUnsuited };
+        Error::new(kind, PREPARE).role(context.role).detail(format!("{key:?}; the token offers {:?}", context.suites))
+    })
+}

@@ -1,0 +1,298 @@
+//! JSON into fields: every number keeps its text, every refusal names its field.
+//!
+//! The grammar is `serde_json`'s. What stands here is what it leaves open: a field twice, a field too many, one too few,
+//! a wrong type. Numbers never become floats: each value is taken as the text that it was ([`RawValue`]).
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::shape::{FIELDS, Field, Shape};
+use crate::error::{Error, ErrorKind};
+
+/// What a field held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Text(String),
+    /// The number's text, unchanged.
+    Number(String),
+    Object(Members),
+    Array(Vec<Members>),
+}
+
+/// The members of an object: place in its table, and value, in the order in which they were met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Members(pub(super) Vec<(usize, Value)>);
+
+impl Members {
+    /// The value of a field by its name in the table.
+    pub(super) fn get(&self, fields: &[Field], name: &str) -> Option<&Value> {
+        let place = fields.iter().position(|f| f.name == name)?;
+        self.0.iter().find(|(at, _)| *at == place).map(|(_, value)| value)
+    }
+
+    /// The text of a field, empty where it holds none.
+    pub(super) fn text(&self, fields: &[Field], name: &str) -> &str {
+        match self.get(fields, name) {
+            Some(Value::Text(text) | Value::Number(text)) => text,
+            _ => "",
+        }
+    }
+}
+
+/// What is wrong, and in which field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) kind: ErrorKind,
+    pub(super) detail: String,
+}
+
+impl Fault {
+    pub(super) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
+        Fault { kind, detail: detail.into() }
+    }
+
+    pub(super) fn error(self, operation: &'static str) -> Error {
+        Error::new(self.kind, operation).detail(self.detail)
+    }
+}
+
+/// Reads a whole JSON document.
+///
+/// `quoted_numbers` takes a number in quotes for one, as a verifier that wants to name that does.
+pub(super) fn document(json: &str, quoted_numbers: bool) -> Result<Members, Fault> {
+    // RFC 8259 §8.1: a reader may ignore a byte order mark.
+    let json = json.strip_prefix('\u{FEFF}').unwrap_or(json);
+    Reader::new(quoted_numbers).run(json, |reader, de| Object { reader, fields: FIELDS }.deserialize(de))
+}
+
+/// Reads one object, such as the head inside a signing string.
+pub(super) fn object(json: &str, name: &'static str, fields: &'static [Field], quoted: bool) -> Result<Members, Fault> {
+    let reader = Reader::new(quoted);
+    reader.path.borrow_mut().push(name.to_owned());
+    reader.run(json, |reader, de| Object { reader, fields }.deserialize(de))
+}
+
+/// Reads an array of objects.
+pub(super) fn array(
+    json: &str,
+    name: &'static str,
+    fields: &'static [Field],
+    quoted: bool,
+) -> Result<Vec<Members>, Fault> {
+    let reader = Reader::new(quoted);
+    reader.path.borrow_mut().push(name.to_owned());
+    reader.run(json, |reader, de| Items { reader, fields }.deserialize(de))
+}
+
+type Json<'de> = serde_json::Deserializer<serde_json::de::StrRead<'de>>;
+
+struct Reader {
+    /// Where the reader is; after an error, where it stopped.
+    path: RefCell<Vec<String>>,
+    fault: RefCell<Option<(ErrorKind, String)>>,
+    /// What stands at `path`.
+    wanted: RefCell<Option<Shape>>,
+    quoted_numbers: bool,
+}
+
+impl Reader {
+    fn new(quoted_numbers: bool) -> Self {
+        Reader { path: RefCell::default(), fault: RefCell::default(), wanted: RefCell::default(), quoted_numbers }
+    }
+
+    fn run<'de, T>(
+        self,
+        json: &'de str,
+        read: impl FnOnce(&Self, &mut Json<'de>) -> serde_json::Result<T>,
+    ) -> Result<T, Fault> {
+        let mut de = serde_json::Deserializer::from_str(json);
+        let value = read(&self, &mut de).map_err(|e| self.explain(&e))?;
+        de.end().map_err(|e| Fault::new(ErrorKind::JsonMalformed, format!("more text after the JSON, {}", place(&e))))?;
+        Ok(value)
+    }
+
+    /// Notes what is wrong at `path`, and stops.
+    fn stop<E: serde::de::Error>(&self, kind: ErrorKind, what: &str) -> E {
+        self.fault.borrow_mut().get_or_insert_with(|| (kind, what.to_owned()));
+        E::custom("")
+    }
+
+    fn step<T, E>(&self, name: String, shape: Option<Shape>, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.path.borrow_mut().push(name);
+        let outer = self.wanted.replace(shape);
+        let value = read()?;
+        self.path.borrow_mut().pop();
+        self.wanted.replace(outer);
+        Ok(value)
+    }
+
+    fn explain(&self, error: &serde_json::Error) -> Fault {
+        let path = self.path.borrow().join(".").replace(".[", "[");
+        let wanted = *self.wanted.borrow();
+        let (kind, what) = match self.fault.take() {
+            Some(fault) => fault,
+            None if error.is_data() => (ErrorKind::FieldType, wanted.unwrap_or(Shape::Object(&[])).wanted().to_owned()),
+            None if matches!(wanted, Some(Shape::Number)) && error.is_syntax() => {
+                (ErrorKind::FieldNumber, "not a JSON number".to_owned())
+            }
+            None if error.is_eof() => (ErrorKind::JsonMalformed, "the text ends too early".to_owned()),
+            None => (ErrorKind::JsonMalformed, "not JSON".to_owned()),
+        };
+        let what = if kind == ErrorKind::FieldType { format!("has to be {what}") } else { what };
+        let subject = if path.is_empty() { String::new() } else { format!("{path}: ") };
+        Fault::new(kind, format!("{subject}{what}, {}", place(error)))
+    }
+}
+
+fn place(error: &serde_json::Error) -> String {
+    format!("line {}, column {}", error.line(), error.column())
+}
+
+/// A name that came from outside, short and without control characters.
+fn shown(name: &str) -> String {
+    let short: String = name.chars().take(40).collect();
+    short.escape_debug().to_string()
+}
+
+struct Object<'r> {
+    reader: &'r Reader,
+    fields: &'static [Field],
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_> {
+    type Value = Members;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Members, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let Object { reader, fields } = self;
+        let mut members: Vec<(usize, Value)> = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let known = fields.iter().enumerate().find(|(_, f)| f.name == name);
+            let Some((at, field)) = known else {
+                reader.path.borrow_mut().push(shown(&name));
+                return Err(reader.stop(ErrorKind::FieldUnknown, "not a field of announcement 179"));
+            };
+            if members.iter().any(|(seen, _)| *seen == at) {
+                reader.path.borrow_mut().push(name);
+                return Err(reader.stop(ErrorKind::FieldTwice, "stands twice"));
+            }
+            let shape = field.shape;
+            let value = reader.step(name, Some(shape), || map.next_value_seed(Any { reader, shape }))?;
+            members.push((at, value));
+        }
+        let there = |at: usize| members.iter().any(|(seen, _)| *seen == at);
+        if let Some((_, missing)) = fields.iter().enumerate().find(|(at, f)| !f.optional && !there(*at)) {
+            reader.path.borrow_mut().push(missing.name.to_owned());
+            return Err(reader.stop(ErrorKind::FieldMissing, "missing"));
+        }
+        Ok(Members(members))
+    }
+}
+
+struct Items<'r> {
+    reader: &'r Reader,
+    fields: &'static [Field],
+}
+
+impl<'de> DeserializeSeed<'de> for Items<'_> {
+    type Value = Vec<Members>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Members>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Items<'_> {
+    type Value = Vec<Members>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Members>, A::Error> {
+        let Items { reader, fields } = self;
+        let mut items = Vec::new();
+        loop {
+            let index = format!("[{}]", items.len());
+            let shape = Some(Shape::Object(fields));
+            match reader.step(index, shape, || seq.next_element_seed(Object { reader, fields }))? {
+                Some(item) => items.push(item),
+                None => return Ok(items),
+            }
+        }
+    }
+}
+
+/// A value of the shape that its field asks for.
+struct Any<'r> {
+    reader: &'r Reader,
+    shape: Shape,
+}
+
+impl<'de> DeserializeSeed<'de> for Any<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let Any { reader, shape } = self;
+        match shape {
+            Shape::Object(fields) => Object { reader, fields }.deserialize(deserializer).map(Value::Object),
+            Shape::Array(fields) => Items { reader, fields }.deserialize(deserializer).map(Value::Array),
+            Shape::Text(_) => {
+                let raw = raw(deserializer)?;
+                if !raw.starts_with('"') {
+                    return Err(reader.stop(ErrorKind::FieldType, shape.wanted()));
+                }
+                unquote(reader, raw).map(Value::Text)
+            }
+            Shape::Number => {
+                let raw = raw(deserializer)?;
+                number(reader, raw).map(Value::Number)
+            }
+        }
+    }
+}
+
+/// The value's text as it stands in the document.
+fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de str, D::Error> {
+    use serde::Deserialize;
+    <&RawValue>::deserialize(deserializer).map(RawValue::get)
+}
+
+fn unquote<E: serde::de::Error>(reader: &Reader, raw: &str) -> Result<String, E> {
+    serde_json::from_str(raw).map_err(|_| reader.stop(ErrorKind::JsonMalformed, "an escape that stands for no character"))
+}
+
+fn number<E: serde::de::Error>(reader: &Reader, raw: &str) -> Result<String, E> {
+    let text = match raw.as_bytes() {
+        [b'"', ..] if reader.quoted_numbers => unquote::<E>(reader, raw)?,
+        [b'0'..=b'9' | b'-', ..] => raw.to_owned(),
+        _ => return Err(reader.stop(ErrorKind::FieldType, Shape::Number.wanted())),
+    };
+    if plain(&text) {
+        return Ok(text);
+    }
+    Err(reader.stop(ErrorKind::FieldNumber, "written with an exponent, or as -0"))
+}
+
+/// Digits, and a fraction where there is one: the JSON number (RFC 8259 §6) without its exponent.
+fn plain(text: &str) -> bool {
+    let digits = |t: &str| !t.is_empty() && t.bytes().all(|o| o.is_ascii_digit());
+    let magnitude = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = magnitude.split_once('.').unwrap_or((magnitude, "0"));
+    let zero = magnitude.bytes().all(|o| matches!(o, b'0' | b'.'));
+    digits(whole) && digits(fraction) && (whole == "0" || !whole.starts_with('0')) && !(zero && text.starts_with('-'))
+}
