@@ -2,6 +2,7 @@
 
 #[cfg(feature = "xml")]
 pub mod ceb;
+pub mod cms;
 pub mod raw;
 #[cfg(feature = "xml")]
 pub mod xmldsig;

@@ -86,6 +86,24 @@ findings! {
     WeakKey = "VF-150", Warning, "the key is short by today's measure", "密钥长度不足";
     Sha1Used = "VF-151", Info, "SHA-1 is used, as the customs format has it", "按海关格式使用了 SHA-1";
     TestIdentifiers = "VF-152", Warning, "the algorithm has no customs identifier: customs does not take this document", "该算法没有海关标识：海关不接受此文档";
+    CmsStructure = "VF-201", Wrong, "the message is not built as RFC 5652 says", "消息结构不符合 RFC 5652";
+    TrailingOctets = "VF-202", Wrong, "octets follow the end of the message: remove them", "消息末尾之后还有多余内容：请删除";
+    NotDer = "VF-203", Info, "the message is BER, not DER: it was read all the same", "消息采用 BER 而非 DER 编码：仍可读取";
+    DocumentAbsent = "VF-204", Wrong, "the message is detached: give the document that it signs", "消息不含原文：请同时提供所签文档";
+    DocumentTwice = "VF-205", Wrong, "the message holds a document of its own: verify it without another one", "消息自带原文：请勿另外提供文档";
+    SeveralSigners = "VF-206", Wrong, "the message has more than one signer, and one is expected", "消息有多个签名人，应只有一个";
+    ContentTypeOther = "VF-207", Wrong, "what is signed is not plain data", "所签内容不是普通数据";
+    ContentTypeWrong = "VF-208", Wrong, "the signed content type is not that of the message", "签名属性中的内容类型与消息不符";
+    AttributeMissing = "VF-209", Wrong, "a signed attribute that must be there is missing", "缺少必需的签名属性";
+    AttributeRepeated = "VF-210", Wrong, "a signed attribute stands there more than once, or has not exactly one value", "签名属性重复，或其值不是恰好一个";
+    SigningCertificateOther = "VF-211", Wrong, "the message was signed for another certificate than the one it names", "消息所签的证书与其指明的证书不符";
+    SigningCertificateAbsent = "VF-212", Info, "the signed attributes do not name the certificate (signing-certificate-v2)", "签名属性未指明证书（signing-certificate-v2）";
+    ContentIsAttributes = "VF-213", Wrong, "the content is a set of signed attributes of another message", "内容是另一消息的签名属性";
+    NoAttributes = "VF-214", Info, "the document is signed without attributes: neither time nor certificate is signed", "签名不含属性：时间和证书均未被签名";
+    UnsignedAttributes = "VF-215", Info, "the message has unsigned attributes, which are not looked at", "消息含有未签名属性，未予采信";
+    SigningTime = "VF-216", Info, "the signer gave this time", "签名人给出的时间";
+    SigningTimeOutside = "VF-217", Warning, "the certificate was not valid at the time that the signer gave", "签名人给出的时间不在证书有效期内";
+    VersionOther = "VF-218", Warning, "the version numbers of the message are not those of RFC 5652", "消息的版本号不符合 RFC 5652";
 }
 
 /// One finding.
