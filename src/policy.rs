@@ -30,6 +30,23 @@ pub const XML_MAX: usize = 64 * 1024 * 1024;
 pub const XML_DEPTH: usize = 128;
 /// The most attributes and namespace declarations of one XML element.
 pub const XML_ATTRIBUTES: usize = 256;
+/// The largest document inside a CMS message, in octets; larger ones are signed detached. Far below the 4 GiB of a DER length, and below the
+/// 2 GiB at which readers with signed lengths stop.
+pub const CMS_ATTACHED_MAX: u64 = 1024 * 1024 * 1024;
+/// Attached documents up to this many octets are held in memory while the message is written, so that nothing is written if they changed.
+pub const CMS_HELD_MAX: u64 = 1024 * 1024;
+/// The largest CMS message that is read in memory, in octets: detached ones, PEM, and BER with indefinite lengths.
+pub const CMS_MEMORY_MAX: usize = 64 * 1024 * 1024;
+/// The most octets of certificates, revocation lists and signatures in one CMS message.
+pub const CMS_REST_MAX: usize = 4 * 1024 * 1024;
+/// The most certificates in one CMS message.
+pub const CMS_CERTIFICATES_MAX: usize = 64;
+/// The most signers and digest algorithms of one CMS message that are counted.
+pub const CMS_SIGNERS_MAX: usize = 16;
+/// The most octets of signed attributes.
+pub const CMS_ATTRIBUTES_MAX: usize = 64 * 1024;
+/// The longest text that a prompt shows, in octets.
+pub const DISPLAY_MAX: usize = 4096;
 /// A receipt warns when the certificate ends within this many days (manual::customs §8, pain 8: 90, 30 and 7 days ahead).
 pub const EXPIRY_WARNING_DAYS: u64 = 90;
 /// The largest profile file, in octets.

@@ -196,6 +196,9 @@ kinds! {
     UnsupportedByCustoms = 0x400A, RenewCertificate,
         "Customs has no identifier for this key's algorithm: only a test profile signs with it.",
         "海关没有该密钥算法的标识：只有测试配置才能使用。";
+    DisplayText = 0x4020, FixDocument,
+        "The text that the PIN prompt shows is empty, too long, or holds characters that nobody sees: correct it, nothing was signed.",
+        "口令提示中显示的文字为空、过长或含有不可见字符：请更正，未进行签名。";
 
     // 402x: announcement 179
     JsonMalformed = 0x4020, FixDocument,
@@ -246,6 +249,12 @@ kinds! {
     SignatureMalformed = 0x5002, FixDocument,
         "The signature cannot be read: it is truncated or not of this format.",
         "签名无法读取：已截断或格式不符。";
+    MessageTruncated = 0x5010, FixDocument,
+        "The signed message ends before it is complete: get it again.",
+        "签名消息不完整：请重新获取。";
+    MessageType = 0x5011, FixDocument,
+        "The message is CMS of another type, not signed data: give the signed message.",
+        "该消息是其他类型的 CMS 消息，不是签名数据：请提供签名消息。";
 
     // 6xxx: profiles
     ProfileMalformed = 0x6001, FixDocument,

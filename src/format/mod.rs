@@ -2,6 +2,7 @@
 
 #[cfg(feature = "xml")]
 pub mod ceb;
+pub mod cms;
 mod customs;
 pub mod login;
 #[cfg(feature = "json")]

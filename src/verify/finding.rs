@@ -100,6 +100,24 @@ findings! {
     NumberCase = "VF-212", Warning, "certNo is in upper case: customs registers it in lower case", "certNo 为大写：海关以小写登记";
     ChallengeShape = "VF-220", Wrong, "what was signed is no login challenge: it is empty, too long, or begins as a document", "被签名的不是登录随机数：为空、过长或开头是文档";
     ChallengeAsText = "VF-221", Wrong, "the base64 text of the challenge was signed, not its octets", "签名的是随机数的 base64 文本，而不是其字节";
+    CmsStructure = "VF-301", Wrong, "the message is not built as RFC 5652 says", "消息结构不符合 RFC 5652";
+    TrailingOctets = "VF-302", Wrong, "octets follow the end of the message: remove them", "消息末尾之后还有多余内容：请删除";
+    NotDer = "VF-303", Info, "the message is BER, not DER: it was read all the same", "消息采用 BER 而非 DER 编码：仍可读取";
+    DocumentAbsent = "VF-304", Wrong, "the message is detached: give the document that it signs", "消息不含原文：请同时提供所签文档";
+    DocumentTwice = "VF-305", Wrong, "the message holds a document of its own: verify it without another one", "消息自带原文：请勿另外提供文档";
+    SeveralSigners = "VF-306", Wrong, "the message has more than one signer, and one is expected", "消息有多个签名人，应只有一个";
+    ContentTypeOther = "VF-307", Wrong, "what is signed is not plain data", "所签内容不是普通数据";
+    ContentTypeWrong = "VF-308", Wrong, "the signed content type is not that of the message", "签名属性中的内容类型与消息不符";
+    AttributeMissing = "VF-309", Wrong, "a signed attribute that must be there is missing", "缺少必需的签名属性";
+    AttributeRepeated = "VF-310", Wrong, "a signed attribute stands there more than once, or has not exactly one value", "签名属性重复，或其值不是恰好一个";
+    SigningCertificateOther = "VF-311", Wrong, "the message was signed for another certificate than the one it names", "消息所签的证书与其指明的证书不符";
+    SigningCertificateAbsent = "VF-312", Info, "the signed attributes do not name the certificate (signing-certificate-v2)", "签名属性未指明证书（signing-certificate-v2）";
+    ContentIsAttributes = "VF-313", Wrong, "the content is a set of signed attributes of another message", "内容是另一消息的签名属性";
+    NoAttributes = "VF-314", Info, "the document is signed without attributes: neither time nor certificate is signed", "签名不含属性：时间和证书均未被签名";
+    UnsignedAttributes = "VF-315", Info, "the message has unsigned attributes, which are not looked at", "消息含有未签名属性，未予采信";
+    SigningTime = "VF-316", Info, "the signer gave this time", "签名人给出的时间";
+    SigningTimeOutside = "VF-317", Warning, "the certificate was not valid at the time that the signer gave", "签名人给出的时间不在证书有效期内";
+    VersionOther = "VF-318", Warning, "the version numbers of the message are not those of RFC 5652", "消息的版本号不符合 RFC 5652";
 }
 
 /// One finding.

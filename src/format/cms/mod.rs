@@ -1,0 +1,146 @@
+//! CMS SignedData (RFC 5652), attached and detached, DER and PEM: what the bank side signs.
+//!
+//! With signed attributes (content type, message digest, signing time, signing-certificate-v2: CAdES-BES, ETSI EN 319 122-1) unless asked
+//! otherwise. The types are `der` structs of our own: a message must stop between "what is to be signed" and "signature", names and
+//! certificates must keep their octets, and content must stream; ready-made CMS types hold everything in memory and re-encode it.
+//!
+//! | | signed | verified |
+//! |---|---|---|
+//! | keys | P-256, RSA 2048–4096, with SHA-256 | the same; RSA also as sha256WithRSAEncryption |
+//! | encoding | strict DER, or PEM of it (label `CMS`) | DER; PEM (`CMS`, `PKCS7`); BER with indefinite lengths up to [`policy::CMS_MEMORY_MAX`] |
+//! | signer | issuerAndSerialNumber, octets as in the certificate, which is included | that, or subjectKeyIdentifier; one signer |
+//! | detached | any size, constant memory, or a pushed digest | the same |
+//! | attached | up to [`policy::CMS_ATTACHED_MAX`], constant memory | the same in DER |
+//!
+//! A document that changes while it is being signed is refused. A detached one, and an attached one of at most [`policy::CMS_HELD_MAX`]
+//! octets, is checked before anything is written. A larger attached one is hashed again while it is written, and the message stays without
+//! its end: write it through [`crate::write_whole`], and no file appears.
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
+mod algorithms;
+mod attributes;
+mod judge;
+mod pem;
+mod read;
+mod stream;
+mod types;
+mod write;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use super::{Format, Prepared, SignContext};
+use crate::cert::Certificate;
+use crate::error::{Error, ErrorKind, Result};
+#[allow(unused_imports)] // for the docs
+use crate::policy;
+use crate::source::Content;
+use crate::verify::{Report, VerifyContext};
+
+/// The shape of a message that is made. By default: attached, with signed attributes, DER.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CmsOptions {
+    detached: bool,
+    bare: bool,
+    pem: bool,
+}
+
+impl CmsOptions {
+    /// The document is inside the message.
+    #[must_use]
+    pub fn attached() -> Self {
+        CmsOptions::default()
+    }
+
+    /// The document stays outside.
+    #[must_use]
+    pub fn detached() -> Self {
+        CmsOptions { detached: true, ..CmsOptions::default() }
+    }
+
+    /// Signs the document itself, without signed attributes: for receivers that know no better. Neither the time nor the
+    /// certificate is signed then.
+    #[must_use]
+    pub fn without_attributes(mut self) -> Self {
+        self.bare = true;
+        self
+    }
+
+    /// Writes PEM (RFC 7468) in place of DER.
+    #[must_use]
+    pub fn pem(mut self) -> Self {
+        self.pem = true;
+        self
+    }
+
+    /// The format that makes such messages. All of them verify every message.
+    #[must_use]
+    pub fn format(self) -> &'static Cms {
+        FORMATS.iter().find(|f| f.options == self).unwrap_or(&CMS)
+    }
+}
+
+/// The format `cms`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cms {
+    options: CmsOptions,
+}
+
+/// Attached, with signed attributes, DER; verifies every message.
+pub static CMS: Cms = Cms::new(false, false, false);
+
+static FORMATS: [Cms; 8] = [
+    Cms::new(false, false, false),
+    Cms::new(false, false, true),
+    Cms::new(false, true, false),
+    Cms::new(false, true, true),
+    Cms::new(true, false, false),
+    Cms::new(true, false, true),
+    Cms::new(true, true, false),
+    Cms::new(true, true, true),
+];
+
+impl Cms {
+    const fn new(detached: bool, bare: bool, pem: bool) -> Self {
+        Cms { options: CmsOptions { detached, bare, pem } }
+    }
+}
+
+impl Format for Cms {
+    fn name(&self) -> &'static str {
+        "cms"
+    }
+
+    fn prepare(&self, content: &Content, by: &Arc<Certificate>, context: &SignContext) -> Result<Prepared> {
+        write::prepare(self.options, content, by, context)
+    }
+
+    /// Verifies a message. Detached: `content` is the document and `signature` the message. Attached: `content` is the message and
+    /// `signature` is `None`.
+    fn verify(&self, content: &Content, signature: Option<&[u8]>, context: &VerifyContext) -> Result<Report> {
+        judge::verify(self.name(), content, signature, context)
+    }
+}
+
+/// Writes the content of an attached message to `out`; gives its length in octets. It says nothing of the signature: verify first, and the
+/// same octets.
+///
+/// # Errors
+/// Those of reading a message; `Argument` for a detached one; `OutputFailed`.
+pub fn content(message: &Content, out: &mut dyn Write) -> Result<u64> {
+    let operation = "read CMS content";
+    let message = read::Message::read(message)?;
+    let mut reader = message
+        .content()?
+        .ok_or_else(|| Error::new(ErrorKind::Argument, operation).detail("the message is detached: it holds no content"))?;
+    stream::pieces(&mut reader, operation, |piece| stream::put(out, piece))
+}

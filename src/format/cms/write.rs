@@ -1,0 +1,268 @@
+//! Signing: what is to be signed, then header, content and the rest. Lengths come first in DER and an ECDSA signature has 70 to 72 octets,
+//! so an attached document is read twice: once to be hashed and counted, once when everything else is known.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use der::asn1::OctetStringRef;
+use der::{Encode, Header, Length, Tag, TagNumber};
+
+use super::stream::{self, Measured, put};
+use super::types::{DATA, IssuerAndSerial, RawSet, SIGNED_DATA, SignerId, SignerInfo};
+use super::{CmsOptions, algorithms, attributes, pem};
+use crate::cert::Certificate;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::{Prepared, SignContext};
+use crate::policy;
+use crate::source::{Content, Source};
+use crate::suite::{Digest, Hasher, PublicKey, RawSignature, Suite, Summary, ToBeSigned};
+
+const PREPARE: &str = "prepare CMS message";
+const FINISH: &str = "write CMS message";
+
+/// Everything that is known before the signature.
+struct Plan {
+    options: CmsOptions,
+    suite: Suite,
+    certificate: Arc<Certificate>,
+    document: Document,
+    /// The contents of the SET OF signed attributes.
+    attributes: Option<Vec<u8>>,
+}
+
+/// What is signed.
+enum Document {
+    /// A source, as it was at the first reading.
+    Source(Arc<dyn Source>, Measured),
+    /// A digest that the caller computed.
+    Digest,
+}
+
+pub(super) fn prepare(
+    options: CmsOptions,
+    content: &Content,
+    by: &Arc<Certificate>,
+    context: &SignContext,
+) -> Result<Prepared> {
+    let key = by.key()?;
+    let suite = suite(key, context)?;
+    IssuerAndSerial::of(by.der())
+        .map_err(|e| Error::new(ErrorKind::CertificateMalformed, PREPARE).detail(e.to_string()))?;
+    let (document, digest) = document(options, content, key, suite)?;
+    let display = Some(Arc::new(Summary { text: shown(options, &document, &digest) }));
+    let (mut tbs, attributes) = if options.bare {
+        (ToBeSigned { suite, digest, message: None, display: None }, None)
+    } else {
+        let set = attributes::build(by, &digest, context.now)?;
+        let message = attributes::as_signed(RawSet(&set))?;
+        let mut tbs = ToBeSigned::over(suite, key, &message)?;
+        tbs.message = Some(Arc::from(message));
+        (tbs, Some(set))
+    };
+    tbs.display = display;
+    let plan = Plan { options, suite, certificate: Arc::clone(by), document, attributes };
+    Ok(Prepared::new(tbs, Vec::new(), Box::new(move |signature, out| plan.finish(signature, out))))
+}
+
+/// What a person is shown when the caller says nothing better.
+fn shown(options: CmsOptions, document: &Document, digest: &Digest) -> String {
+    let place = if options.detached { "beside it" } else { "inside" };
+    let size = match document {
+        Document::Source(_, measured) => format!("{} octets {place}", measured.length),
+        Document::Digest => "a document that was hashed elsewhere".to_owned(),
+    };
+    format!("CMS message, {size}, {} {}", digest.algorithm().name(), digest.hex())
+}
+
+fn suite(key: &PublicKey, context: &SignContext) -> Result<Suite> {
+    let suite = Suite::preferred(key.kind());
+    if let Some(suite) = suite.filter(|s| algorithms::identifiers(*s).is_none()) {
+        return Err(Error::new(ErrorKind::Unsupported, PREPARE).detail(format!("{suite} in CMS")));
+    }
+    suite.filter(|s| context.suites.contains(s)).ok_or_else(|| {
+        Error::new(ErrorKind::KeyUnsuited, PREPARE).role(context.role).detail(format!(
+            "{:?}; the token offers {:?}",
+            key.kind(),
+            context.suites
+        ))
+    })
+}
+
+/// Reads the document for the first time.
+fn document(options: CmsOptions, content: &Content, key: &PublicKey, suite: Suite) -> Result<(Document, Digest)> {
+    let refuse = |kind, what: &str| Err(Error::new(kind, PREPARE).detail(what.to_owned()));
+    let source = match content {
+        Content::Source(source) => source,
+        Content::Digest(_) if !options.detached => {
+            return refuse(ErrorKind::Argument, "an attached message needs the document itself, not its digest");
+        }
+        Content::Digest(digest) if digest.algorithm() != suite.digest() => {
+            let (given, signed) = (digest.algorithm().name(), suite.digest().name());
+            return refuse(ErrorKind::Argument, &format!("{given} was given, {suite} signs {signed}"));
+        }
+        Content::Digest(digest) => return Ok((Document::Digest, Digest::clone(digest))),
+    };
+    let measured = measure(&**source, options, key, suite, PREPARE)?;
+    if options.bare && measured.is_attributes {
+        return refuse(
+            ErrorKind::DocumentAmbiguous,
+            "it is a DER SET OF attributes: signed without attributes it would pass as the attributes of another message",
+        );
+    }
+    if !options.detached && measured.length > policy::CMS_ATTACHED_MAX {
+        return refuse(ErrorKind::DocumentTooLarge, &format!("over {} octets: sign it detached", policy::CMS_ATTACHED_MAX));
+    }
+    let digest = measured.digest.clone();
+    Ok((Document::Source(Arc::clone(source), measured), digest))
+}
+
+/// The digest of a document: as the signature wants it where it covers the document itself, plain where it covers attributes.
+fn measure(
+    source: &dyn Source,
+    options: CmsOptions,
+    key: &PublicKey,
+    suite: Suite,
+    operation: &'static str,
+) -> Result<Measured> {
+    let hasher = if options.bare { key.hasher(suite)? } else { suite.digest().hasher()? };
+    stream::measure(&mut stream::open(source, 0, operation)?, hasher, operation)
+}
+
+impl Plan {
+    fn finish(self, signature: &RawSignature, out: &mut dyn Write) -> Result<()> {
+        if !self.options.pem {
+            return self.write(signature, out);
+        }
+        let mut text = pem::PemWriter::new(out);
+        self.write(signature, &mut text)?;
+        text.end().map_err(|e| Error::new(ErrorKind::OutputFailed, FINISH).io(&e))
+    }
+
+    fn write(&self, signature: &RawSignature, out: &mut dyn Write) -> Result<()> {
+        let rest = self.rest(signature).map_err(|e| defect(&e))?;
+        let length = match &self.document {
+            Document::Source(_, measured) if !self.options.detached => Some(measured.length),
+            _ => None,
+        };
+        let head = head(self.suite, length, rest.len()).map_err(|e| too_large(&e))?;
+        match &self.document {
+            Document::Source(source, measured) if self.options.detached => {
+                let key = self.certificate.key()?;
+                if measure(&**source, self.options, key, self.suite, FINISH)? != *measured {
+                    return Err(changed());
+                }
+            }
+            Document::Source(source, measured) if measured.length <= policy::CMS_HELD_MAX => {
+                let content = self.hold(&**source, measured)?;
+                return put(out, &[head, content, rest].concat());
+            }
+            Document::Source(source, measured) => {
+                put(out, &head)?;
+                self.copy(&**source, measured, out)?;
+                return put(out, &rest);
+            }
+            Document::Digest => {}
+        }
+        put(out, &[head, rest].concat())
+    }
+
+    /// The second reading of a small document: whole, so that nothing is written if it changed.
+    fn hold(&self, source: &dyn Source, measured: &Measured) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        let limit = measured.length.saturating_add(1);
+        let reader = stream::open(source, 0, FINISH)?;
+        reader.take(limit).read_to_end(&mut content).map_err(|e| stream::input(&e, FINISH))?;
+        let again = stream::measure(&mut content.as_slice(), self.hasher()?, FINISH)?;
+        if again == *measured { Ok(content) } else { Err(changed()) }
+    }
+
+    /// The second reading of a large document: written while it is hashed again. The message stays without its end if it changed.
+    fn copy(&self, source: &dyn Source, measured: &Measured, out: &mut dyn Write) -> Result<()> {
+        if source.len().is_some_and(|l| l != measured.length) {
+            return Err(changed());
+        }
+        let mut hasher = self.hasher()?;
+        let mut reader = stream::open(source, 0, FINISH)?;
+        let count = stream::pieces(&mut (&mut reader).take(measured.length), FINISH, |piece| {
+            hasher.update(piece);
+            put(out, piece)
+        })?;
+        let more = stream::pieces(&mut reader.take(1), FINISH, |_| Ok(()))?;
+        if count != measured.length || more != 0 || hasher.finish() != measured.digest {
+            return Err(changed());
+        }
+        Ok(())
+    }
+
+    fn hasher(&self) -> Result<Hasher> {
+        if self.options.bare { self.certificate.key()?.hasher(self.suite) } else { self.suite.digest().hasher() }
+    }
+
+    /// certificates [0] and signerInfos (RFC 5652 §5.1).
+    fn rest(&self, signature: &RawSignature) -> der::Result<Vec<u8>> {
+        let failed = |_| der::Error::from(der::ErrorKind::Failed);
+        let (digest_algorithm, signature_algorithm) =
+            algorithms::identifiers(self.suite).ok_or(der::ErrorKind::Failed)?;
+        let wire = signature.to_wire().map_err(failed)?;
+        let signer = SignerInfo {
+            version: 1,
+            sid: SignerId::Issuer(IssuerAndSerial::of(self.certificate.der())?),
+            digest_algorithm,
+            signed: self.attributes.as_deref().map(RawSet),
+            signature_algorithm,
+            signature: OctetStringRef::new(&wire)?,
+            unsigned: None,
+        };
+        let (mut rest, _) = wrap(zero(), self.certificate.der().to_vec(), Length::try_from(self.certificate.der().len())?)?;
+        RawSet(&signer.to_der()?).encode_to_vec(&mut rest)?;
+        Ok(rest)
+    }
+}
+
+/// Everything before the content, for a content and a rest of these lengths.
+fn head(suite: Suite, content: Option<u64>, rest: usize) -> der::Result<Vec<u8>> {
+    let (digest_algorithm, _) = algorithms::identifiers(suite).ok_or(der::ErrorKind::Failed)?;
+    let (mut before, mut length) = (Vec::new(), Length::ZERO);
+    if let Some(content) = content {
+        length = Length::new(u32::try_from(content).map_err(|_| der::ErrorKind::Overflow)?);
+        (before, length) = wrap(Tag::OctetString, before, length)?;
+        (before, length) = wrap(zero(), before, length)?;
+    }
+    (before, length) = prepend(&DATA.to_der()?, &before, length)?;
+    (before, length) = wrap(Tag::Sequence, before, length)?;
+    let mut fields = 1_u8.to_der()?; // version: id-data, issuerAndSerialNumber, X.509 certificates alone (RFC 5652 §5.1)
+    RawSet(&digest_algorithm.to_der()?).encode_to_vec(&mut fields)?;
+    (before, length) = prepend(&fields, &before, length)?;
+    length = (length + rest)?;
+    (before, length) = wrap(Tag::Sequence, before, length)?;
+    (before, length) = wrap(zero(), before, length)?;
+    (before, length) = prepend(&SIGNED_DATA.to_der()?, &before, length)?;
+    wrap(Tag::Sequence, before, length).map(|(before, _)| before)
+}
+
+fn zero() -> Tag {
+    Tag::ContextSpecific { constructed: true, number: TagNumber(0) }
+}
+
+fn prepend(field: &[u8], before: &[u8], length: Length) -> der::Result<(Vec<u8>, Length)> {
+    Ok(([field, before].concat(), (length + field.len())?))
+}
+
+/// Puts a header before a value of which `length` octets are meant and `before` are there.
+fn wrap(tag: Tag, before: Vec<u8>, length: Length) -> der::Result<(Vec<u8>, Length)> {
+    let header = Header::new(tag, length).to_der()?;
+    let length = (length + header.len())?;
+    Ok(([header, before].concat(), length))
+}
+
+fn changed() -> Error {
+    Error::new(ErrorKind::DocumentChanged, FINISH)
+}
+
+fn defect(error: &der::Error) -> Error {
+    Error::new(ErrorKind::Defect, FINISH).detail(error.to_string())
+}
+
+fn too_large(error: &der::Error) -> Error {
+    Error::new(ErrorKind::DocumentTooLarge, FINISH).detail(error.to_string())
+}
