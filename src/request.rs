@@ -48,7 +48,7 @@ impl Request {
     #[must_use]
     pub fn payment179_as(content: Content, output: crate::format::payment179::Output) -> Self {
         let format = crate::format::payment179::Payment179::of(output);
-        Request::with(Role::Customs, format, content, "payment data for announcement 179")
+        Request::with(Role::Customs, format, content)
     }
 
     /// A login with the random of the e-port, or with a challenge of the bank. What comes out is the signature value in base64;
@@ -68,7 +68,7 @@ impl Request {
     pub fn login_as(role: Role, challenge: Challenge<'_>, output: login::Output) -> Result<Self> {
         let octets = challenge.octets().map_err(|e| e.role(role))?;
         let summary = login::summary(&octets);
-        Ok(Request::with(role, login::Login::of(output), Content::bytes(octets), &summary))
+        Ok(Request::with(role, login::Login::of(output), Content::bytes(octets)).shown(summary))
     }
 
     /// A detached signature over the bytes as they are, as either role.

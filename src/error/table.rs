@@ -196,7 +196,7 @@ kinds! {
     UnsupportedByCustoms = 0x400A, RenewCertificate,
         "Customs has no identifier for this key's algorithm: only a test profile signs with it.",
         "海关没有该密钥算法的标识：只有测试配置才能使用。";
-    DisplayText = 0x4020, FixDocument,
+    DisplayText = 0x400B, FixDocument,
         "The text that the PIN prompt shows is empty, too long, or holds characters that nobody sees: correct it, nothing was signed.",
         "口令提示中显示的文字为空、过长或含有不可见字符：请更正，未进行签名。";
 
