@@ -81,9 +81,9 @@ pub fn story_with(name: &str, env: impl FnOnce(&Path) -> Vec<(&'static str, OsSt
 }
 
 /// Says that a test did not run; with `SHIELD_NO_SKIP` set that is a failure.
+#[allow(clippy::explicit_write)] // the test harness would keep what eprintln writes to itself
 pub fn skip(name: &str, reason: &str) {
     assert!(std::env::var_os("SHIELD_NO_SKIP").is_none(), "{name} cannot run: {reason}");
-    // Not eprintln: the test harness would keep it to itself.
     writeln!(std::io::stderr(), "SKIPPED {name}: {reason}").unwrap();
 }
 
@@ -173,6 +173,11 @@ impl Host {
         let p11 = Pkcs11::new(module).unwrap();
         p11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
         Host { p11 }
+    }
+
+    /// Loads a module that is initialised already.
+    pub fn beside(module: impl AsRef<Path>) -> Self {
+        Host { p11: Pkcs11::new(module).unwrap() }
     }
 
     /// Initialises the free slot with a label and a user PIN.
