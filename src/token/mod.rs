@@ -2,11 +2,24 @@
 //!
 //! A token never opens a transaction, never sees a prompt and never knows a document.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions
+    )
+)]
+
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 
 use std::fmt;
 
+use crate::error::Error;
 use crate::error::Result;
 use crate::pin::Pin;
 use crate::suite::{RawSignature, Suite, ToBeSigned};
@@ -93,6 +106,11 @@ pub trait Token: Send {
     /// # Errors
     /// What the token answers.
     fn slots(&mut self) -> Result<Vec<Slot>>;
+
+    /// What the last [`Token::slots`] passed over, such as a certificate that cannot be read: each an error that hides nothing else.
+    fn notes(&mut self) -> Vec<Error> {
+        Vec::new()
+    }
 
     /// A certificate in DER.
     ///

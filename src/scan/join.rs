@@ -1,0 +1,46 @@
+//! Which doors lead to one shield.
+
+use super::survey::Seen;
+use crate::profile::Join;
+
+/// Groups doors by device, in the order in which they were seen.
+///
+/// - Tokens of one module with one serial number are parts of one shield, as OpenSC shows a card with two PINs. A serial number that
+///   is empty, blank or all zeros says nothing.
+/// - Tokens of one module that the profile names together are one shield, whatever their serial numbers.
+/// - Tokens of different modules with one serial number and a certificate in common are one token, reached in two ways.
+/// - Every other token is a shield of its own.
+pub(super) fn join(seen: Vec<Seen>, joins: &[Join]) -> Vec<Vec<Seen>> {
+    let mut groups: Vec<Vec<Seen>> = Vec::new();
+    for door in seen {
+        // A door may join groups that were apart until now.
+        let (joined, apart): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|group| group.iter().any(|other| are_one(other, &door, joins)));
+        groups = apart;
+        let mut group: Vec<Seen> = joined.into_iter().flatten().collect();
+        group.push(door);
+        groups.push(group);
+    }
+    groups
+}
+
+fn are_one(a: &Seen, b: &Seen, joins: &[Join]) -> bool {
+    let (one, two) = (a.door.info().serial.as_str(), b.door.info().serial.as_str());
+    let same_serial = one == two && tells(one);
+    if a.module == b.module {
+        return same_serial || joins.iter().any(|j| names(j, one) && names(j, two));
+    }
+    same_serial && shares_certificate(a, b)
+}
+
+fn names(join: &Join, serial: &str) -> bool {
+    tells(serial) && join.serials.iter().any(|s| s == serial)
+}
+
+fn tells(serial: &str) -> bool {
+    serial.chars().any(|c| !c.is_whitespace() && c != '0')
+}
+
+fn shares_certificate(a: &Seen, b: &Seen) -> bool {
+    a.contents.iter().any(|(_, x)| b.contents.iter().any(|(_, y)| x.fingerprint() == y.fingerprint()))
+}

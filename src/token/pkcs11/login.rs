@@ -1,0 +1,410 @@
+//! One login for each token and process, counted and shared by threads.
+//!
+//! PKCS#11 knows one login state for an application and a token (2.40 §2.6): any session's C_Login opens all sessions, any C_Logout
+//! closes them. So leases share one login here. The first one sends the PIN; a later one with the same PIN joins without
+//! sending it; one with another PIN waits until the login is over and then lets the token judge. The last one logs out.
+//!
+//! The PIN stays in a wiped buffer for as long as the login is held, to compare with. While threads wait, a PIN that was refused
+//! meanwhile is not sent a second time for them.
+
+use std::sync::{Arc, Mutex};
+
+use p256::elliptic_curve::subtle::ConstantTimeEq;
+
+use super::ended;
+use crate::error::Error;
+use crate::error::ErrorKind;
+use crate::error::Result;
+use crate::pin::Pin;
+use crate::token::Auth;
+use crate::wait::{Signal, Wait, lock};
+
+/// The state of one token's login.
+#[derive(Default)]
+pub(super) struct Login {
+    state: Mutex<State>,
+    changed: Arc<Signal>,
+}
+
+#[derive(Default)]
+struct State {
+    phase: Phase,
+    /// Leases that share the login.
+    count: usize,
+    /// Threads that wait for a change.
+    waiting: usize,
+    /// A PIN that the token refused while threads were waiting.
+    refused: Option<Box<Pin>>,
+    /// A refusal was seen by this process since the last accepted PIN.
+    refusal_seen: bool,
+}
+
+#[derive(Default)]
+enum Phase {
+    #[default]
+    Free,
+    /// A thread is in C_Login or C_Logout.
+    Changing,
+    Held(Key),
+}
+
+/// What opened a login.
+enum Key {
+    Typed(Box<Pin>),
+    OnDevice,
+}
+
+impl Key {
+    fn of(auth: Auth<'_>) -> Option<Key> {
+        match auth {
+            Auth::Pin(pin) => Some(Key::Typed(Box::new(pin.duplicate()))),
+            Auth::OnDevice => Some(Key::OnDevice),
+            Auth::Held => None,
+        }
+    }
+
+    /// Whether `auth` proves knowledge of what opened the login. What is typed on the device proves itself there alone.
+    fn opens(&self, auth: Auth<'_>) -> bool {
+        match (self, auth) {
+            (Key::Typed(held), Auth::Pin(pin)) => same(held, pin),
+            _ => false,
+        }
+    }
+}
+
+fn same(a: &Pin, b: &Pin) -> bool {
+    a.expose().ct_eq(b.expose()).into()
+}
+
+/// What a session says and does for its lease.
+pub(super) trait Caller {
+    /// Whether the token has a user logged in now.
+    fn is_logged_in(&self) -> bool;
+
+    /// C_Login.
+    fn log_in(&self, auth: Auth<'_>) -> Result<()>;
+
+    /// C_Logout; errors are only logged.
+    fn log_out(&self);
+}
+
+enum Step {
+    Join,
+    Turn,
+    Refused,
+}
+
+/// A lease's share of a login, given back by [`Login::release`].
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Share(());
+
+/// Held by the thread that has set [`Phase::Changing`]: whatever happens, the others get their turn.
+struct Turn<'l>(&'l Login);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.0.state);
+        if matches!(state.phase, Phase::Changing) {
+            state.phase = Phase::Free;
+        }
+        drop(state);
+        self.0.changed.notify();
+    }
+}
+
+impl Login {
+    /// Takes a share of the login, logging in where that is needed; a PIN is sent at most once.
+    ///
+    /// # Errors
+    /// `PinRequired` for [`Auth::Held`], `Busy` when the login of another PIN outlasts `wait`, `LoginHeldByHost`, and C_Login's.
+    pub(super) fn acquire(&self, auth: Auth<'_>, wait: &Wait, caller: &dyn Caller) -> Result<Share> {
+        let busy = || Error::new(ErrorKind::Busy, "C_Login").detail("the token is logged in with another PIN");
+        loop {
+            let key = Key::of(auth).ok_or_else(|| Error::new(ErrorKind::PinRequired, "C_Login"))?;
+            match self.step(auth, wait) {
+                Some(Step::Turn) => return self.enter(Turn(self), key, auth, caller, Login::refuse_hosts_login),
+                Some(Step::Join) if caller.is_logged_in() => return Ok(Share(())),
+                Some(Step::Join) => {
+                    if let Some(turn) = self.renew() {
+                        return self.enter(turn, key, auth, caller, |_| Ok(()));
+                    }
+                }
+                Some(Step::Refused) => {
+                    return Err(Error::new(ErrorKind::PinIncorrect, "C_Login")
+                        .detail("the same PIN was refused a moment ago and was not sent again"));
+                }
+                None if wait.cancel.is_cancelled() => return Err(ended(wait, "C_Login")),
+                None => return Err(busy()),
+            }
+        }
+    }
+
+    fn step(&self, auth: Auth<'_>, wait: &Wait) -> Option<Step> {
+        let mut state = lock(&self.state);
+        state.waiting = state.waiting.saturating_add(1);
+        drop(state);
+        let mut waited = false;
+        let step = self.changed.wait_for(wait, || self.try_step(auth, &mut waited));
+        let mut state = lock(&self.state);
+        state.waiting = state.waiting.saturating_sub(1);
+        if state.waiting == 0 {
+            state.refused = None;
+        }
+        step
+    }
+
+    fn try_step(&self, auth: Auth<'_>, waited: &mut bool) -> Option<Step> {
+        let mut state = lock(&self.state);
+        match &state.phase {
+            Phase::Held(key) if key.opens(auth) => {
+                state.count = state.count.saturating_add(1);
+                Some(Step::Join)
+            }
+            Phase::Free if *waited && state.was_refused(auth) => Some(Step::Refused),
+            Phase::Free => {
+                state.phase = Phase::Changing;
+                Some(Step::Turn)
+            }
+            Phase::Held(_) | Phase::Changing => {
+                *waited = true;
+                None
+            }
+        }
+    }
+
+    /// The login is over although shares are left: the token was pulled out, or the host logged it out. The thread that gets the
+    /// turn logs in anew; to the others the caller's loop comes back.
+    fn renew(&self) -> Option<Turn<'_>> {
+        let mut state = lock(&self.state);
+        state.count = state.count.saturating_sub(1);
+        matches!(state.phase, Phase::Held(_)).then(|| {
+            state.phase = Phase::Changing;
+            Turn(self)
+        })
+    }
+
+    /// A user who is logged in before our C_Login is the host's: the token checked its PIN and would not check ours.
+    fn refuse_hosts_login(caller: &dyn Caller) -> Result<()> {
+        if caller.is_logged_in() {
+            return Err(Error::new(ErrorKind::LoginHeldByHost, "C_GetSessionInfo"));
+        }
+        Ok(())
+    }
+
+    fn enter(
+        &self,
+        turn: Turn<'_>,
+        key: Key,
+        auth: Auth<'_>,
+        caller: &dyn Caller,
+        before: fn(&dyn Caller) -> Result<()>,
+    ) -> Result<Share> {
+        let answer = before(caller).and_then(|()| caller.log_in(auth));
+        let mut state = lock(&self.state);
+        match &answer {
+            Ok(()) => {
+                state.refusal_seen = false;
+                state.count = state.count.saturating_add(1);
+                state.phase = Phase::Held(key);
+            }
+            Err(error) if is_refusal(error) => {
+                state.refusal_seen = true;
+                if let (Key::Typed(pin), true) = (key, state.waiting > 0) {
+                    state.refused = Some(pin);
+                }
+            }
+            Err(_) => {}
+        }
+        drop(state);
+        drop(turn);
+        answer.map(|()| Share(()))
+    }
+
+    /// Gives a share back; the last one logs out.
+    pub(super) fn release(&self, share: Share, caller: &dyn Caller) {
+        let Share(()) = share;
+        let mut state = lock(&self.state);
+        state.count = state.count.saturating_sub(1);
+        if state.count > 0 || !matches!(state.phase, Phase::Held(_)) {
+            return;
+        }
+        state.phase = Phase::Changing;
+        drop(state);
+        let turn = Turn(self);
+        caller.log_out();
+        drop(turn);
+    }
+
+    /// Whether the open login is one that `auth` proves to know.
+    pub(super) fn opens(&self, auth: Auth<'_>) -> bool {
+        matches!(&lock(&self.state).phase, Phase::Held(key) if key.opens(auth))
+    }
+
+    /// Whether leases of this process hold a login.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(lock(&self.state).phase, Phase::Held(_))
+    }
+
+    /// Whether the token refused a PIN of this process since it last accepted one.
+    pub(super) fn refusal_seen(&self) -> bool {
+        lock(&self.state).refusal_seen
+    }
+
+    /// Notes a refusal outside C_Login of a user: that of a context-specific login.
+    pub(super) fn note_refusal(&self) {
+        lock(&self.state).refusal_seen = true;
+    }
+}
+
+impl State {
+    fn was_refused(&self, auth: Auth<'_>) -> bool {
+        matches!((&self.refused, auth), (Some(refused), Auth::Pin(pin)) if same(refused, pin))
+    }
+}
+
+/// Whether an error says that the token did not take the PIN.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::PinIncorrect | ErrorKind::PinLocked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::role::Role;
+
+    /// A token that takes one PIN and counts.
+    #[derive(Default)]
+    struct Fake {
+        user: AtomicBool,
+        sent: AtomicU32,
+        logouts: AtomicU32,
+        /// C_Login takes until so many threads wait for its outcome.
+        until_waiting: Option<(Arc<Login>, usize)>,
+    }
+
+    impl Caller for Fake {
+        fn is_logged_in(&self) -> bool {
+            self.user.load(Ordering::SeqCst)
+        }
+
+        fn log_in(&self, auth: Auth<'_>) -> Result<()> {
+            self.sent.fetch_add(1, Ordering::SeqCst);
+            if let Some((login, threads)) = &self.until_waiting {
+                while lock(&login.state).waiting < *threads {
+                    thread::yield_now();
+                }
+            }
+            let Auth::Pin(pin) = auth else { panic!() };
+            if pin.expose() != b"right" {
+                return Err(Error::new(ErrorKind::PinIncorrect, "fake"));
+            }
+            self.user.store(true, Ordering::SeqCst);
+            Ok(())
+        }
+
+        fn log_out(&self) {
+            self.logouts.fetch_add(1, Ordering::SeqCst);
+            self.user.store(false, Ordering::SeqCst);
+        }
+    }
+
+    fn pin(octets: &[u8]) -> Pin {
+        Pin::new(Role::Customs, octets).unwrap()
+    }
+
+    fn short() -> Wait {
+        Wait::at_most(Duration::from_millis(30))
+    }
+
+    fn seen(counter: &AtomicU32) -> u32 {
+        counter.load(Ordering::SeqCst)
+    }
+
+    #[test]
+    fn leases_with_the_same_pin_share_one_login_and_the_last_logs_out() {
+        let (login, fake, right) = (Login::default(), Fake::default(), pin(b"right"));
+        let first = login.acquire(Auth::Pin(&right), &short(), &fake).unwrap();
+        let second = login.acquire(Auth::Pin(&right), &short(), &fake).unwrap();
+        assert_eq!(seen(&fake.sent), 1);
+        login.release(first, &fake);
+        assert!(login.is_open());
+        login.release(second, &fake);
+        assert!(!login.is_open());
+        assert_eq!(seen(&fake.logouts), 1);
+    }
+
+    #[test]
+    fn a_login_without_a_pin_sends_nothing() {
+        let (login, fake) = (Login::default(), Fake::default());
+        let refused = login.acquire(Auth::Held, &short(), &fake).unwrap_err();
+        assert_eq!((refused.kind(), seen(&fake.sent)), (ErrorKind::PinRequired, 0));
+    }
+
+    #[test]
+    fn another_pin_waits_for_the_login_to_end_and_is_then_judged_by_the_token() {
+        let (login, fake, right) = (Login::default(), Fake::default(), pin(b"right"));
+        let share = login.acquire(Auth::Pin(&right), &short(), &fake).unwrap();
+        let busy = login.acquire(Auth::Pin(&pin(b"wrong")), &short(), &fake).unwrap_err();
+        assert_eq!((busy.kind(), seen(&fake.sent)), (ErrorKind::Busy, 1));
+        let refused = thread::scope(|scope| {
+            let waiter = scope.spawn(|| login.acquire(Auth::Pin(&pin(b"wrong")), &Wait::default(), &fake));
+            while lock(&login.state).waiting == 0 {
+                thread::yield_now();
+            }
+            login.release(share, &fake);
+            waiter.join().unwrap().unwrap_err()
+        });
+        assert_eq!((refused.kind(), seen(&fake.sent)), (ErrorKind::PinIncorrect, 2));
+        assert!(login.refusal_seen());
+        assert!(!login.is_open());
+    }
+
+    #[test]
+    fn what_the_host_has_opened_is_never_taken_for_our_login() {
+        let (login, fake) = (Login::default(), Fake::default());
+        fake.user.store(true, Ordering::SeqCst);
+        let refused = login.acquire(Auth::Pin(&pin(b"right")), &short(), &fake).unwrap_err();
+        assert_eq!((refused.kind(), seen(&fake.sent)), (ErrorKind::LoginHeldByHost, 0));
+        fake.user.store(false, Ordering::SeqCst);
+        let share = login.acquire(Auth::Pin(&pin(b"right")), &short(), &fake).unwrap();
+        login.release(share, &fake);
+    }
+
+    #[test]
+    fn a_pin_refused_to_one_thread_is_not_sent_again_for_the_threads_that_wait() {
+        let login = Arc::new(Login::default());
+        let slow = Fake { until_waiting: Some((Arc::clone(&login), 7)), ..Fake::default() };
+        let refused = thread::scope(|scope| {
+            let fake = &slow;
+            let ask = || login.acquire(Auth::Pin(&pin(b"wrong")), &Wait::default(), fake).unwrap_err().kind();
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).filter(|k| *k == ErrorKind::PinIncorrect).count()
+        });
+        assert_eq!((refused, seen(&slow.sent)), (8, 1));
+        // Entered anew, it goes to the token: nobody is waiting.
+        let fake = Fake::default();
+        assert!(login.acquire(Auth::Pin(&pin(b"wrong")), &Wait::default(), &fake).is_err());
+        assert_eq!(seen(&fake.sent), 1);
+        let share = login.acquire(Auth::Pin(&pin(b"right")), &Wait::default(), &fake).unwrap();
+        assert!(!login.refusal_seen());
+        login.release(share, &fake);
+    }
+
+    #[test]
+    fn a_login_that_the_token_has_lost_is_made_anew_by_one_thread() {
+        let (login, fake, right) = (Login::default(), Fake::default(), pin(b"right"));
+        let stale = login.acquire(Auth::Pin(&right), &short(), &fake).unwrap();
+        fake.user.store(false, Ordering::SeqCst);
+        let fresh = login.acquire(Auth::Pin(&right), &short(), &fake).unwrap();
+        assert_eq!(seen(&fake.sent), 2);
+        login.release(stale, &fake);
+        assert_eq!(seen(&fake.logouts), 0);
+        login.release(fresh, &fake);
+        assert_eq!(seen(&fake.logouts), 1);
+    }
+}

@@ -1,0 +1,299 @@
+//! A session on a token: what a lease gives.
+
+use std::sync::Arc;
+
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
+use cryptoki::slot::Slot as SlotId;
+use der::Encode;
+
+use super::ckr::{fault, nonsense};
+use super::login::{Login, Share};
+use super::mechanism::{self, Input};
+use super::module::{Identity, Module};
+use super::objects::View;
+use super::pair::{self, Candidate, Proof};
+use super::voice::Voice;
+use crate::cert::Certificate;
+use crate::cert::Fingerprint;
+use crate::error::Error;
+use crate::error::ErrorKind;
+use crate::error::Result;
+use crate::suite::{KeyKind, PublicKey, RawSignature, Suite, ToBeSigned};
+use crate::token::{Auth, CertRef, KeyRef, PinRef, PinState, Slot, Token, Wants};
+use crate::wait::Wait;
+
+/// The most private keys that are tried for one certificate.
+const TRIALS: usize = 8;
+/// What a key signs that has to prove itself although its id speaks against it: never a document.
+const PROBE: &[u8] = b"shared-shield: does this key belong to the certificate?";
+
+/// A session with its share of the token's login. Both end when it is dropped.
+pub(super) struct Pkcs11Token {
+    module: Arc<Module>,
+    slot: SlotId,
+    identity: Identity,
+    session: Session,
+    login: Arc<Login>,
+    share: Option<Share>,
+    wait: Wait,
+    pin: PinRef,
+    proven: Vec<(KeyRef, Key)>,
+    certificates: Vec<(Fingerprint, ObjectHandle)>,
+    notes: Vec<Error>,
+}
+
+/// A private key that has been proven to belong to a certificate.
+#[derive(Clone, Copy)]
+struct Key {
+    handle: ObjectHandle,
+    each_time: bool,
+}
+
+impl Pkcs11Token {
+    pub(super) fn open(module: Arc<Module>, slot: SlotId, identity: Identity, wait: Wait) -> Result<Self> {
+        let session = module.p11.open_ro_session(slot).map_err(|e| fault(&e, "C_OpenSession"))?;
+        let login = module.login(&identity);
+        let pin = PinRef([module.name(), &identity.serial, &identity.label].join("\0").into_bytes());
+        Ok(Pkcs11Token {
+            module,
+            slot,
+            identity,
+            session,
+            login,
+            share: None,
+            wait,
+            pin,
+            proven: Vec::new(),
+            certificates: Vec::new(),
+            notes: Vec::new(),
+        })
+    }
+
+    fn view(&self) -> View<'_> {
+        View { raw: &self.module.raw, session: &self.session }
+    }
+
+    fn voice(&self) -> Voice<'_> {
+        let Pkcs11Token { module, slot, identity, session, login, wait, .. } = self;
+        Voice { module, slot: *slot, identity, session, login, wait }
+    }
+
+    /// A PIN goes to the token that it was asked for, or nowhere.
+    fn check_pin(&self, pin: &PinRef) -> Result<()> {
+        if *pin == self.pin {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::PinRole, "C_Login").detail("the PIN of another token"))
+    }
+
+    fn authenticate(&mut self, auth: Auth<'_>) -> Result<()> {
+        if self.share.is_some() {
+            let enough = match auth {
+                Auth::Held | Auth::OnDevice => true,
+                Auth::Pin(_) => self.login.opens(auth),
+            };
+            if enough && self.voice().is_user() {
+                return Ok(());
+            }
+        }
+        self.give_back();
+        self.proven.clear();
+        self.share = Some(self.login.acquire(auth, &self.wait, &self.voice())?);
+        Ok(())
+    }
+
+    fn give_back(&mut self) {
+        if let Some(share) = self.share.take() {
+            self.login.release(share, &self.voice());
+        }
+    }
+
+    fn check_suite(&self, suite: Suite, kind: KeyKind) -> Result<()> {
+        if mechanism::offered(&self.module.p11, self.slot, kind)?.contains(&suite) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::KeyUnsuited, "C_GetMechanismInfo")
+            .detail(format!("the token does not offer {suite} for {kind:?}")))
+    }
+
+    /// One C_SignInit, login where the key wants it, C_Sign. `None` where the token says that the key cannot do this.
+    fn sign_once(&self, key: Key, auth: Auth<'_>, tbs: &ToBeSigned) -> Result<Option<Vec<u8>>> {
+        if key.each_time && matches!(auth, Auth::Held) {
+            return Err(
+                Error::new(ErrorKind::PinRequired, "C_Login").detail("the key wants its PIN for each signature")
+            );
+        }
+        let Input { mechanism, data } = mechanism::input(tbs.suite, &tbs.digest)?;
+        if let Err(e) = self.session.sign_init(&mechanism, key.handle) {
+            let error = fault(&e, "C_SignInit");
+            return if error.kind() == ErrorKind::KeyUnsuited { Ok(None) } else { Err(error) };
+        }
+        if key.each_time {
+            self.voice().confirm(auth)?;
+        }
+        self.module.raw.sign(&self.session, &data).map(Some)
+    }
+
+    /// Signs with the key that belongs to `public`. Unless the token shows which one that is, the signature has to prove it.
+    fn sign_with(&mut self, of: &KeyRef, public: &PublicKey, auth: Auth<'_>, tbs: &ToBeSigned) -> Result<RawSignature> {
+        if let Some((_, key)) = self.proven.iter().find(|(known, _)| known == of) {
+            let octets = self.sign_once(*key, auth, tbs)?.ok_or_else(missing)?;
+            return shaped(octets, public, tbs);
+        }
+        let mut ids_lie = false;
+        let mut claimed = None;
+        for Candidate { key, proof } in pair::candidates(self.view(), public)?.into_iter().take(TRIALS) {
+            if proof == Proof::Elsewhere && !ids_lie {
+                break;
+            }
+            let key = Key { handle: key, each_time: self.view().always_authenticates(key)? };
+            if proof == Proof::Elsewhere && !self.probe(key, public, auth, tbs.suite)? {
+                continue;
+            }
+            let Some(octets) = self.sign_once(key, auth, tbs)? else { continue };
+            match shaped(octets, public, tbs) {
+                Ok(signature) if proof == Proof::Shown || public.verify(tbs, &signature).is_ok() => {
+                    self.proven.push((of.clone(), key));
+                    return Ok(signature);
+                }
+                Err(error) if proof <= Proof::Linked => return Err(error),
+                _ => ids_lie = true,
+            }
+            if proof == Proof::Linked {
+                claimed = Some(Error::new(ErrorKind::SignatureWrong, "C_Sign"));
+            }
+        }
+        Err(claimed.unwrap_or_else(missing))
+    }
+
+    fn probe(&self, key: Key, public: &PublicKey, auth: Auth<'_>, suite: Suite) -> Result<bool> {
+        let probe = ToBeSigned::over(suite, public, PROBE)?;
+        let Some(octets) = self.sign_once(key, auth, &probe)? else { return Ok(false) };
+        Ok(shaped(octets, public, &probe).is_ok_and(|signature| public.verify(&probe, &signature).is_ok()))
+    }
+
+    /// How often the key wants its PIN. Most tokens show private keys after a login alone; then the answer is `Once`.
+    fn wants(&self, public: &PublicKey) -> Result<Wants> {
+        for candidate in pair::candidates(self.view(), public)? {
+            if candidate.proof <= Proof::Linked && self.view().always_authenticates(candidate.key)? {
+                return Ok(Wants::EachSignature);
+            }
+        }
+        Ok(Wants::Once)
+    }
+}
+
+/// The certificate's key as it stands there, known to this build or not.
+fn spki(certificate: &Certificate) -> Result<Vec<u8>> {
+    let spki = certificate.inner().tbs_certificate().subject_public_key_info().to_der();
+    spki.map_err(|e| Error::new(ErrorKind::CertificateMalformed, "read certificate").detail(e.to_string()))
+}
+
+fn missing() -> Error {
+    Error::new(ErrorKind::KeyMissing, "C_FindObjects")
+}
+
+/// A signature of the length that the key makes.
+fn shaped(octets: Vec<u8>, public: &PublicKey, tbs: &ToBeSigned) -> Result<RawSignature> {
+    let length = octets.len();
+    if public.modulus().is_some_and(|modulus| modulus.len() != length) {
+        return Err(nonsense("C_Sign", format!("a signature of {length} octets")));
+    }
+    RawSignature::new(tbs.suite, octets).map_err(|_| nonsense("C_Sign", format!("a signature of {length} octets")))
+}
+
+impl Token for Pkcs11Token {
+    fn slots(&mut self) -> Result<Vec<Slot>> {
+        let mut slots: Vec<Slot> = Vec::new();
+        self.notes.clear();
+        self.certificates.clear();
+        for object in self.view().certificates()? {
+            let certificate = match object.certificate {
+                Ok(certificate) => certificate,
+                Err(error) => {
+                    self.notes.push(error);
+                    continue;
+                }
+            };
+            let reference = CertRef(certificate.fingerprint().octets().to_vec());
+            if slots.iter().any(|s| s.certificate == reference) {
+                continue;
+            }
+            self.certificates.push((certificate.fingerprint(), object.handle));
+            let (wants, suites) = match certificate.key() {
+                Ok(key) => (self.wants(key)?, mechanism::offered(&self.module.p11, self.slot, key.kind())?),
+                Err(_) => (Wants::Once, Vec::new()),
+            };
+            slots.push(Slot {
+                key: KeyRef(spki(&certificate)?),
+                certificate: reference,
+                pin: self.pin.clone(),
+                wants,
+                suites,
+                label: object.label,
+            });
+        }
+        Ok(slots)
+    }
+
+    fn notes(&mut self) -> Vec<Error> {
+        std::mem::take(&mut self.notes)
+    }
+
+    fn certificate(&mut self, of: &CertRef) -> Result<Vec<u8>> {
+        let is_it = |fingerprint: Fingerprint| fingerprint.octets().as_slice() == of.0;
+        if let Some((_, handle)) = self.certificates.iter().find(|(known, _)| is_it(*known))
+            && let Some(object) = self.view().certificate(*handle)?
+            && let Ok(certificate) = object.certificate
+            && is_it(certificate.fingerprint())
+        {
+            return Ok(certificate.der().to_vec());
+        }
+        for object in self.view().certificates()? {
+            let Ok(certificate) = object.certificate else { continue };
+            if is_it(certificate.fingerprint()) {
+                self.certificates.push((certificate.fingerprint(), object.handle));
+                return Ok(certificate.der().to_vec());
+            }
+        }
+        Err(Error::new(ErrorKind::CertificateChanged, "C_FindObjects"))
+    }
+
+    fn pin_state(&mut self, pin: &PinRef) -> Result<PinState> {
+        self.check_pin(pin)?;
+        let facts = self.module.facts(self.slot, &self.identity)?;
+        let voice = self.voice();
+        Ok(PinState {
+            status: voice.status(&facts.info),
+            open: self.login.is_open() && voice.is_user(),
+            on_device: facts.info.protected_authentication_path(),
+        })
+    }
+
+    fn login(&mut self, pin: &PinRef, auth: Auth<'_>) -> Result<()> {
+        self.check_pin(pin)?;
+        self.authenticate(auth)
+    }
+
+    fn sign(&mut self, key: &KeyRef, pin: &PinRef, auth: Auth<'_>, tbs: &ToBeSigned) -> Result<RawSignature> {
+        self.check_pin(pin)?;
+        let public = PublicKey::from_spki(&key.0)?;
+        if !tbs.suite.fits(public.kind()) {
+            let what = format!("{} with {:?}", tbs.suite, public.kind());
+            return Err(Error::new(ErrorKind::KeyUnsuited, "C_SignInit").detail(what));
+        }
+        // Everything that can be refused without the PIN is refused before it is sent.
+        mechanism::input(tbs.suite, &tbs.digest)?;
+        self.check_suite(tbs.suite, public.kind())?;
+        self.authenticate(auth)?;
+        self.sign_with(key, &public, auth, tbs)
+    }
+}
+
+impl Drop for Pkcs11Token {
+    /// Gives the share of the login back while the session is still open; the session closes after that.
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
