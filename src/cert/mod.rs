@@ -200,6 +200,14 @@ impl Certificate {
         self.key.as_ref().map_err(Clone::clone)
     }
 
+    /// The SubjectPublicKeyInfo in DER, of a key that this build knows or not.
+    ///
+    /// # Errors
+    /// `CertificateMalformed`.
+    pub fn spki(&self) -> Result<Vec<u8>> {
+        self.inner.tbs_certificate().subject_public_key_info().to_der().map_err(bad)
+    }
+
     /// The first moment of validity.
     #[must_use]
     pub fn not_before(&self) -> SystemTime {

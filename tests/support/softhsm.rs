@@ -130,6 +130,11 @@ fn run_child(name: &str, dir: &Path, env: Vec<(&'static str, OsString)>) -> (boo
 }
 
 impl SoftHsm {
+    /// The folder of a story, seen from a second process of it.
+    pub fn at(dir: PathBuf) -> Self {
+        SoftHsm { dir }
+    }
+
     /// The private folder.
     pub fn dir(&self) -> &Path {
         &self.dir

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use cryptoki::slot::Slot as SlotId;
-use der::Encode;
 
 use super::ckr::{fault, nonsense};
 use super::login::{Login, Share};
@@ -14,7 +13,6 @@ use super::module::{Identity, Module};
 use super::objects::View;
 use super::pair::{self, Candidate, Proof};
 use super::voice::Voice;
-use crate::cert::Certificate;
 use crate::cert::Fingerprint;
 use crate::error::Error;
 use crate::error::ErrorKind;
@@ -184,12 +182,6 @@ impl Pkcs11Token {
     }
 }
 
-/// The certificate's key as it stands there, known to this build or not.
-fn spki(certificate: &Certificate) -> Result<Vec<u8>> {
-    let spki = certificate.inner().tbs_certificate().subject_public_key_info().to_der();
-    spki.map_err(|e| Error::new(ErrorKind::CertificateMalformed, "read certificate").detail(e.to_string()))
-}
-
 fn missing() -> Error {
     Error::new(ErrorKind::KeyMissing, "C_FindObjects")
 }
@@ -226,7 +218,7 @@ impl Token for Pkcs11Token {
                 Err(_) => (Wants::Once, Vec::new()),
             };
             slots.push(Slot {
-                key: KeyRef(spki(&certificate)?),
+                key: KeyRef(certificate.spki()?),
                 certificate: reference,
                 pin: self.pin.clone(),
                 wants,
