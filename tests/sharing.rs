@@ -62,11 +62,9 @@ fn eight_threads_sign_two_thousand_times_with_both_roles_mixed() {
     });
 }
 
-/// The second process: signs once and leaves its signature in a file. Runs only as a child of the story below.
-#[test]
-fn second_process() {
-    let Some(dir) = std::env::var_os("SHIELD_SECOND_DIR") else { return };
-    let hsm = softhsm::SoftHsm::at(dir.into());
+/// The second process: signs once and leaves its signature in a file.
+fn second_process(dir: std::path::PathBuf) {
+    let hsm = softhsm::SoftHsm::at(dir);
     let shield = desk::shield(&hsm, Path::new(softhsm::MODULE));
     let mut out = Vec::new();
     let request = Request::raw(Role::Customs, Content::bytes(*b"from the second process"));
@@ -76,7 +74,11 @@ fn second_process() {
 
 #[test]
 fn a_second_process_signs_between_two_signatures_of_a_batch() {
-    softhsm::story("a_second_process_signs_between_two_signatures_of_a_batch", |hsm| {
+    let name = "a_second_process_signs_between_two_signatures_of_a_batch";
+    if let Some(dir) = std::env::var_os("SHIELD_SECOND_DIR") {
+        return second_process(dir.into());
+    }
+    softhsm::story(name, |hsm| {
         desk::make(hsm, Keys::P256);
         let shield = desk::shield(hsm, Path::new(softhsm::MODULE));
         let session = shield.unlock(Unlock::of(Role::Customs), &mut Typist::right(), &Wait::default()).unwrap();
@@ -87,7 +89,7 @@ fn a_second_process_signs_between_two_signatures_of_a_batch() {
         };
         sign(b"before");
         let status = Command::new(std::env::current_exe().unwrap())
-            .args(["second_process", "--exact", "--nocapture"])
+            .args([name, "--exact", "--nocapture"])
             .env_remove("SHIELD_STORY_DIR")
             .env("SHIELD_SECOND_DIR", hsm.dir())
             .status()
