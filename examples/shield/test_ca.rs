@@ -156,7 +156,11 @@ impl Shape {
         }
         extensions.extend(self.extensions.iter().cloned());
         let issuer = self.issuer.clone().unwrap_or(issuer);
-        Ok(Fixed { issuer, subject: Name::from_str(&self.subject).map_err(text)?, extensions })
+        let subject = match self.subject.as_str() {
+            "" => Name::default(),
+            name => Name::from_str(name).map_err(text)?,
+        };
+        Ok(Fixed { issuer, subject, extensions })
     }
 }
 

@@ -13,7 +13,7 @@ fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
 }
 
-fn issue(shape: &Shape) -> crate::Result<Certificate> {
+fn issue(shape: &Shape) -> crate::error::Result<Certificate> {
     Certificate::from_der(&TestCa::eport(now()).unwrap().issue(shape, &any_key()).unwrap())
 }
 

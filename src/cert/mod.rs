@@ -46,7 +46,9 @@ use crate::suite::{DigestAlgorithm, PublicKey};
 
 pub use eport::{EportFields, EportText, Unreadable};
 pub use name::NameFacts;
-pub(crate) use name::{date, hex, plain};
+#[cfg(test)]
+pub(crate) use name::hex;
+pub(crate) use name::{date, plain};
 
 /// SHA-256 over a certificate's DER.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,15 +1,19 @@
 //! Which certificate serves a role.
 
+mod choose;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::cert::{Certificate, Fingerprint};
 use crate::door::DoorId;
-use crate::error::{Candidate, Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::profile::Profile;
 use crate::role::Role;
 use crate::token::Slot;
+
+use choose::{Judged, Question};
 
 /// One way to a credential's key: a door and a slot behind it.
 #[derive(Debug, Clone)]
@@ -49,13 +53,16 @@ impl fmt::Debug for Credential {
 }
 
 /// Chooses among shields and certificates where a role alone is not enough. Everything that is set must fit.
+///
+/// Bank certificates have neither unit code nor card number: they fit by those when a customs certificate on the same shield
+/// does. So one choice serves both roles of a shield.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selector {
     /// The certificate itself.
     pub fingerprint: Option<Fingerprint>,
-    /// The unit code in the certificate (e-port arc 5.11).
+    /// The unit code in the certificate (e-port arc 5.11). Case does not matter.
     pub entity_code: Option<String>,
-    /// The card number in the certificate (e-port arc 5.9).
+    /// The card number in the certificate (e-port arc 5.9), with or without the `03-` of SM2 certificates.
     pub card_number: Option<String>,
 }
 
@@ -65,39 +72,24 @@ pub struct Selector {
 pub enum Standing {
     /// It serves its role.
     Serves,
-    /// A later certificate of the same holder, organisation and card serves in its place.
+    /// It fits, and so does another of a different holder, organisation or card: somebody has to choose.
+    Several,
+    /// A later certificate of the same holder, organisation and card serves in its place; or the profile's label chose another.
     Superseded,
     /// Not valid at the time.
     OutsideValidity,
     /// The encryption certificate of the dual-certificate scheme.
     Encryption,
-    /// Its key usage is not for signatures, or it is a CA certificate.
+    /// Its key usage is not for signatures, it is a CA certificate, or its key is of no kind that is known here.
     NotForSigning,
+    /// Its private key is not on the token, as far as the token tells before a login.
+    KeyMissing,
+    /// The selector asks for another.
+    NotSelected,
+    /// It has the other role.
+    OtherRole,
     /// No rule gives it a role.
     NoRole,
-}
-
-/// Finds the one credential of `role`.
-///
-/// # Errors
-/// `NoCredential`, `SeveralCredentials`, `CertificateExpired`, `CertificateNotYetValid`; each lists every certificate with its reason.
-pub(crate) fn resolve(
-    role: Role,
-    found: &[Found],
-    _profile: &Profile,
-    _selector: &Selector,
-    _now: SystemTime,
-    _outside_validity: bool,
-) -> Result<Credential> {
-    let candidates = found
-        .iter()
-        .map(|f| Candidate {
-            label: f.certificate.label(),
-            fingerprint: f.certificate.fingerprint().to_string(),
-            reason: "not looked at yet".to_owned(),
-        })
-        .collect();
-    Err(Error::new(ErrorKind::NoCredential, "choose certificate").role(role).candidates(candidates))
 }
 
 /// One certificate of a shield, as lists show it.
@@ -116,7 +108,39 @@ pub struct Listed {
     pub doors: Vec<DoorId>,
 }
 
+/// Finds the one credential of `role`.
+///
+/// # Errors
+/// `NoCredential`, `SeveralCredentials`, and, when that alone stands in the way, `CertificateExpired`,
+/// `CertificateNotYetValid` or `KeyMissing`; each lists every certificate with its reason.
+pub(crate) fn resolve(
+    role: Role,
+    found: &[Found],
+    profile: &Profile,
+    selector: &Selector,
+    now: SystemTime,
+    outside_validity: bool,
+) -> Result<Credential> {
+    let question = Question { role: Some(role), selector, now, outside_validity };
+    let mut judged = choose::look(found, profile, &question);
+    choose::settle(&mut judged, role, profile);
+    match judged.iter().find(|j| j.standing == Standing::Serves) {
+        Some(one) => Ok(Credential {
+            role,
+            fingerprint: one.certificate.fingerprint(),
+            certificate: Arc::clone(&one.certificate),
+            routes: one.routes.clone(),
+        }),
+        None => Err(choose::refusal(role, &judged, now)),
+    }
+}
+
 /// Every certificate with its role, its standing and the reason.
-pub(crate) fn list(_found: &[Found], _profile: &Profile, _now: SystemTime) -> Vec<Listed> {
-    Vec::new()
+pub(crate) fn list(found: &[Found], profile: &Profile, now: SystemTime) -> Vec<Listed> {
+    let question = Question { role: None, selector: &Selector::default(), now, outside_validity: false };
+    let mut judged = choose::look(found, profile, &question);
+    for role in Role::ALL {
+        choose::settle(&mut judged, role, profile);
+    }
+    judged.into_iter().map(Judged::listed).collect()
 }
