@@ -1,15 +1,16 @@
 //! Random XML documents, the same for the same seed: well-formed ones with everything that canonicalisers trip over,
 //! and broken ones.
+#![allow(dead_code)]
 
 /// SplitMix64: small, seeded, good enough to choose pieces of text.
-pub struct Rng(u64);
+pub(crate) struct Rng(u64);
 
 impl Rng {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -17,16 +18,16 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.next() % n as u64) as usize
     }
 
     /// True in `percent` of a hundred cases.
-    pub fn chance(&mut self, percent: u64) -> bool {
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.next() % 100 < percent
     }
 
-    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
 }
@@ -34,23 +35,163 @@ impl Rng {
 const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 const PREFIXES: &[&str] = &["", "", "a", "b", "ceb", "xsi", "x-1", "Z", "_p", "数"];
 const URIS: &[&str] = &[
-    "urn:a", "urn:b", "http://www.chinaport.gov.cn/ceb", "http://www.w3.org/2001/XMLSchema-instance", "http://example.com/~x/%41?q=1#f",
-    "HTTP://EXAMPLE.com:8080/", "tag:example.com,2026:x", "urn:a", "http://a.example", "x-y+z.1:t",
+    "urn:a",
+    "urn:b",
+    "http://www.chinaport.gov.cn/ceb",
+    "http://www.w3.org/2001/XMLSchema-instance",
+    "http://example.com/~x/%41?q=1#f",
+    "HTTP://EXAMPLE.com:8080/",
+    "tag:example.com,2026:x",
+    "urn:a",
+    "http://a.example",
+    "x-y+z.1:t",
 ];
 const ODD_URIS: &[&str] = &[
-    "relative", "../x", "http://a.example/?a=1&amp;b=2", "urn:中", "http://[::1]/", "", " urn:a", "urn:a b", "http:", "//host/x", "#f", "1:x",
-    "http://user@host/", "http://host:/", "http://host:123456/", "http://h//x", "urn:%4", "http://host:port/", "http:///x", "urn:%zz", "urn:a'b", "urn:a&#x9;b", "urn:{x}", "urn:a\tb", "urn:x#a#b",
-    "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/",
+    "relative",
+    "../x",
+    "http://a.example/?a=1&amp;b=2",
+    "urn:中",
+    "http://[::1]/",
+    "",
+    " urn:a",
+    "urn:a b",
+    "http:",
+    "//host/x",
+    "#f",
+    "1:x",
+    "http://user@host/",
+    "http://host:/",
+    "http://host:123456/",
+    "http://h//x",
+    "urn:%4",
+    "http://host:port/",
+    "http:///x",
+    "urn:%zz",
+    "urn:a'b",
+    "urn:a&#x9;b",
+    "urn:{x}",
+    "urn:a\tb",
+    "urn:x#a#b",
+    "http://www.w3.org/XML/1998/namespace",
+    "http://www.w3.org/2000/xmlns/",
 ];
-const LOCALS: &[&str] = &["a", "b", "Order", "OrderHead", "guid", "goodsName", "_u", "é", "名称", "x-1", "x.2", "A", "Z", "aa", "a·b", "𠀀"];
-const ODD_NAMES: &[&str] = &[":a", "a:", "a:b:c", "1a", "a:1b", "-x", "xmlns:a", "zz:undeclared", "a:·x", "a:-", "xml:a", "a b", "é:a", "\u{300}x", "xmlns:"];
-const ATTRIBUTES: &[&str] = &["a", "b", "A", "Z", "_x", "é", "x-1", "x.2", "guid", "version", "xml:lang", "xml:space", "xml:id", "xml:base", "Id", "名"];
-const PLAIN: &[&str] = &["x", "text", "合成样例", "0", " ", "  ", "é", "😀", "𠮷", "\u{85}", "\u{2028}", "\u{FFFD}", "\u{7F}", "\u{A0}", "\u{FEFF}", "]", "]]", ">", "=", "/"];
+const LOCALS: &[&str] = &[
+    "a",
+    "b",
+    "Order",
+    "OrderHead",
+    "guid",
+    "goodsName",
+    "_u",
+    "é",
+    "名称",
+    "x-1",
+    "x.2",
+    "A",
+    "Z",
+    "aa",
+    "a·b",
+    "𠀀",
+];
+const ODD_NAMES: &[&str] = &[
+    ":a",
+    "a:",
+    "a:b:c",
+    "1a",
+    "a:1b",
+    "-x",
+    "xmlns:a",
+    "zz:undeclared",
+    "a:·x",
+    "a:-",
+    "xml:a",
+    "a b",
+    "é:a",
+    "\u{300}x",
+    "xmlns:",
+];
+const ATTRIBUTES: &[&str] = &[
+    "a",
+    "b",
+    "A",
+    "Z",
+    "_x",
+    "é",
+    "x-1",
+    "x.2",
+    "guid",
+    "version",
+    "xml:lang",
+    "xml:space",
+    "xml:id",
+    "xml:base",
+    "Id",
+    "名",
+];
+const PLAIN: &[&str] = &[
+    "x",
+    "text",
+    "合成样例",
+    "0",
+    " ",
+    "  ",
+    "é",
+    "😀",
+    "𠮷",
+    "\u{85}",
+    "\u{2028}",
+    "\u{FFFD}",
+    "\u{7F}",
+    "\u{A0}",
+    "\u{FEFF}",
+    "]",
+    "]]",
+    ">",
+    "=",
+    "/",
+];
 const REFS: &[&str] = &[
-    "&lt;", "&gt;", "&amp;", "&quot;", "&apos;", "&#9;", "&#10;", "&#13;", "&#xD;", "&#xA;", "&#x9;", "&#32;", "&#x1F600;", "&#x4E2D;",
-    "&#0065;", "&#xd;&#xa;", "&#x85;", "&#x2028;", "&amp;lt;", "&#38;", "&#60;", "&#x10FFFF;", "&#xFFFD;",
+    "&lt;",
+    "&gt;",
+    "&amp;",
+    "&quot;",
+    "&apos;",
+    "&#9;",
+    "&#10;",
+    "&#13;",
+    "&#xD;",
+    "&#xA;",
+    "&#x9;",
+    "&#32;",
+    "&#x1F600;",
+    "&#x4E2D;",
+    "&#0065;",
+    "&#xd;&#xa;",
+    "&#x85;",
+    "&#x2028;",
+    "&amp;lt;",
+    "&#38;",
+    "&#60;",
+    "&#x10FFFF;",
+    "&#xFFFD;",
 ];
-const ODD_REFS: &[&str] = &["&nbsp;", "&#0;", "&#x0;", "&#xFFFE;", "&#xD800;", "&#x110000;", "&", "&;", "&#;", "&#x;", "&lt", "&#1;", "&#xG;", "&#99999999999;", "& amp;"];
+const ODD_REFS: &[&str] = &[
+    "&nbsp;",
+    "&#0;",
+    "&#x0;",
+    "&#xFFFE;",
+    "&#xD800;",
+    "&#x110000;",
+    "&",
+    "&;",
+    "&#;",
+    "&#x;",
+    "&lt",
+    "&#1;",
+    "&#xG;",
+    "&#99999999999;",
+    "& amp;",
+];
 
 struct Gen<'r> {
     rng: &'r mut Rng,
@@ -61,7 +202,7 @@ struct Gen<'r> {
 }
 
 /// One document. Most are well-formed.
-pub fn document(rng: &mut Rng) -> Vec<u8> {
+pub(crate) fn document(rng: &mut Rng) -> Vec<u8> {
     let line_end = rng.below(5);
     let odd = rng.chance(12);
     let signed = rng.chance(30);
@@ -75,6 +216,14 @@ pub fn document(rng: &mut Rng) -> Vec<u8> {
         damage(rng, &mut octets);
     }
     octets
+}
+
+/// One element, well-formed, that declares every prefix it uses.
+pub(crate) fn element(rng: &mut Rng) -> String {
+    let line_end = rng.below(5);
+    let mut g = Gen { rng, out: String::new(), line_end, odd: false, scope: Vec::new() };
+    g.element(0, false, false);
+    g.out
 }
 
 fn damage(rng: &mut Rng, octets: &mut Vec<u8>) {
@@ -135,14 +284,26 @@ impl Gen<'_> {
         }
         if self.rng.chance(70) {
             let all = [
-                "<?xml version=\"1.0\"?>", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "<?xml version='1.0' encoding='utf-8' standalone='yes'?>",
-                "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\" ?>", "<?xml\tversion = \"1.0\"\r\nencoding = 'Utf-8'?>",
+                "<?xml version=\"1.0\"?>",
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
+                "<?xml version='1.0' encoding='utf-8' standalone='yes'?>",
+                "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\" ?>",
+                "<?xml\tversion = \"1.0\"\r\nencoding = 'Utf-8'?>",
             ];
             let odd = [
-                "<?xml version=\"1.1\"?>", "<?xml version=\"1.0\" encoding=\"GBK\"?>", "<?xml version=\"1.0\" encoding=\"UTF-16\"?>",
-                "<?xml encoding=\"UTF-8\"?>", " <?xml version=\"1.0\"?>", "<?XML version=\"1.0\"?>", "<?xml version=\"2.0\"?>",
-                "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>", "<?xml version=\"1.0\" encoding=\"\"?>", "<?xml version=\"1.0\" standalone=\"maybe\"?>",
-                "<?xml version=\"1.0\"encoding=\"UTF-8\"?>", "<?xml version=\"1.0\" encoding=\"UTF8\"?>", "<?xml version=\"1.0\" encoding=\"us-ascii\"?>",
+                "<?xml version=\"1.1\"?>",
+                "<?xml version=\"1.0\" encoding=\"GBK\"?>",
+                "<?xml version=\"1.0\" encoding=\"UTF-16\"?>",
+                "<?xml encoding=\"UTF-8\"?>",
+                " <?xml version=\"1.0\"?>",
+                "<?XML version=\"1.0\"?>",
+                "<?xml version=\"2.0\"?>",
+                "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>",
+                "<?xml version=\"1.0\" encoding=\"\"?>",
+                "<?xml version=\"1.0\" standalone=\"maybe\"?>",
+                "<?xml version=\"1.0\"encoding=\"UTF-8\"?>",
+                "<?xml version=\"1.0\" encoding=\"UTF8\"?>",
+                "<?xml version=\"1.0\" encoding=\"us-ascii\"?>",
             ];
             let text = if self.odd && self.rng.chance(40) { self.rng.pick(&odd) } else { self.rng.pick(&all) };
             self.put(text);
@@ -153,8 +314,13 @@ impl Gen<'_> {
         self.outside();
         if self.odd && self.rng.chance(15) {
             let doctype = self.rng.pick(&[
-                "<!DOCTYPE a>", "<!DOCTYPE a SYSTEM \"x.dtd\">", "<!DOCTYPE a [<!ENTITY e \"x\">]>", "<!DOCTYPE a [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>",
-                "<!DOCTYPE a [<!ATTLIST a x CDATA \"d\">]>", "<!doctype a>", "<!DOCTYPE a [<!ENTITY a0 \"x\"><!ENTITY a1 \"&a0;&a0;\">]>",
+                "<!DOCTYPE a>",
+                "<!DOCTYPE a SYSTEM \"x.dtd\">",
+                "<!DOCTYPE a [<!ENTITY e \"x\">]>",
+                "<!DOCTYPE a [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>",
+                "<!DOCTYPE a [<!ATTLIST a x CDATA \"d\">]>",
+                "<!doctype a>",
+                "<!DOCTYPE a [<!ENTITY a0 \"x\"><!ENTITY a1 \"&a0;&a0;\">]>",
             ]);
             self.put(doctype);
         }
@@ -177,7 +343,8 @@ impl Gen<'_> {
     fn comment(&mut self) {
         self.put("<!--");
         for _ in 0..self.rng.below(4) {
-            let piece = self.rng.pick(&["c", " ", "<a b=\"", "&amp;", "&nope;", "合成", "-x", "]]>", "?>", "<![CDATA[", "'"]);
+            let piece =
+                self.rng.pick(&["c", " ", "<a b=\"", "&amp;", "&nope;", "合成", "-x", "]]>", "?>", "<![CDATA[", "'"]);
             self.put(piece);
             if self.rng.chance(20) {
                 self.newline();
@@ -274,7 +441,8 @@ impl Gen<'_> {
 
     /// A prefix in scope with its colon, or nothing.
     fn prefix(&mut self) -> String {
-        let known: Vec<String> = self.scope.iter().filter(|(p, u)| !p.is_empty() && !u.is_empty()).map(|(p, _)| p.clone()).collect();
+        let known: Vec<String> =
+            self.scope.iter().filter(|(p, u)| !p.is_empty() && !u.is_empty()).map(|(p, _)| p.clone()).collect();
         if known.is_empty() || self.rng.chance(40) {
             return String::new();
         }
@@ -369,7 +537,18 @@ impl Gen<'_> {
             match self.rng.below(4) {
                 0 => self.newline(),
                 1 => {
-                    let piece = self.rng.pick(&["<x>", "&amp;", "&#13;", "]]", "]", ">", "<![CDATA[", "-->", "\t", "<a b=\"1\" c='"]);
+                    let piece = self.rng.pick(&[
+                        "<x>",
+                        "&amp;",
+                        "&#13;",
+                        "]]",
+                        "]",
+                        ">",
+                        "<![CDATA[",
+                        "-->",
+                        "\t",
+                        "<a b=\"1\" c='",
+                    ]);
                     self.put(piece);
                 }
                 _ => {
@@ -395,7 +574,8 @@ impl Gen<'_> {
                     self.put(piece);
                 }
                 4 if self.odd && self.rng.chance(10) => {
-                    let piece = self.rng.pick(&["]]>", "\u{1}", "\u{FFFE}", "\0", "<", "</x>", "<!x>", "<!ENTITY e \"x\">"]);
+                    let piece =
+                        self.rng.pick(&["]]>", "\u{1}", "\u{FFFE}", "\0", "<", "</x>", "<!x>", "<!ENTITY e \"x\">"]);
                     self.put(piece);
                 }
                 _ => {

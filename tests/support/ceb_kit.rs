@@ -15,21 +15,21 @@ use shared_shield::{
 };
 
 /// 2027-01-01 00:00:00 UTC: inside the validity of the vectors' certificates.
-pub fn vectors_time() -> SystemTime {
+pub(crate) fn vectors_time() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_761_600)
 }
 
-pub const VECTORS_TIME: &str = "2027-01-01 00:00:00";
+pub(crate) const VECTORS_TIME: &str = "2027-01-01 00:00:00";
 
 /// Says loudly that a story cannot run. In CI that is a failure.
-pub fn skip(story: &str, reason: &str) {
+pub(crate) fn skip(story: &str, reason: &str) {
     assert!(std::env::var_os("CI").is_none(), "{story}: {reason}");
     // Not eprintln: the test harness would swallow it.
     let _ = writeln!(std::io::stderr(), "SKIPPED {story}: {reason}");
 }
 
 /// Whether all of these programs are there; if not, the story is skipped loudly.
-pub fn have(story: &str, programs: &[&str]) -> bool {
+pub(crate) fn have(story: &str, programs: &[&str]) -> bool {
     for program in programs {
         let option = if *program == "openssl" { "version" } else { "--version" };
         if Command::new(program).arg(option).output().is_err() {
@@ -41,10 +41,10 @@ pub fn have(story: &str, programs: &[&str]) -> bool {
 }
 
 /// A folder of its own that goes away again.
-pub struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("ceb-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -52,7 +52,7 @@ impl Folder {
         Folder(path)
     }
 
-    pub fn write(&self, name: &str, octets: &[u8]) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, octets: &[u8]) -> PathBuf {
         let path = self.0.join(name);
         std::fs::write(&path, octets).unwrap();
         path
@@ -65,39 +65,39 @@ impl Drop for Folder {
     }
 }
 
-pub fn run(program: &str, arguments: &[&str]) -> Output {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{program}: {e}"))
 }
 
-pub fn run_well(program: &str, arguments: &[&str]) -> Output {
+pub(crate) fn run_well(program: &str, arguments: &[&str]) -> Output {
     let output = run(program, arguments);
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
 }
 
-pub fn vector(name: &str) -> Vec<u8> {
+pub(crate) fn vector(name: &str) -> Vec<u8> {
     std::fs::read(vector_path(name)).unwrap()
 }
 
-pub fn vector_path(name: &str) -> PathBuf {
+pub(crate) fn vector_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)
 }
 
-pub fn sample(name: &str) -> Vec<u8> {
+pub(crate) fn sample(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data").join(name)).unwrap()
 }
 
 /// A key in a file with its self-signed certificate.
-pub struct Signer {
-    pub folder: Folder,
-    pub key: PathBuf,
-    pub pem: PathBuf,
-    pub certificate: Arc<Certificate>,
+pub(crate) struct Signer {
+    pub(crate) folder: Folder,
+    pub(crate) key: PathBuf,
+    pub(crate) pem: PathBuf,
+    pub(crate) certificate: Arc<Certificate>,
 }
 
 impl Signer {
     /// Makes a key; `algorithm` is what `openssl req -newkey` takes, such as `rsa:2048` or `ec` with a curve option.
-    pub fn new(algorithm: &[&str]) -> Self {
+    pub(crate) fn new(algorithm: &[&str]) -> Self {
         let folder = Folder::new();
         let (key, pem) = (folder.0.join("key.pem"), folder.0.join("cert.pem"));
         let mut arguments = vec!["req", "-x509", "-nodes", "-days", "30", "-sha256", "-newkey"];
@@ -109,16 +109,16 @@ impl Signer {
         Signer::of(folder, key, pem)
     }
 
-    pub fn rsa(bits: &str) -> Self {
+    pub(crate) fn rsa(bits: &str) -> Self {
         Signer::new(&[&format!("rsa:{bits}")])
     }
 
-    pub fn p256() -> Self {
+    pub(crate) fn p256() -> Self {
         Signer::new(&["ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
     }
 
     /// The published throw-away keys of the vectors.
-    pub fn vectors(kind: &str) -> Self {
+    pub(crate) fn vectors(kind: &str) -> Self {
         let key = vector_path(&format!("synthetic_{kind}_throwaway.key"));
         Signer::of(Folder::new(), key, vector_path(&format!("synthetic_{kind}_cert.pem")))
     }
@@ -129,7 +129,7 @@ impl Signer {
     }
 
     /// Prepares, lets openssl sign the octets that are to be signed, finishes.
-    pub fn sign(&self, document: &[u8], context: &SignContext) -> Result<Vec<u8>> {
+    pub(crate) fn sign(&self, document: &[u8], context: &SignContext) -> Result<Vec<u8>> {
         let prepared = CEB.prepare(&Content::bytes(document), &self.certificate, context)?;
         let message = self.folder.write("message", prepared.tbs.message.as_deref().unwrap());
         let out = self.folder.0.join("signature");
@@ -149,7 +149,7 @@ impl Signer {
     }
 
     /// xmlsec1's word, with this certificate as the trusted one.
-    pub fn xmlsec_accepts(&self, document: &[u8], time: Option<&str>) -> bool {
+    pub(crate) fn xmlsec_accepts(&self, document: &[u8], time: Option<&str>) -> bool {
         let file = self.folder.write("document.xml", document);
         let mut arguments = vec!["--verify", "--trusted-pem", self.pem.to_str().unwrap()];
         if let Some(time) = time {
@@ -161,27 +161,27 @@ impl Signer {
 }
 
 /// What the shield would say for a customs request.
-pub fn customs(test: bool) -> SignContext {
+pub(crate) fn customs(test: bool) -> SignContext {
     SignContext { role: Role::Customs, test, sha1: true, suites: Suite::ALL.to_vec(), now: SystemTime::now() }
 }
 
 /// Judged without trust and without a role, at `at`.
-pub fn context(at: SystemTime) -> VerifyContext {
+pub(crate) fn context(at: SystemTime) -> VerifyContext {
     VerifyContext { trust: Trust::None, role: None, profile: Arc::new(Profile::builtin()), at, certificate: None }
 }
 
-pub fn report(document: &[u8], at: SystemTime) -> Report {
+pub(crate) fn report(document: &[u8], at: SystemTime) -> Report {
     CEB.verify(&Content::bytes(document), None, &context(at)).unwrap()
 }
 
 /// `text` with the first `from` replaced; fails if there is none, so that a test cannot test nothing.
-pub fn replace(text: &[u8], from: &str, to: &str) -> Vec<u8> {
+pub(crate) fn replace(text: &[u8], from: &str, to: &str) -> Vec<u8> {
     let text = std::str::from_utf8(text).unwrap();
     assert!(text.contains(from), "nothing to replace: {from}");
     text.replacen(from, to, 1).into_bytes()
 }
 
 /// Lower-case hex of a SHA-256.
-pub fn sha256(octets: &[u8]) -> String {
+pub(crate) fn sha256(octets: &[u8]) -> String {
     DigestAlgorithm::Sha256.of(octets).unwrap().octets().iter().map(|o| format!("{o:02x}")).collect()
 }

@@ -10,6 +10,8 @@ pub const MAX_ATTRIBUTES: usize = 64;
 pub const MAX_NAMESPACES: usize = 16;
 /// Elements of a document.
 pub const MAX_ELEMENTS: usize = 200_000;
+/// Texts, CDATA sections, comments and processing instructions of a document: the tree needs some 200 octets for each.
+pub const MAX_TEXTS: usize = 600_000;
 /// Processing instructions outside the document element: canonicalising them looks for the element again for each.
 pub const MAX_OUTER_PIS: usize = 256;
 /// Octets of a name or namespace name.

@@ -22,7 +22,9 @@ mod write;
 pub(crate) use canonical::{Checked, document, element};
 pub(crate) use identifiers::Set;
 pub(crate) use judge::judge;
-pub use limits::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, MAX_NAME, MAX_NAMESPACES, MAX_OCTETS, MAX_OUTER_PIS};
+pub use limits::{
+    MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, MAX_NAME, MAX_NAMESPACES, MAX_OCTETS, MAX_OUTER_PIS, MAX_TEXTS,
+};
 pub(crate) use write::blank;
 
 use uppsala::{Document, NodeId};

@@ -7,7 +7,7 @@ use uppsala::namespace::XML_NAMESPACE;
 use uppsala::{Attribute, PullEvent, PullParser, QName, XmlDeclaration, XmlError};
 
 use super::fault::{Fault, FaultKind};
-use super::limits::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, MAX_NAMESPACES, MAX_OUTER_PIS};
+use super::limits::{MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, MAX_NAMESPACES, MAX_OUTER_PIS, MAX_TEXTS};
 use super::names;
 
 /// What the pass has learnt.
@@ -46,6 +46,7 @@ struct Pass<'t> {
     text: &'t str,
     survey: Survey,
     elements: usize,
+    texts: usize,
     outer_pis: usize,
     declared: Vec<usize>,
     identifiers: HashSet<String>,
@@ -57,6 +58,7 @@ pub(super) fn survey(text: &str) -> Result<Survey, Fault> {
         text,
         survey: Survey::default(),
         elements: 0,
+        texts: 0,
         outer_pis: 0,
         declared: Vec::new(),
         identifiers: HashSet::new(),
@@ -101,10 +103,22 @@ impl Pass<'_> {
                     return Err(Fault::at(FaultKind::TooMany, self.text, *byte_start));
                 }
                 names::qualified(&QName::local(pi.target.as_ref()))
-                    .map_err(|kind| Fault::at(kind, self.text, *byte_start))
+                    .map_err(|kind| Fault::at(kind, self.text, *byte_start))?;
+                self.count_text(*byte_start)
             }
+            PullEvent::Text { byte_start, .. }
+            | PullEvent::CData { byte_start, .. }
+            | PullEvent::Comment { byte_start, .. } => self.count_text(*byte_start),
             _ => Ok(()),
         }
+    }
+
+    fn count_text(&mut self, at: usize) -> Result<(), Fault> {
+        self.texts = self.texts.saturating_add(1);
+        if self.texts > MAX_TEXTS {
+            return Err(Fault::at(FaultKind::TooMany, self.text, at));
+        }
+        Ok(())
     }
 
     fn start(

@@ -1,0 +1,171 @@
+//! Changes made to a signed message: our verdict is xmlsec1's, and where we know why, we say it.
+#![cfg(all(feature = "xml", feature = "rsa"))]
+
+#[path = "support/ceb_kit.rs"]
+mod ceb_kit;
+
+use ceb_kit::{Signer, VECTORS_TIME, have, replace, report, vector, vectors_time};
+use shared_shield::format::{Format, ceb, xmldsig};
+use shared_shield::{Certificate, Content, FindingKind, Report, Verdict};
+
+const XSI: &str = " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"";
+const CEB: &str = " xmlns:ceb=\"http://www.chinaport.gov.cn/ceb\"";
+const DS: &str = " xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"";
+
+/// `text` broken into lines of `width` inside the element `local`.
+fn wrapped(document: &[u8], local: &str, width: usize) -> Vec<u8> {
+    let text = String::from_utf8(document.to_vec()).unwrap();
+    let (before, rest) = text.split_once(&format!("<ds:{local}>")).unwrap();
+    let (value, after) = rest.split_once("</").unwrap();
+    let lines: Vec<&str> = value.as_bytes().chunks(width).map(|c| std::str::from_utf8(c).unwrap()).collect();
+    format!("{before}<ds:{local}>{}</{after}", lines.join("\n")).into_bytes()
+}
+
+fn self_closed(document: &[u8]) -> Vec<u8> {
+    ["CanonicalizationMethod", "SignatureMethod", "Transform", "DigestMethod"]
+        .iter()
+        .fold(document.to_vec(), |d, name| replace(&d, &format!("\"></ds:{name}>"), "\"/>"))
+}
+
+/// The rows of the table in `tests/vectors/INDEX.md`: change, whether a strict verifier accepts, what we say beside.
+fn rows(d: &[u8]) -> Vec<(&'static str, Vec<u8>, bool, Option<FindingKind>)> {
+    use FindingKind as F;
+    let text = String::from_utf8(d.to_vec()).unwrap();
+    let moved = replace(&replace(d, DS, ""), CEB, &[CEB, DS].concat());
+    let order = replace(&replace(d, CEB, ""), XSI, "");
+    let order = replace(&order, "<ceb:CEB311Message", &["<ceb:CEB311Message", XSI, CEB].concat());
+    vec![
+        ("untouched", d.to_vec(), true, None),
+        (
+            "newline after </ds:Signature>",
+            replace(d, "</ds:Signature>", "</ds:Signature>\n"),
+            false,
+            Some(F::NewlineAdded),
+        ),
+        (
+            "newline before <ds:Signature removed",
+            replace(d, "\n<ds:Signature ", "<ds:Signature "),
+            false,
+            Some(F::NewlineRemoved),
+        ),
+        (
+            "newline before <ds:Reference",
+            replace(d, "<ds:Reference", "\n<ds:Reference"),
+            false,
+            Some(F::SignedInfoPretty),
+        ),
+        ("each tab two spaces", text.replace('\t', "  ").into_bytes(), false, Some(F::DigestWrong)),
+        ("xmlns:xsi removed", replace(d, XSI, ""), false, Some(F::SignatureWrong)),
+        ("xmlns:q added", replace(d, CEB, &[CEB, " xmlns:q=\"urn:q\""].concat()), false, Some(F::SignatureWrong)),
+        ("xmlns:ds moved to the root", moved, false, Some(F::DigestWrong)),
+        ("C14N with comments", replace(d, "20010315\"", "20010315#WithComments\""), false, Some(F::IdentifierUnknown)),
+        ("a digit changed", replace(d, "20240101000000", "20240101000001"), false, Some(F::DigestWrong)),
+        ("LF to CRLF", text.replace('\n', "\r\n").into_bytes(), true, None),
+        ("namespaces before guid", order, true, None),
+        ("single quotes", replace(d, "version=\"1.0\" xmlns", "version='1.0' xmlns"), true, None),
+        ("empty elements self-closed", self_closed(d), true, None),
+        ("newline before <ds:X509Data>", replace(d, "<ds:X509Data>", "\n<ds:X509Data>"), true, None),
+        ("base64 wrapped", wrapped(&wrapped(d, "X509Certificate", 76), "SignatureValue", 64), true, None),
+        ("XML declaration removed", text.split_once("?>\n").unwrap().1.as_bytes().to_vec(), true, None),
+        ("byte order mark", [b"\xEF\xBB\xBF", d].concat(), true, None),
+        ("newline after the root", [d, b"\n"].concat(), true, None),
+        ("comment in the body", replace(d, "<ceb:Order>", "<ceb:Order><!-- x -->"), true, None),
+        ("KeyName in upper case", replace(d, "0123abcd", "0123ABCD"), true, Some(F::KeyNameOther)),
+    ]
+}
+
+fn accepted(report: &Report) -> bool {
+    report.verdict() != Verdict::Invalid
+}
+
+#[test]
+fn every_change_gets_the_verdict_that_xmlsec1_gives() {
+    if !have("the change table against xmlsec1", &["xmlsec1"]) {
+        return;
+    }
+    let signer = Signer::vectors("rsa");
+    for (change, document, expected, _) in rows(&vector("synthetic_CEB311_rsa.xml")) {
+        let theirs = signer.xmlsec_accepts(&document, Some(VECTORS_TIME));
+        let report = report(&document, vectors_time());
+        println!("{change}: xmlsec1 {theirs}, we {}", accepted(&report));
+        assert_eq!(theirs, expected, "xmlsec1 on: {change}");
+        assert_eq!(accepted(&report), theirs, "we on: {change}: {:?}", report.findings);
+    }
+}
+
+#[test]
+fn the_reason_for_a_refusal_is_named() {
+    for (change, document, _, reason) in rows(&vector("synthetic_CEB311_rsa.xml")) {
+        let report = report(&document, vectors_time());
+        let Some(reason) = reason else { continue };
+        assert!(report.has(reason), "{change}: {:?}", report.findings);
+    }
+}
+
+fn only(document: &[u8], kind: FindingKind) -> String {
+    let report = report(document, vectors_time());
+    report.findings.iter().find(|f| f.kind == kind).unwrap_or_else(|| panic!("{:?}", report.findings)).to_string()
+}
+
+#[test]
+fn a_newline_beside_the_signature_is_named_with_its_place() {
+    let d = vector("synthetic_CEB311_rsa.xml");
+    let after = only(&replace(&d, "</ds:Signature>", "</ds:Signature>\n"), FindingKind::NewlineAdded);
+    let end = d.windows(15).position(|w| w == b"</ds:Signature>").unwrap() + 15;
+    assert!(after.contains(&format!("(after </ds:Signature>) at line 12, octet {end}")), "{after}");
+    let crlf = String::from_utf8(d.clone()).unwrap().replace('\n', "\r\n");
+    let after = only(&replace(crlf.as_bytes(), "</ds:Signature>", "</ds:Signature>\r\n"), FindingKind::NewlineAdded);
+    assert!(after.contains("after </ds:Signature>"), "{after}");
+    let indented = replace(&d, "\n<ds:Signature ", "\n\t<ds:Signature ");
+    let indented = replace(&indented, "</ds:Signature>", "</ds:Signature>\n");
+    assert!(!accepted(&report(&indented, vectors_time())));
+    let pretty = replace(&d, "\n<ds:Signature ", "<ds:Signature ");
+    assert!(only(&pretty, FindingKind::NewlineRemoved).contains("at line 11"));
+}
+
+#[test]
+fn a_declaration_that_came_or_went_on_the_root_is_named() {
+    let d = vector("synthetic_CEB311_rsa.xml");
+    for changed in [replace(&d, XSI, ""), replace(&d, CEB, &[CEB, " xmlns:q=\"urn:q\""].concat())] {
+        let said = only(&changed, FindingKind::SignatureWrong);
+        assert!(said.contains("namespaces ceb, ds and xsi in scope"), "{said}");
+    }
+}
+
+#[test]
+fn a_digest_of_another_algorithm_is_named() {
+    let d = vector("synthetic_CEB311_rsa.xml");
+    // The SM3 digest of the same document, as the SM2 vector has it.
+    let mixed = replace(&d, "0Tp4b5fUWNXMiPpyUhMGCL1rfM0=", "el+GoDRiN5fWHTk4VvoPHpMfiTHfrRmKDlg+YSyyS5c=");
+    assert!(only(&mixed, FindingKind::DigestWrong).contains("the value is the sm3 of the document"));
+}
+
+/// Whatever single octet is replaced: it is refused, or what is hashed, what is signed, value and certificate are the same.
+#[test]
+fn no_changed_octet_passes_unless_canonical_xml_hides_it() {
+    let whole = vector("synthetic_CEB311_rsa.xml");
+    let input = xmldsig::digest_input(&whole).unwrap();
+    let signed_info = xmldsig::signed_info(&whole).unwrap();
+    let judge = have("octets that we accept, against xmlsec1", &["xmlsec1"]).then(|| Signer::vectors("rsa"));
+    let pinned = Certificate::from_pem(&vector("synthetic_rsa_cert.pem")).unwrap();
+    let mut passed = 0;
+    for offset in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[offset] = if changed[offset] == b'0' { b'1' } else { b'0' };
+        let content = Content::bytes(changed.clone());
+        let Ok(report) = ceb::CEB.verify(&content, None, &ceb_kit::context(vectors_time())) else { continue };
+        // As a verifier does that pins the certificate: nothing in the message says that it is the right one.
+        if !accepted(&report) || report.signer.as_deref() != Some(&pinned) {
+            continue;
+        }
+        passed += 1;
+        assert_eq!(xmldsig::digest_input(&changed).unwrap(), input, "octet {offset}");
+        assert_eq!(xmldsig::signed_info(&changed).unwrap(), signed_info, "octet {offset}");
+        if let Some(judge) = &judge {
+            assert!(judge.xmlsec_accepts(&changed, Some(VECTORS_TIME)), "octet {offset} passes here alone");
+        }
+    }
+    println!("{passed} of {} octets may change", whole.len());
+    // KeyName's eight digits and the padding bits of base64, no more.
+    assert!((8..16).contains(&passed), "{passed}");
+}
