@@ -20,6 +20,7 @@ pub(crate) struct Cli {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "General options")]
 pub(crate) struct Global {
     /// Driver (PKCS#11 module) by its absolute path; may be given several times
     #[arg(long, global = true, value_name = "PATH")]
@@ -231,6 +232,12 @@ pub(crate) struct MakeTestShield {
     /// Puts this RSA key (PKCS#8 PEM, a throw-away one) on the token as the customs key
     #[arg(long, value_name = "PEM")]
     pub(crate) import_key: Option<PathBuf>,
+    /// Takes the PIN of the customs certificate from this environment variable, not a well-known test PIN
+    #[arg(long, value_name = "NAME")]
+    pub(crate) customs_pin_env: Option<String>,
+    /// Takes the PIN of the bank certificate from this environment variable, not a well-known test PIN
+    #[arg(long, value_name = "NAME", conflicts_with = "one_token")]
+    pub(crate) bank_pin_env: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

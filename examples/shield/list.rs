@@ -3,11 +3,11 @@
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use shared_shield::{DoorInfo, Listed, PinStatus, Result, Selector, Shield, Standing, Wait};
+use shared_shield::{DoorInfo, Listed, PinStatus, Result, Scan, Selector, Shield, Standing, Wait};
 
 use crate::args::{Global, List};
 use crate::exit::Exit;
-use crate::reach::{self, Scan};
+use crate::reach;
 use crate::screen::{Screen, clean};
 use crate::words;
 

@@ -56,6 +56,11 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
     let global = &cli.global;
+    // clap takes the values after the command in place of those before it: none of them may get lost without a word.
+    if said("--module") > global.module.len() {
+        return Err(Error::new(ErrorKind::Argument, "read arguments")
+            .detail("--module stands before and after the command: name all drivers in one place"));
+    }
     if let Some(path) = &global.log {
         log::start(path, global.log_level)?;
     }
@@ -67,4 +72,12 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
         Command::Verify(args) => verify::run(global, args, screen),
         Command::MakeTestShield(args) => make::run(global, args, screen),
     }
+}
+
+/// How often an option stands on the command line.
+fn said(option: &str) -> usize {
+    let is_said = |word: &std::ffi::OsString| {
+        word.to_str().and_then(|w| w.strip_prefix(option)).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    std::env::args_os().filter(is_said).count()
 }

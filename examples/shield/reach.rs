@@ -2,21 +2,13 @@
 
 use std::sync::Arc;
 
-use shared_shield::{Candidate, Error, ErrorKind, Profile, Result, Role, Selector, Shield};
+use shared_shield::{Error, ErrorKind, Profile, Result, Role, Scan, Scanner, Selector, Shield};
 
 use crate::args::Global;
 
-/// What a scan found.
-pub(crate) struct Scan {
-    pub(crate) shields: Vec<Shield>,
-    pub(crate) problems: Vec<Error>,
-}
-
+/// The built-in rules, or those of the file that was named.
 pub(crate) fn profile(global: &Global) -> Result<Arc<Profile>> {
-    match &global.profile {
-        None => Ok(Arc::new(Profile::builtin())),
-        Some(_) => Err(Error::new(ErrorKind::Unsupported, "load profile")),
-    }
+    global.profile.as_deref().map_or_else(|| Ok(Profile::builtin()), Profile::load).map(Arc::new)
 }
 
 /// Looks for shields behind every module that was named.
@@ -24,33 +16,25 @@ pub(crate) fn scan(global: &Global) -> Result<Scan> {
     if global.module.is_empty() {
         return Err(Error::new(ErrorKind::Argument, "scan").detail("no driver is named: give --module PATH"));
     }
-    let _profile = profile(global)?;
-    Err(Error::new(ErrorKind::Unsupported, "scan"))
+    let scanner = Scanner::new().profile(profile(global)?);
+    global.module.iter().fold(scanner, |s, module| s.module(module)).scan(&global.wait())
 }
 
-/// The one shield on which `role` and `selector` mean a certificate.
-///
-/// `fits` asks a shield; a shield that refuses because of its certificates is passed over for another one.
+/// The one shield on which `role` and `selector` mean a certificate. Where the caller looks beyond validity, a shield whose
+/// only fault is the certificate's time serves too.
 pub(crate) fn choose(scan: &Scan, role: Role, selector: &Selector, outside_validity: bool) -> Result<Shield> {
-    let mut fitting = Vec::new();
-    let mut refusals = Vec::new();
-    for shield in &scan.shields {
-        match shield.credential(role, selector) {
-            Ok(_) => fitting.push(shield),
-            Err(e) if outside_validity && is_about_time(&e) => fitting.push(shield),
-            Err(e) => refusals.push(e),
-        }
+    let refused = match scan.for_role(role, selector) {
+        Ok(shield) => return Ok(shield.clone()),
+        Err(error) => error,
+    };
+    if !outside_validity || !is_about_time(&refused) {
+        return Err(refused);
     }
-    match (fitting.as_slice(), refusals.len()) {
-        ([shield], _) => Ok(Shield::clone(shield)),
-        ([], 0) => Err(nothing_found(scan)),
-        ([], 1) => Err(refusals.remove(0)),
-        ([], _) => Err(Error::new(ErrorKind::NoCredential, "choose shield")
-            .role(role)
-            .candidates(refusals.iter().flat_map(|e| e.looked_at().iter().cloned()).collect())),
-        (several, _) => Err(Error::new(ErrorKind::SeveralShields, "choose shield")
-            .role(role)
-            .candidates(several.iter().flat_map(|s| candidates(s, role)).collect())),
+    let is_late = |s: &&Shield| s.credential(role, selector).err().is_some_and(|e| is_about_time(&e));
+    let late: Vec<&Shield> = scan.shields.iter().filter(is_late).collect();
+    match late.as_slice() {
+        [shield] => Ok(Shield::clone(shield)),
+        _ => Err(refused),
     }
 }
 
@@ -61,17 +45,4 @@ fn is_about_time(error: &Error) -> bool {
 /// Where there is no shield at all, the first problem of the scan says why.
 pub(crate) fn nothing_found(scan: &Scan) -> Error {
     scan.problems.first().cloned().unwrap_or_else(|| Error::new(ErrorKind::NoShield, "scan"))
-}
-
-fn candidates(shield: &Shield, role: Role) -> Vec<Candidate> {
-    let listed = shield.certificates();
-    listed
-        .iter()
-        .filter(|l| l.role == Some(role))
-        .map(|l| Candidate {
-            label: l.certificate.label(),
-            fingerprint: l.certificate.fingerprint().to_string(),
-            reason: format!("on shield {}: {}", shield.serial(), l.reason),
-        })
-        .collect()
 }
