@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use desk::{Keys, Shim, Typist};
-use shared_shield::{Consent, Content, Error, ErrorKind, Profile, Recovery, Request, Role, Scan, Scanner, Shield, Wait};
+use shared_shield::{
+    Consent, Content, Error, ErrorKind, Profile, Recovery, Request, Role, Scan, Scanner, Shield, Wait,
+};
 use softhsm::SoftHsm;
 
 fn story(name: &str, body: impl FnOnce(&SoftHsm, &Shim)) {
@@ -53,7 +55,9 @@ fn counts_and_lengths_that_cannot_be_are_refused_while_scanning() {
             let lied = scan(hsm, shim, &Wait::default());
             assert_eq!(kinds(&lied), [ErrorKind::TokenAnswer; 2], "{rule}");
         }
-        for rule in ["huge-attribute type=0x11", "huge-attribute 16385 type=0x11", "huge-attribute 5000 type=0x11 on=data"] {
+        for rule in
+            ["huge-attribute type=0x11", "huge-attribute 16385 type=0x11", "huge-attribute 5000 type=0x11 on=data"]
+        {
             shim.rules(rule);
             let lied = scan(hsm, shim, &Wait::default());
             // The tokens are there, their certificates are not believed.
@@ -77,7 +81,14 @@ fn counts_and_lengths_that_cannot_be_are_refused_while_scanning() {
 fn a_signature_of_a_length_that_cannot_be_is_refused() {
     story("a_signature_of_a_length_that_cannot_be_is_refused", |hsm, shim| {
         let shield = desk::shield(hsm, &shim.module);
-        for rule in ["long-signature 1099511627776", "long-signature 1025", "long-signature unavailable", "long-signature 65", "short-signature 0", "short-signature 63"] {
+        for rule in [
+            "long-signature 1099511627776",
+            "long-signature 1025",
+            "long-signature unavailable",
+            "long-signature 65",
+            "short-signature 0",
+            "short-signature 63",
+        ] {
             shim.rules(rule);
             let lied = sign(&shield, Role::Customs, Consent::None).unwrap_err();
             assert_eq!(lied.kind(), ErrorKind::TokenAnswer, "{rule}: {lied}");
@@ -135,7 +146,9 @@ fn what_c_login_answers_is_told_apart() {
 fn flags_that_speak_of_the_last_try_or_a_lock_are_believed_from_anyone() {
     story("flags_that_speak_of_the_last_try_or_a_lock_are_believed_from_anyone", |hsm, shim| {
         let shield = desk::shield(hsm, &shim.module);
-        for (flags, kind) in [("0x20000", ErrorKind::LastTry), ("0x40000", ErrorKind::PinLocked), ("0x60000", ErrorKind::PinLocked)] {
+        for (flags, kind) in
+            [("0x20000", ErrorKind::LastTry), ("0x40000", ErrorKind::PinLocked), ("0x60000", ErrorKind::PinLocked)]
+        {
             shim.rules(&format!("flags-or {flags} token=customs"));
             let mut typist = Typist::right();
             let guarded = desk::sign(&shield, Role::Customs, &mut typist, Consent::None, &mut Vec::new()).unwrap_err();
@@ -189,7 +202,8 @@ fn a_token_with_a_hostile_label_is_shown_without_harm() {
 fn a_module_that_hangs_is_given_up_in_time_and_what_others_showed_is_kept() {
     story("a_module_that_hangs_is_given_up_in_time_and_what_others_showed_is_kept", |hsm, shim| {
         let wait = || Wait::at_most(Duration::from_millis(400));
-        for function in ["C_GetSlotList", "C_GetTokenInfo", "C_OpenSession", "C_FindObjectsInit", "C_GetAttributeValue"] {
+        for function in ["C_GetSlotList", "C_GetTokenInfo", "C_OpenSession", "C_FindObjectsInit", "C_GetAttributeValue"]
+        {
             shim.rules(&format!("hang {function}"));
             let stuck = scan(hsm, shim, &wait());
             assert!(stuck.shields.is_empty(), "{function}");
