@@ -60,7 +60,8 @@ fn a_refused_pin_is_not_sent_again_until_a_person_says_so() {
     story("a_refused_pin_is_not_sent_again_until_a_person_says_so", |hsm, shim| {
         let shield = desk::shield(hsm, &shim.module);
         let mut out = Vec::new();
-        let wrong = sign(&shield, Role::Customs, &mut Typist::always("000000000000"), Consent::None, &mut out).unwrap_err();
+        let wrong =
+            sign(&shield, Role::Customs, &mut Typist::always("000000000000"), Consent::None, &mut out).unwrap_err();
         assert_eq!(wrong.kind(), ErrorKind::PinIncorrect, "{wrong}");
         assert_eq!(wrong.tries_left(), Some(PinStatus::Unknown { refused: true }));
         assert_eq!(shim.calls("C_Login").len(), 1);

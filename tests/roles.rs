@@ -19,7 +19,7 @@ use x509_cert::serial_number::SerialNumber;
 const RSA_KEY_ID: &str = "F975A378450B4268C20453ABEBC34E3E54787460";
 const SM2_KEY_ID: &str = "442431B74C04BE80155E6BA8E0DD5B8CA5D38745";
 const COUNTRY: &str = "2.5.4.6";
-/// customs.md §6.1, in the order of the RSA generation.
+/// manual::customs §6.1, in the order of the RSA generation.
 const EPORT: [(&str, &str); 6] = [
     (COUNTRY, "cn"),
     ("2.5.4.10", "中国电子口岸"),

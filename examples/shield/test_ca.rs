@@ -81,7 +81,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// In the shape of an e-port certificate of the SM2 generation (customs.md §6.1, §6.2); `number` makes serial numbers differ.
+    /// In the shape of an e-port certificate of the SM2 generation (manual::customs §6.1, §6.2); `number` makes serial numbers differ.
     pub(crate) fn customs(holder: &Holder, number: u8, now: SystemTime) -> Shape {
         let extensions = vec![
             eport_text("5.1", &holder.company),

@@ -90,7 +90,7 @@ impl Certificate {
     }
 }
 
-/// Parameters are absent or NULL: e-port SM2 certificates write NULL (customs.md §6.1), others leave them out.
+/// Parameters are absent or NULL: e-port SM2 certificates write NULL (manual::customs §6.1), others leave them out.
 fn suite_of(algorithm: &AlgorithmIdentifierOwned) -> Option<Suite> {
     if algorithm.parameters.as_ref().is_some_and(|p| !p.is_null()) {
         return None;

@@ -183,7 +183,7 @@ impl Certificate {
         self.fingerprint
     }
 
-    /// The certificate number as customs writes it (certNo): serial number, lower-case hex, leading zero kept (customs.md §1.4).
+    /// The certificate number as customs writes it (certNo): serial number, lower-case hex, leading zero kept (manual::customs §1.4).
     #[must_use]
     pub fn number(&self) -> String {
         let octets = self.inner.tbs_certificate().serial_number().as_bytes();

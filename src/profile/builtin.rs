@@ -3,19 +3,19 @@
 use super::rule::{COMMON_NAME, COUNTRY, Fields, LOCALITY, ORGANISATION, Rule, STATE, UNIT, agree};
 use crate::role::Role;
 
-/// Authority key identifier of the e-port's RSA generation (customs.md §6.1).
+/// Authority key identifier of the e-port's RSA generation (manual::customs §6.1).
 const RSA_KEY_ID: [u8; 20] = [
     0xF9, 0x75, 0xA3, 0x78, 0x45, 0x0B, 0x42, 0x68, 0xC2, 0x04, 0x53, 0xAB, 0xEB, 0xC3, 0x4E, 0x3E, 0x54, 0x78, 0x74,
     0x60,
 ];
-/// Authority key identifier of the e-port's SM2 generation (customs.md §6.1).
+/// Authority key identifier of the e-port's SM2 generation (manual::customs §6.1).
 const SM2_KEY_ID: [u8; 20] = [
     0x44, 0x24, 0x31, 0xB7, 0x4C, 0x04, 0xBE, 0x80, 0x15, 0x5E, 0x6B, 0xA8, 0xE0, 0xDD, 0x5B, 0x8C, 0xA5, 0xD3, 0x87,
     0x45,
 ];
 
 /// Names by which the issuers of CCB and of CFCA call themselves in public. **Unconfirmed**: no bank certificate of a shared
-/// shield was available (customs.md §6.3), so whole names alone count, and a profile names the real issuer.
+/// shield was available (manual::customs §6.3), so whole names alone count, and a profile names the real issuer.
 const BANK_WORDS: &[&str] = &[
     "CCB",
     "China Construction Bank",
@@ -41,7 +41,7 @@ fn eport() -> Rule {
     rule
 }
 
-/// The e-port's test centre (customs.md §6.1); its key identifier is not known.
+/// The e-port's test centre (manual::customs §6.1); its key identifier is not known.
 fn test_centre(accepted: bool) -> Rule {
     let name = [(ORGANISATION, "电子口岸"), (UNIT, "CA"), (COMMON_NAME, "中国电子口岸数据中心开发区")];
     let mut rule = Rule::of(name.map(|(oid, value)| (oid, value.to_owned())).to_vec());

@@ -74,7 +74,7 @@ impl Profile {
                 rules: builtin::customs(false),
                 policy: Policy::of(Role::Customs),
                 label: None,
-                // The official RSA identifiers of customs are rsa-sha1 / sha1 (customs.md §1.1).
+                // The official RSA identifiers of customs are rsa-sha1 / sha1 (manual::customs §1.1).
                 sha1: true,
             },
             bank: Ruling { rules: builtin::bank(), policy: Policy::of(Role::Bank), label: None, sha1: false },

@@ -17,7 +17,7 @@ pub(super) enum Fields {
     Any,
     /// Unit name, card number and unit code: arcs 5.1, 5.9, 5.11.
     Eport,
-    /// Unit name and card number: test-centre certificates have arc 5.6 in place of 5.11 (customs.md §6.1).
+    /// Unit name and card number: test-centre certificates have arc 5.6 in place of 5.11 (manual::customs §6.1).
     TestCentre,
 }
 

@@ -35,6 +35,8 @@ struct Progress {
     seen: Vec<Seen>,
     problems: Vec<Error>,
     blank: Vec<Error>,
+    /// It has something else than blank tokens, usable or not.
+    tokens: bool,
     done: bool,
 }
 
@@ -104,7 +106,7 @@ impl Board {
                 problems.push(named(Error::new(ErrorKind::Timeout, "scan"), path));
             }
             problems.extend(module.problems);
-            if blank || module.seen.is_empty() {
+            if blank || !module.tokens {
                 problems.extend(module.blank);
             }
             for door in module.seen {
@@ -121,6 +123,7 @@ impl Board {
 fn look_at(path: &Path, line: &Line, wait: &Wait) -> Result<()> {
     let found = discover(path, wait)?;
     line.write(|p| {
+        p.tokens = !found.doors.is_empty() || !found.problems.is_empty();
         p.problems.extend(found.problems);
         p.blank = found.blank;
     });

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shared_shield::{
-    Certificate, Consent, Content, Declined, Error, PinEntry, PinQuestion, Profile, Receipt, Request, Role, Scanner, Shield,
-    Wait,
+    Certificate, Consent, Content, Declined, Error, PinEntry, PinQuestion, Profile, Receipt, Request, Role, Scanner,
+    Shield, Wait,
 };
 
 use crate::softhsm::{self, Host, SoftHsm};

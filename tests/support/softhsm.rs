@@ -330,6 +330,23 @@ pub fn issue(issuer: &str, subject: &str, spki: &[u8], extensions: Vec<Extension
     builder.build::<_, DerSignature>(&signer).unwrap().to_der().unwrap()
 }
 
+/// The certificate of an issuer of [`issue`], for a judge that wants a chain.
+pub fn authority(name: &str) -> Vec<u8> {
+    let key = p256::PublicKey::from(SigningKey::from_slice(&[7; 32]).unwrap().verifying_key());
+    let spki = SubjectPublicKeyInfoOwned::from_key(&key).unwrap().to_der().unwrap();
+    let ca = x509_cert::ext::pkix::BasicConstraints { ca: true, path_len_constraint: None };
+    issue(
+        name,
+        name,
+        &spki,
+        vec![Extension {
+            extn_id: <x509_cert::ext::pkix::BasicConstraints as const_oid::AssociatedOid>::OID,
+            critical: true,
+            extn_value: OctetString::new(ca.to_der().unwrap()).unwrap(),
+        }],
+    )
+}
+
 fn subject_of(der: &[u8]) -> Vec<u8> {
     // A test may store octets that are no certificate.
     x509_cert::Certificate::from_der(der)

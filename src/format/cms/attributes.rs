@@ -123,7 +123,12 @@ impl<'a> Said<'a> {
     }
 
     /// Judges all but the digest, which is given back.
-    pub(super) fn judge(&self, content_type: ObjectIdentifier, by: &Certificate, report: &mut Report) -> Option<&'a [u8]> {
+    pub(super) fn judge(
+        &self,
+        content_type: ObjectIdentifier,
+        by: &Certificate,
+        report: &mut Report,
+    ) -> Option<&'a [u8]> {
         self.judge_content_type(content_type, report);
         self.judge_time(by, report);
         self.judge_certificate(by, report);

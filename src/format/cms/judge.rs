@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use der::Decode;
 
+use super::algorithms;
 use super::attributes::{self, Said};
 use super::read::Message;
 use super::stream::{self, Measured};
 use super::types::{DATA, IssuerAndSerial, SignerId, SignerInfo, content_type_name};
-use super::algorithms;
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
@@ -169,10 +169,9 @@ impl<'m> Judge<'m> {
     fn certificate(&mut self, signer: &SignerInfo<'_>) -> Option<Arc<Certificate>> {
         let names = |der: &[u8]| match &signer.sid {
             SignerId::Issuer(id) => IssuerAndSerial::of(der).is_ok_and(|own| own == *id),
-            SignerId::KeyId(id) => Certificate::from_der(der)
-                .ok()
-                .and_then(|c| c.subject_key_id())
-                .is_some_and(|own| own == id.as_bytes()),
+            SignerId::KeyId(id) => {
+                Certificate::from_der(der).ok().and_then(|c| c.subject_key_id()).is_some_and(|own| own == id.as_bytes())
+            }
         };
         if let Some(der) = self.message.certificates.iter().find(|der| names(der)) {
             return match Certificate::from_der(der) {

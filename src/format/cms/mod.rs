@@ -139,8 +139,8 @@ impl Format for Cms {
 pub fn content(message: &Content, out: &mut dyn Write) -> Result<u64> {
     let operation = "read CMS content";
     let message = read::Message::read(message)?;
-    let mut reader = message
-        .content()?
-        .ok_or_else(|| Error::new(ErrorKind::Argument, operation).detail("the message is detached: it holds no content"))?;
+    let mut reader = message.content()?.ok_or_else(|| {
+        Error::new(ErrorKind::Argument, operation).detail("the message is detached: it holds no content")
+    })?;
     stream::pieces(&mut reader, operation, |piece| stream::put(out, piece))
 }

@@ -113,8 +113,7 @@ impl Message {
 
     /// The whole message under the Basic Encoding Rules.
     fn in_memory(octets: &[u8]) -> Result<Self> {
-        let mut reader =
-            SliceReader::new_with_encoding_rules(octets, EncodingRules::Ber).map_err(|e| malformed(&e))?;
+        let mut reader = SliceReader::new_with_encoding_rules(octets, EncodingRules::Ber).map_err(|e| malformed(&e))?;
         let read = reader.sequence(|fields| -> der::Result<Result<BerSigned<'_>, ObjectIdentifier>> {
             let oid = ObjectIdentifier::decode(fields)?;
             if oid != SIGNED_DATA {
@@ -165,9 +164,7 @@ impl Message {
         Ok(match &self.inside {
             Inside::Absent => None,
             Inside::Octets(octets) => Some(Box::new(octets.as_slice())),
-            Inside::At { offset, length } => {
-                Some(Box::new(stream::open(&*self.source, *offset, READ)?.take(*length)))
-            }
+            Inside::At { offset, length } => Some(Box::new(stream::open(&*self.source, *offset, READ)?.take(*length))),
         })
     }
 }

@@ -13,7 +13,11 @@ const BUFFER: usize = 64 * 1024;
 const START: usize = 32;
 
 /// Opens a document, past its first `skip` octets.
-pub(super) fn open<'s>(source: &'s dyn Source, skip: u64, operation: &'static str) -> Result<Box<dyn Read + Send + 's>> {
+pub(super) fn open<'s>(
+    source: &'s dyn Source,
+    skip: u64,
+    operation: &'static str,
+) -> Result<Box<dyn Read + Send + 's>> {
     let mut reader = source.open().map_err(|e| input(&e, operation))?;
     if skip > 0 {
         io::copy(&mut (&mut reader).take(skip), &mut io::sink()).map_err(|e| input(&e, operation))?;

@@ -110,7 +110,10 @@ fn document(options: CmsOptions, content: &Content, key: &PublicKey, suite: Suit
         );
     }
     if !options.detached && measured.length > policy::CMS_ATTACHED_MAX {
-        return refuse(ErrorKind::DocumentTooLarge, &format!("over {} octets: sign it detached", policy::CMS_ATTACHED_MAX));
+        return refuse(
+            ErrorKind::DocumentTooLarge,
+            &format!("over {} octets: sign it detached", policy::CMS_ATTACHED_MAX),
+        );
     }
     let digest = measured.digest.clone();
     Ok((Document::Source(Arc::clone(source), measured), digest))
@@ -213,7 +216,8 @@ impl Plan {
             signature: OctetStringRef::new(&wire)?,
             unsigned: None,
         };
-        let (mut rest, _) = wrap(zero(), self.certificate.der().to_vec(), Length::try_from(self.certificate.der().len())?)?;
+        let (mut rest, _) =
+            wrap(zero(), self.certificate.der().to_vec(), Length::try_from(self.certificate.der().len())?)?;
         RawSet(&signer.to_der()?).encode_to_vec(&mut rest)?;
         Ok(rest)
     }

@@ -110,7 +110,8 @@ mod tests {
         let string = b"\"sessionID\":\"1\"||";
         let wide: Vec<u8> = "<ds:SignedInfo".encode_utf16().flat_map(u16::to_be_bytes).collect();
         let little: Vec<u8> = "\"sessionID\"".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        for before in [&b""[..], b" ", b"\r\n\t", b"\xEF\xBB\xBF", b"\xEF\xBB\xBF \n", b"\xFE\xFF", b"\xFF\xFE", b"\0"] {
+        for before in [&b""[..], b" ", b"\r\n\t", b"\xEF\xBB\xBF", b"\xEF\xBB\xBF \n", b"\xFE\xFF", b"\xFF\xFE", b"\0"]
+        {
             for document in [&xml[..], string, &wide, &little] {
                 let challenge = [before, document].concat();
                 assert!(begins_as(&challenge).is_some(), "{challenge:x?}");
@@ -141,7 +142,8 @@ mod tests {
 
     #[test]
     fn attributes_are_refused_in_every_ber_form_of_their_length() {
-        let attribute = b"\x30\x18\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03\x31\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
+        let attribute =
+            b"\x30\x18\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03\x31\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
         let headers: [&[u8]; 6] = [
             b"\x31\x1a",
             b"\x31\x81\x1a",
@@ -156,7 +158,8 @@ mod tests {
             assert!(begins_as(&challenge).is_some_and(|f| f.contains("SET OF")), "{header:x?}");
         }
         assert!(begins_as(b"\x31\x10aaaaaaaaaaaaaaaa").is_some(), "a whole SET of anything");
-        let digest_info = [b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20".as_slice(), &[1; 32]];
+        let digest_info =
+            [b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20".as_slice(), &[1; 32]];
         assert!(begins_as(&digest_info.concat()).is_some_and(|f| f.contains("DigestInfo")));
     }
 
@@ -165,7 +168,15 @@ mod tests {
         for fine in ["1", "12345678", "0123456789012345", "1048576", "30313233343536373839", "eyJh", "SSH", "TLS"] {
             assert_eq!(begins_as(fine.as_bytes()), None, "{fine}");
         }
-        for fine in [&[0x31, 0x20, 0x01][..], &[0x30, 0x9c, 0x44], &[0x31], &[0x30], &[0, 0, 0, 1, 2, 3], b"\"quoted\"", &[0; 32]] {
+        for fine in [
+            &[0x31, 0x20, 0x01][..],
+            &[0x30, 0x9c, 0x44],
+            &[0x31],
+            &[0x30],
+            &[0, 0, 0, 1, 2, 3],
+            b"\"quoted\"",
+            &[0; 32],
+        ] {
             assert_eq!(begins_as(fine), None, "{fine:x?}");
         }
     }

@@ -154,7 +154,9 @@ fn value(read: &Document, judge: &Judge, report: &mut Report) {
     }
     let Some(payment) = &read.payment else { return };
     if read.posted.is_none() && fits(&write::string(payment, Style::default())) {
-        report.add(Finding::new(FindingKind::PostedOtherwise).detail("the signature is right over the announcement's form"));
+        report.add(
+            Finding::new(FindingKind::PostedOtherwise).detail("the signature is right over the announcement's form"),
+        );
         return;
     }
     if let Some(findings) = hints::of(payment, fits) {

@@ -119,8 +119,9 @@ fn fields(document: &[u8]) -> Result<Members> {
         [b'{', ..] => json_fields(text),
         [b'"', ..] => string_fields(text),
         _ => {
-            return Err(Error::new(ErrorKind::DocumentKind, PREPARE)
-                .detail("neither JSON fields, which begin with {, nor the ready string, which begins with \"sessionID\""));
+            return Err(Error::new(ErrorKind::DocumentKind, PREPARE).detail(
+                "neither JSON fields, which begin with {, nor the ready string, which begins with \"sessionID\"",
+            ));
         }
     };
     let payment = payment.map_err(|fault| fault.error(PREPARE))?;

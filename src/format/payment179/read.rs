@@ -110,7 +110,8 @@ impl Reader {
     ) -> Result<T, Fault> {
         let mut de = serde_json::Deserializer::from_str(json);
         let value = read(&self, &mut de).map_err(|e| self.explain(&e))?;
-        de.end().map_err(|e| Fault::new(ErrorKind::JsonMalformed, format!("more text after the JSON, {}", place(&e))))?;
+        de.end()
+            .map_err(|e| Fault::new(ErrorKind::JsonMalformed, format!("more text after the JSON, {}", place(&e))))?;
         Ok(value)
     }
 
@@ -273,7 +274,8 @@ fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de str, D::Error>
 }
 
 fn unquote<E: serde::de::Error>(reader: &Reader, raw: &str) -> Result<String, E> {
-    serde_json::from_str(raw).map_err(|_| reader.stop(ErrorKind::JsonMalformed, "an escape that stands for no character"))
+    serde_json::from_str(raw)
+        .map_err(|_| reader.stop(ErrorKind::JsonMalformed, "an escape that stands for no character"))
 }
 
 fn number<E: serde::de::Error>(reader: &Reader, raw: &str) -> Result<String, E> {

@@ -59,7 +59,10 @@ pub(super) fn edges(text: &str) -> Option<Fault> {
         return Some(shape("white space at its beginning"));
     }
     if text.ends_with(['\n', '\r']) {
-        return Some(Fault::new(ErrorKind::StringNewline, format!("octet {}", text.trim_end_matches(['\n', '\r']).len())));
+        return Some(Fault::new(
+            ErrorKind::StringNewline,
+            format!("octet {}", text.trim_end_matches(['\n', '\r']).len()),
+        ));
     }
     None
 }

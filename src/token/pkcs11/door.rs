@@ -33,25 +33,26 @@ pub(crate) struct Discovery {
 pub(crate) fn discover(path: &Path, wait: &Wait) -> Result<Discovery> {
     let module = Module::open(path, wait)?;
     let mut found = Discovery::default();
-    let mut seen: Vec<(Identity, bool)> = Vec::new();
+    let mut tokens: Vec<(Slot, Facts)> = Vec::new();
+    let mut twice: Vec<Identity> = Vec::new();
     for token in module.tokens().map_err(|e| name_module(e, path))? {
         match token {
             Err(error) => found.problems.push(name_module(error, path)),
             Ok((_, facts)) if !facts.info.token_initialized() => {
                 found.blank.push(name_module(Error::new(ErrorKind::TokenNotInitialised, "C_GetTokenInfo"), path));
             }
-            Ok((slot, facts)) => match seen.iter_mut().find(|(identity, _)| *identity == facts.identity) {
-                Some((identity, told)) => {
-                    if !std::mem::replace(told, true) {
-                        found.problems.push(name_module(twins(identity), path));
-                    }
+            Ok((slot, facts)) => {
+                let twin = tokens.iter().any(|(_, known)| known.identity == facts.identity);
+                if twin && !twice.contains(&facts.identity) {
+                    twice.push(facts.identity.clone());
                 }
-                None => {
-                    seen.push((facts.identity.clone(), false));
-                    found.doors.push(Arc::new(Pkcs11Door::new(&module, slot, facts)));
-                }
-            },
+                tokens.push((slot, facts));
+            }
         }
+    }
+    found.problems.extend(twice.iter().map(|identity| name_module(twins(identity), path)));
+    for (slot, facts) in tokens.into_iter().filter(|(_, facts)| !twice.contains(&facts.identity)) {
+        found.doors.push(Arc::new(Pkcs11Door::new(&module, slot, facts)));
     }
     Ok(found)
 }

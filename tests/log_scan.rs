@@ -1,0 +1,108 @@
+//! The whole demo at trace level, with PINs that stand out: no PIN in the log, in what is printed, or in any file that is made.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use base64ct::{Base64Unpadded, Encoding};
+
+const CUSTOMS_PIN: &str = "905173826641";
+const BANK_PIN: &str = "318264907755";
+const WRONG_PIN: &str = "640219375108";
+
+/// The forms in which octets come to stand in logs: as they are, in hex, as lists of numbers, and in base64 at each of its three
+/// alignments (without the characters that depend on the neighbours).
+fn forms(pin: &str) -> Vec<(String, String)> {
+    let octets = pin.as_bytes();
+    let join = |each: &dyn Fn(&u8) -> String, between: &str| octets.iter().map(each).collect::<Vec<_>>().join(between);
+    let mut forms = vec![("ASCII".to_owned(), pin.to_owned())];
+    for between in ["", " ", ":", ", ", ","] {
+        forms.push((format!("hex {between:?}"), join(&|o| format!("{o:02x}"), between)));
+        forms.push((format!("HEX {between:?}"), join(&|o| format!("{o:02X}"), between)));
+        forms.push((format!("0xhex {between:?}"), join(&|o| format!("0x{o:02x}"), between)));
+        if !between.is_empty() {
+            forms.push((format!("decimal {between:?}"), join(&|o| o.to_string(), between)));
+        }
+    }
+    for shift in 0..3 {
+        let shifted = [vec![0; shift], octets.to_vec()].concat();
+        let text = Base64Unpadded::encode_string(&shifted);
+        // The first characters hold bits of what stands before, the last one bits of what follows.
+        let first = [0, 2, 3][shift];
+        let whole = shifted.len() * 8 / 6;
+        forms.push((format!("base64 at {shift}"), text[first..whole].to_owned()));
+    }
+    forms
+}
+
+fn holds(haystack: &[u8], needle: &str) -> bool {
+    haystack.windows(needle.len()).any(|w| w == needle.as_bytes())
+}
+
+/// What of the PINs is found in `octets`.
+fn scan(octets: &[u8], pins: &[&str]) -> Vec<String> {
+    let named = |pin: &str| forms(pin).into_iter().map(|(form, text)| (form, text)).collect::<Vec<_>>();
+    pins.iter().flat_map(|pin| named(pin)).filter(|(_, text)| holds(octets, text)).map(|(form, _)| form).collect()
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+        if entry.is_dir() {
+            files(&entry, found);
+        } else {
+            found.push(entry);
+        }
+    }
+}
+
+fn program() -> PathBuf {
+    let deps = std::env::current_exe().unwrap();
+    let program = deps.parent().and_then(Path::parent).unwrap().join("examples/shield");
+    assert!(program.exists(), "{} is not there: build it with `cargo build --examples`", program.display());
+    program
+}
+
+#[test]
+fn the_scan_finds_a_planted_pin_in_every_form() {
+    for (form, text) in forms(CUSTOMS_PIN) {
+        let log = format!("12:00:00 TRACE a line\n12:00:01 TRACE sent {text} to the token\n");
+        assert!(!scan(log.as_bytes(), &[CUSTOMS_PIN]).is_empty(), "{form} is not found: {text}");
+        assert!(scan(log.as_bytes(), &[BANK_PIN]).is_empty());
+    }
+    for before in ["", "a", "ab", "abc"] {
+        let log = Base64Unpadded::encode_string(format!("{before}{CUSTOMS_PIN}tail").as_bytes());
+        assert!(!scan(log.as_bytes(), &[CUSTOMS_PIN]).is_empty(), "base64 after {before:?}");
+    }
+}
+
+#[test]
+fn a_trace_log_of_the_whole_demo_holds_no_pin() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("log-scan-{}", std::process::id()));
+    let output = Command::new("bash")
+        .arg("examples/demo")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("SHIELD_DEMO_PROGRAM", program())
+        .env("SHIELD_DEMO_DIR", &folder)
+        .env("SHIELD_DEMO_CUSTOMS_PIN", CUSTOMS_PIN)
+        .env("SHIELD_DEMO_BANK_PIN", BANK_PIN)
+        .env("SHIELD_DEMO_WRONG_PIN", WRONG_PIN)
+        .output()
+        .unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&printed));
+    let pins = [CUSTOMS_PIN, BANK_PIN, WRONG_PIN];
+    assert_eq!(scan(&printed, &pins), Vec::<String>::new(), "in what the demo prints");
+    let mut found = Vec::new();
+    files(&folder, &mut found);
+    assert!(found.iter().any(|f| f.ends_with("shield.log")), "{found:?}");
+    let mut looked_at = 0;
+    for file in found.iter().filter(|f| !f.components().any(|c| c.as_os_str() == "tokens")) {
+        let octets = std::fs::read(file).unwrap();
+        looked_at += octets.len();
+        assert_eq!(scan(&octets, &pins), Vec::<String>::new(), "in {}", file.display());
+    }
+    let log = std::fs::read_to_string(folder.join("shield.log")).unwrap();
+    assert!(log.contains("TRACE"), "the log is at trace level");
+    assert!(log.lines().count() >= 50, "{} lines", log.lines().count());
+    println!("{} files, {looked_at} octets, {} log lines: no PIN", found.len(), log.lines().count());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
