@@ -30,7 +30,7 @@ pub(crate) fn judge(
     let other = |en: String, zh: &str| Output::Other(en, zh.to_owned());
     let present = match read(output) {
         Ok(octets) => octets,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Output::Absent,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Output::Absent,
         Err(e) => return other(format!("it cannot be read: {e}"), "无法读取"),
     };
     if !is_document_with_signature(document, &present) {

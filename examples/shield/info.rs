@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use shared_shield::{Certificate, Error, ErrorKind, Listed, Result, Role, Selector, Shield};
+use shared_shield::cert::{EportFields, EportText};
+use shared_shield::{Certificate, Error, ErrorKind, Listed, Result, Role, Shield};
 
 use crate::args::{Global, Info};
 use crate::exit::Exit;
@@ -15,23 +16,21 @@ use crate::words;
 pub(crate) fn run(global: &Global, args: &Info, screen: &Screen) -> Result<Exit> {
     let scan = reach::scan(global)?;
     let now = SystemTime::now();
-    let (role, selector) = (args.role.map(Role::from), args.choice.selector());
-    let fits = |one: &Listed| role.is_none_or(|r| one.role == Some(r)) && is_chosen(&one.certificate, &selector);
+    let chosen: Vec<_> = scan.shields.iter().map(|s| chosen(s, args)).collect();
     if args.json {
         let shields: Vec<_> =
-            scan.shields.iter().map(|s| filtered(list::shield_json(s, global, now), s, &fits)).collect();
+            scan.shields.iter().zip(&chosen).map(|(s, l)| filtered(list::shield_json(s, global, now), l)).collect();
         let problems: Vec<_> = scan.problems.iter().map(words::error_json).collect();
         screen.json(&json!({ "shields": shields, "problems": problems }));
         return list::exit_of(&scan, true);
     }
     let mut shown = 0_usize;
-    for shield in &scan.shields {
-        let listed: Vec<_> = shield.certificates().into_iter().filter(&fits).collect();
+    for (shield, listed) in scan.shields.iter().zip(&chosen) {
         if listed.is_empty() {
             continue;
         }
         screen.line(format!("{} {}", screen.lang.pick("Shield", "共享盾"), clean(shield.serial())));
-        for one in &listed {
+        for one in listed {
             print(shield, one, global, args.personal, screen, now);
         }
         shown += listed.len();
@@ -45,19 +44,28 @@ pub(crate) fn run(global: &Global, args: &Info, screen: &Screen) -> Result<Exit>
     list::exit_of(&scan, false)
 }
 
-fn is_chosen(certificate: &Certificate, selector: &Selector) -> bool {
-    let eport = certificate.eport();
-    let code = eport.and_then(|e| e.entity_code.as_ref()).map(|t| t.text.as_str());
-    let card = eport.and_then(|e| e.card_number.as_ref()).map(|t| t.text.as_str());
-    selector.fingerprint.is_none_or(|f| f == certificate.fingerprint())
-        && selector.entity_code.as_deref().is_none_or(|c| code == Some(c))
-        && selector.card_number.as_deref().is_none_or(|c| card == Some(c))
+/// The certificates of a shield that are asked for. A unit code or a card number means the whole shield that carries it.
+fn chosen(shield: &Shield, args: &Info) -> Vec<Listed> {
+    let (role, selector) = (args.role.map(Role::from), args.choice.selector());
+    let listed = shield.certificates();
+    let carries = |field: fn(&EportFields) -> &Option<EportText>, wanted: &Option<String>| {
+        let has = |w: &str| {
+            listed.iter().filter_map(|l| l.certificate.eport()).filter_map(|e| field(e).as_ref()).any(|t| t.text == w)
+        };
+        wanted.as_deref().is_none_or(has)
+    };
+    let fits = carries(|e| &e.entity_code, &selector.entity_code) && carries(|e| &e.card_number, &selector.card_number);
+    listed
+        .iter()
+        .filter(|l| fits && role.is_none_or(|r| l.role == Some(r)))
+        .filter(|l| selector.fingerprint.is_none_or(|f| f == l.certificate.fingerprint()))
+        .cloned()
+        .collect()
 }
 
-/// The shield's JSON with the certificates that fit. Both come in the order of `Shield::certificates`.
-fn filtered(mut value: Value, shield: &Shield, fits: &dyn Fn(&Listed) -> bool) -> Value {
-    let kept: Vec<String> =
-        shield.certificates().iter().filter(|l| fits(l)).map(|l| l.certificate.fingerprint().to_string()).collect();
+/// The shield's JSON with the chosen certificates alone.
+fn filtered(mut value: Value, chosen: &[Listed]) -> Value {
+    let kept: Vec<_> = chosen.iter().map(|l| l.certificate.fingerprint().to_string()).collect();
     if let Some(all) = value.get_mut("certificates").and_then(Value::as_array_mut) {
         all.retain(|c| c.get("fingerprint").and_then(Value::as_str).is_some_and(|f| kept.iter().any(|k| k == f)));
     }

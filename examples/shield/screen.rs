@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
-use shared_shield::{Error, Recovery, Role};
+use shared_shield::{Error, ErrorKind, Recovery, Role};
 
 /// The language of what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,7 +66,7 @@ impl Screen {
         for candidate in error.looked_at() {
             self.note(format!("  - {} [{}]: {}", candidate.label, candidate.fingerprint, candidate.reason));
         }
-        if let Some(hint) = self.hint(error.recovery()) {
+        if let Some(hint) = self.option_for(error.kind()).map(str::to_owned).or_else(|| self.hint(error.recovery())) {
             self.note(format!("  {} {hint}", self.lang.pick("Now:", "处理：")));
         }
     }
@@ -77,6 +77,24 @@ impl Screen {
             Lang::Zh => error.message_zh(),
             Lang::En => error.clone().candidates(Vec::new()).to_string(),
         }
+    }
+
+    /// Where an option of this program is the way out.
+    fn option_for(&self, kind: ErrorKind) -> Option<&'static str> {
+        Some(match kind {
+            ErrorKind::TriesUnknown => {
+                self.lang.pick("add --try-again if you are sure of the PIN.", "如确信口令正确，请加 --try-again。")
+            }
+            ErrorKind::LastTry => self.lang.pick(
+                "add --spend-last-try if you are sure of the PIN; a wrong one locks it.",
+                "如确信口令正确，请加 --spend-last-try；口令错误将锁定。",
+            ),
+            ErrorKind::SeveralShields | ErrorKind::SeveralCredentials => self.lang.pick(
+                "choose with --entity-code, --card or --fingerprint (see: shield list).",
+                "用 --entity-code、--card 或 --fingerprint 选择（见 shield list）。",
+            ),
+            _ => return None,
+        })
     }
 
     fn hint(&self, recovery: Recovery) -> Option<String> {
