@@ -12,7 +12,7 @@ use std::sync::Arc;
 use cryptoki::mechanism::MechanismType;
 use cryptoki::object::Attribute;
 use cryptoki::session::Session;
-use desk::Typist;
+use desk::{Shim, Typist};
 use shared_shield::{
     Consent, Error, ErrorKind, Profile, RawSignature, Role, Scanner, Shield, Suite, ToBeSigned, Unlock, Wait,
 };
@@ -32,6 +32,15 @@ fn with_keys(
     make: impl Fn(&Host, &Session, u8) -> Pair,
     change: impl FnOnce(&Host, &Session, &Pair, &Pair),
 ) -> Shield {
+    make_keys(hsm, make, change);
+    scan(Path::new(MODULE))
+}
+
+fn make_keys(
+    hsm: &softhsm::SoftHsm,
+    make: impl Fn(&Host, &Session, u8) -> Pair,
+    change: impl FnOnce(&Host, &Session, &Pair, &Pair),
+) {
     hsm.host(|host| {
         let session = host.login(host.token("both", PIN), PIN);
         let [customs, bank] = [1, 2].map(|id| make(host, &session, id));
@@ -41,7 +50,14 @@ fn with_keys(
         }
         change(host, &session, &customs, &bank);
     });
-    scan(Path::new(MODULE))
+}
+
+/// A story in which the shim counts the signatures that the token makes.
+fn counted(name: &str, body: impl FnOnce(&softhsm::SoftHsm, &Shim)) {
+    softhsm::story_with(name, Shim::env, |hsm| match Shim::of(hsm) {
+        Some(shim) => body(hsm, &shim),
+        None => softhsm::skip(name, "the shim is not built (cargo build --manifest-path tests/modules/Cargo.toml)"),
+    });
 }
 
 fn scan(module: &Path) -> Shield {
@@ -125,24 +141,29 @@ fn keys_without_a_word_about_themselves_are_proven_by_their_signature() {
 }
 
 #[test]
-fn rsa_keys_are_told_apart_by_their_modulus() {
-    story("rsa_keys_are_told_apart_by_their_modulus", |hsm| {
+fn rsa_keys_are_told_apart_by_their_modulus_without_a_trial() {
+    counted("rsa_keys_are_told_apart_by_their_modulus_without_a_trial", |hsm, shim| {
         let make = |host: &Host, session: &Session, id| host.rsa(session, 2048, &[id], "key", &[]);
-        let shield = with_keys(hsm, make, |_, session, customs, bank| {
+        make_keys(hsm, make, |_, session, customs, bank| {
             rename(session, customs.private, 2, "bank");
             rename(session, bank.private, 1, "customs");
         });
-        both_sign_with_their_own_keys(&shield, Suite::RsaSha256);
+        both_sign_with_their_own_keys(&scan(&shim.module), Suite::RsaSha256);
+        assert_eq!(shim.calls("C_Sign").len(), 2);
     });
 }
 
 #[test]
 fn a_certificate_without_its_private_key_is_told_so_and_the_other_key_does_not_stand_in() {
-    story("a_certificate_without_its_private_key_is_told_so_and_the_other_key_does_not_stand_in", |hsm| {
-        let shield = one_token(hsm, |_, session, customs, _| session.destroy_object(customs.private).unwrap());
+    counted("a_certificate_without_its_private_key_is_told_so_and_the_other_key_does_not_stand_in", |hsm, shim| {
+        let make = |host: &Host, session: &Session, id| host.p256(session, &[id], "key", &[]);
+        make_keys(hsm, make, |_, session, customs, _| session.destroy_object(customs.private).unwrap());
+        let shield = scan(&shim.module);
         let refused = sign(&shield, Role::Customs).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::KeyMissing, "{refused}");
+        assert_eq!(shim.calls("C_Sign").len(), 0, "the bank's key has signed nothing for customs");
         sign(&shield, Role::Bank).unwrap();
+        assert_eq!(shim.calls("C_Sign").len(), 1);
     });
 }
 
