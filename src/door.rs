@@ -167,7 +167,11 @@ impl Lease {
         wait.check(operation)?;
         let answer = Answer::new();
         let reply = Reply(Arc::clone(&answer), None, operation);
-        let task: Task = Box::new(move |token| reply.give(work(token)));
+        let bound = wait.clone();
+        let task: Task = Box::new(move |token| {
+            token.bound(&bound);
+            reply.give(work(token));
+        });
         let gone = || Error::new(ErrorKind::TokenFailed, operation).detail("the lease's thread has ended");
         self.tasks.as_ref().ok_or_else(gone)?.send(task).map_err(|_| gone())?;
         let result = answer.wait(wait, operation);

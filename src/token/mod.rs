@@ -24,6 +24,7 @@ use crate::error::Result;
 use crate::pin::Pin;
 use crate::suite::{RawSignature, Suite, ToBeSigned};
 use crate::tries::PinStatus;
+use crate::wait::Wait;
 
 /// Names a private key inside its token; opaque, and still true after a re-plug.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -101,6 +102,9 @@ pub struct PinState {
 
 /// A token within a lease.
 pub trait Token: Send {
+    /// The bound of the call that follows: how long it may wait for a login of other threads. A lease says it before each call.
+    fn bound(&mut self, _wait: &Wait) {}
+
     /// Certificates with their keys. No certificate body is handed out here.
     ///
     /// # Errors

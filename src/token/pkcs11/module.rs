@@ -118,10 +118,7 @@ impl Module {
 
     /// Fails in a process that was forked after the module was initialised (PKCS#11 2.40 §5.4: the child has to start anew).
     pub(super) fn check_process(&self) -> Result<()> {
-        if self.process == std::process::id() {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::Forked, "open token").detail(format!("opened by process {}", self.process)))
+        same_process(self.process)
     }
 
     /// Tokens that are present. One that cannot be read is an error in the list and hides no other.
@@ -191,6 +188,13 @@ impl Module {
     pub(super) fn login(&self, identity: &Identity) -> Arc<Login> {
         Arc::clone(lock(&self.logins).entry(identity.clone()).or_default())
     }
+}
+
+fn same_process(opened_by: u32) -> Result<()> {
+    if opened_by == std::process::id() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Forked, "open token").detail(format!("opened by process {opened_by}")))
 }
 
 fn gone() -> Error {
@@ -287,5 +291,30 @@ impl Drop for Mark {
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forked_process_is_told_to_scan_again_and_then_loads_the_module_anew() {
+        let parent = std::process::id().wrapping_add(1);
+        assert_eq!(same_process(parent).unwrap_err().kind(), ErrorKind::Forked);
+        assert!(same_process(std::process::id()).is_ok());
+        let file = Path::new("/nonexistent/inherited.so");
+        let inherited = Opening { process: parent, result: Mutex::default(), signal: Arc::default() };
+        lock(&REGISTRY).insert(file.to_owned(), Arc::new(inherited));
+        assert!(enter(file).1, "what the parent opened is not used");
+        assert!(!enter(file).1, "what this process opens is");
+        lock(&REGISTRY).remove(file);
+    }
+
+    #[test]
+    fn names_from_a_module_are_made_harmless() {
+        assert_eq!(clean("Karte 1   "), "Karte 1");
+        assert_eq!(clean("card\0\0"), "card");
+        assert_eq!(clean("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
     }
 }

@@ -196,6 +196,10 @@ fn shaped(octets: Vec<u8>, public: &PublicKey, tbs: &ToBeSigned) -> Result<RawSi
 }
 
 impl Token for Pkcs11Token {
+    fn bound(&mut self, wait: &Wait) {
+        self.wait = wait.clone();
+    }
+
     fn slots(&mut self) -> Result<Vec<Slot>> {
         let mut slots: Vec<Slot> = Vec::new();
         self.notes.clear();
