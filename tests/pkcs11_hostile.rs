@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use desk::{Keys, Shim, Typist};
 use shared_shield::{
-    Consent, Content, Error, ErrorKind, Profile, Recovery, Request, Role, Scan, Scanner, Shield, Wait,
+    Consent, Content, Error, ErrorKind, PinEntry, PinQuestion, Profile, Recovery, Request, Role, Scan, Scanner, Shield,
+    Wait,
 };
 use softhsm::SoftHsm;
 
@@ -252,5 +253,32 @@ fn a_session_is_thrown_away_after_an_error_and_the_login_ends() {
         assert_eq!(count("C_OpenSession"), count("C_CloseSession"), "no session is left open");
         assert_eq!((count("C_Login"), count("C_Logout")), (1, 1));
         sign(&shield, Role::Customs, Consent::None).unwrap();
+    });
+}
+
+#[test]
+fn a_pin_that_is_typed_on_the_device_is_asked_for_there_and_a_typed_one_is_not_sent() {
+    story("a_pin_that_is_typed_on_the_device_is_asked_for_there_and_a_typed_one_is_not_sent", |hsm, shim| {
+        let shield = desk::shield(hsm, &shim.module);
+        // CKF_PROTECTED_AUTHENTICATION_PATH
+        shim.rules("flags-or 0x100 token=customs");
+        let refused = sign(&shield, Role::Customs, Consent::None).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Argument, "{refused}");
+        assert_eq!(shim.calls("C_Login").len(), 0);
+        let mut asked = Vec::new();
+        let mut on_device = |question: &PinQuestion<'_>| {
+            asked.push(question.on_device);
+            Ok(PinEntry::OnDevice)
+        };
+        let request = |role| Request::raw(role, Content::bytes(*b"order 4711"));
+        // SoftHSM has no device to type on and refuses; what counts is what it was given.
+        shield.sign(request(Role::Customs), &mut on_device, &Wait::default(), &mut Vec::new()).unwrap_err();
+        let logins = shim.calls("C_Login");
+        assert_eq!(logins.len(), 1);
+        assert!(logins[0].contains("sha256=null"), "{logins:?}");
+        // A token without that flag is not asked to open its device.
+        let refused = shield.sign(request(Role::Bank), &mut on_device, &Wait::default(), &mut Vec::new()).unwrap_err();
+        assert_eq!((refused.kind(), shim.calls("C_Login").len()), (ErrorKind::PinRequired, 1));
+        assert_eq!(asked, [true, false]);
     });
 }

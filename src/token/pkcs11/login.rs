@@ -119,7 +119,6 @@ impl Login {
     /// # Errors
     /// `PinRequired` for [`Auth::Held`], `Busy` when the login of another PIN outlasts `wait`, `LoginHeldByHost`, and C_Login's.
     pub(super) fn acquire(&self, auth: Auth<'_>, wait: &Wait, caller: &dyn Caller) -> Result<Share> {
-        let busy = || Error::new(ErrorKind::Busy, "C_Login").detail("the token is logged in with another PIN");
         loop {
             let key = Key::of(auth).ok_or_else(|| Error::new(ErrorKind::PinRequired, "C_Login"))?;
             match self.step(auth, wait) {
@@ -134,8 +133,11 @@ impl Login {
                     return Err(Error::new(ErrorKind::PinIncorrect, "C_Login")
                         .detail("the same PIN was refused a moment ago and was not sent again"));
                 }
-                None if wait.cancel.is_cancelled() => return Err(ended(wait, "C_Login")),
-                None => return Err(busy()),
+                None if self.is_open() && !wait.cancel.is_cancelled() => {
+                    let why = "the token is logged in with another PIN";
+                    return Err(Error::new(ErrorKind::Busy, "C_Login").detail(why));
+                }
+                None => return Err(ended(wait, "C_Login")),
             }
         }
     }
