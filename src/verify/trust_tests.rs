@@ -56,7 +56,7 @@ fn vector(name: &str) -> Arc<Certificate> {
 fn a_certificate_of_a_trusted_issuer_is_trusted_and_of_another_is_not() {
     let ca = ca();
     let signer = issue(&ca, &customs());
-    assert_eq!(found(&signer, &context(anchors(&[ca.der()]))).0, true);
+    assert!(found(&signer, &context(anchors(&[ca.der()]))).0);
     assert_eq!(found(&signer, &context(anchors(&[ca.der()]))).1, []);
     // The same name and another key; another name.
     let other = TestCa::new(EPORT_NAME, now()).unwrap();
