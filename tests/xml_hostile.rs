@@ -91,6 +91,28 @@ fn hostile() {
     fine(filled("<b>0123456789012345678901234567890123456789</b>", full));
 }
 
+/// In every place and behind every length: the parser's fast paths see some of them only.
+#[test]
+fn characters_that_xml_does_not_have_are_refused_wherever_they_stand() {
+    for forbidden in ['\0', '\u{1}', '\u{8}', '\u{B}', '\u{C}', '\u{E}', '\u{1F}', '\u{FFFE}', '\u{FFFF}'] {
+        for length in [0, 1, 7, 15, 16, 17, 31, 32, 33, 70] {
+            let text = format!("{}{forbidden}{}", "x".repeat(length), "中".repeat(length));
+            for document in [
+                format!("<a>{text}</a>"),
+                format!("<a b='{text}'/>"),
+                format!("<a b='&lt;{text}&#10;'/>"),
+                format!("<a><![CDATA[{text}]]></a>"),
+                format!("<a><!--{text}--></a>"),
+                format!("<a><?p {text}?></a>"),
+                format!("<a/>{text}"),
+            ] {
+                let error = digest_input(document.as_bytes()).unwrap_err();
+                assert!(error.what().unwrap().contains("a character that XML does not allow"), "{error}: {document:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn no_truncation_and_no_changed_octet_makes_the_verifier_panic() {
     let whole = ceb_kit::vector("synthetic_CEB311_rsa.xml");
