@@ -103,3 +103,23 @@ fn suite_of(algorithm: &AlgorithmIdentifierOwned) -> Option<Suite> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use der::asn1::{Any, ObjectIdentifier};
+
+    use super::*;
+
+    #[test]
+    fn sm2_certificates_with_and_without_null_parameters_are_read() {
+        let suite = |oid: &str, parameters| {
+            suite_of(&AlgorithmIdentifierOwned { oid: ObjectIdentifier::new_unwrap(oid), parameters })
+        };
+        let sm2 = "1.2.156.10197.1.501";
+        assert_eq!(suite(sm2, Some(Any::null())), Some(Suite::Sm2Sm3));
+        assert_eq!(suite(sm2, None), Some(Suite::Sm2Sm3));
+        assert_eq!(suite(sm2, Some(Any::from(ObjectIdentifier::new_unwrap("1.2.3")))), None);
+        assert_eq!(suite("1.2.840.113549.1.1.5", Some(Any::null())), Some(Suite::RsaSha1));
+        assert_eq!(suite("1.2.840.113549.1.1.4", Some(Any::null())), None, "md5WithRSA");
+    }
+}

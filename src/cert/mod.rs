@@ -347,3 +347,7 @@ impl fmt::Debug for Certificate {
         write!(f, "Certificate({}, {})", self.number(), self.fingerprint)
     }
 }
+
+#[cfg(test)]
+#[path = "reading_tests.rs"]
+mod tests;
