@@ -100,8 +100,7 @@ pub(crate) fn shield_json(shield: &Shield, global: &Global, now: SystemTime) -> 
             json!({ "module": d.module, "label": d.label, "manufacturer": d.manufacturer, "model": d.model, "serial": d.serial })
         })
         .collect();
-    let certificates: Vec<_> =
-        listed(shield).iter().map(|one| certificate_json(shield, one, global, now)).collect();
+    let certificates: Vec<_> = listed(shield).iter().map(|one| certificate_json(shield, one, global, now)).collect();
     json!({ "serial": shield.serial(), "doors": doors, "certificates": certificates })
 }
 
