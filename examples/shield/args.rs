@@ -232,6 +232,15 @@ pub(crate) struct MakeTestShield {
     /// Puts this RSA key (PKCS#8 PEM, a throw-away one) on the token as the customs key
     #[arg(long, value_name = "PEM")]
     pub(crate) import_key: Option<PathBuf>,
+    /// The certificate (PEM) of that key, stored as it is; without it the test authority issues one
+    #[arg(long, value_name = "PEM", requires = "import_key")]
+    pub(crate) import_certificate: Option<PathBuf>,
+    /// The customs certificate has expired
+    #[arg(long)]
+    pub(crate) expired: bool,
+    /// The customs certificate was renewed: an earlier one is beside it
+    #[arg(long)]
+    pub(crate) renewed: bool,
     /// Takes the PIN of the customs certificate from this environment variable, not a well-known test PIN
     #[arg(long, value_name = "NAME")]
     pub(crate) customs_pin_env: Option<String>,

@@ -77,8 +77,9 @@ pub(crate) fn run(global: &Global, args: &SignDeclaration, screen: &Screen) -> R
     match run.sign_all(&todo, &mut asker, &mut tally) {
         Ok(()) => Ok(run.close(&tally)),
         Err(error) => {
+            run.bar.suspend(|| screen.error(&error));
             run.close(&tally);
-            Err(error)
+            Ok(Exit::from(&error))
         }
     }
 }
@@ -177,6 +178,7 @@ impl Run<'_> {
     }
 
     fn look(&self, job: &Job) -> Result<Output> {
+        tracing::trace!(file = %job.file.display(), "a document is looked at");
         let pending = self.shield.prepare(self.request(&job.file))?;
         let certificate = pending.certificate();
         let document = Content::file(&job.file).read(policy::XML_MAX, "read document")?;

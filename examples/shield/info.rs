@@ -47,7 +47,7 @@ pub(crate) fn run(global: &Global, args: &Info, screen: &Screen) -> Result<Exit>
 /// The certificates of a shield that are asked for. A unit code or a card number means the whole shield that carries it.
 fn chosen(shield: &Shield, args: &Info) -> Vec<Listed> {
     let (role, selector) = (args.role.map(Role::from), args.choice.selector());
-    let listed = shield.certificates();
+    let listed = list::listed(shield);
     let carries = |field: fn(&EportFields) -> &Option<EportText>, wanted: &Option<String>| {
         let has = |w: &str| {
             listed.iter().filter_map(|l| l.certificate.eport()).filter_map(|e| field(e).as_ref()).any(|t| t.text == w)

@@ -39,13 +39,20 @@ pub(crate) fn exit_of(scan: &Scan, json: bool) -> Result<Exit> {
     }
 }
 
+/// Customs first, then the bank, then what has no role: a module's own order may be another one each time.
+pub(crate) fn listed(shield: &Shield) -> Vec<Listed> {
+    let mut listed = shield.certificates();
+    listed.sort_by_key(|l| (l.role.is_none(), l.role));
+    listed
+}
+
 fn print(shield: &Shield, global: &Global, screen: &Screen, now: SystemTime) {
     let lang = screen.lang;
     screen.line(format!("{} {}", lang.pick("Shield", "共享盾"), clean(shield.serial())));
     for door in shield.doors() {
         screen.line(format!("  {} {}", lang.pick("door", "通道"), door_text(door)));
     }
-    let listed = shield.certificates();
+    let listed = listed(shield);
     if listed.is_empty() {
         screen.line(lang.pick("  no certificates", "  无证书"));
     }
@@ -93,8 +100,7 @@ pub(crate) fn shield_json(shield: &Shield, global: &Global, now: SystemTime) -> 
             json!({ "module": d.module, "label": d.label, "manufacturer": d.manufacturer, "model": d.model, "serial": d.serial })
         })
         .collect();
-    let certificates: Vec<_> =
-        shield.certificates().iter().map(|one| certificate_json(shield, one, global, now)).collect();
+    let certificates: Vec<_> = listed(shield).iter().map(|one| certificate_json(shield, one, global, now)).collect();
     json!({ "serial": shield.serial(), "doors": doors, "certificates": certificates })
 }
 

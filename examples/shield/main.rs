@@ -12,10 +12,13 @@ mod info;
 mod list;
 mod log;
 mod make;
+mod make_test_shield;
 mod pin;
 mod raw;
 mod reach;
 mod screen;
+mod test_ca;
+mod test_token;
 mod verify;
 mod words;
 
@@ -64,6 +67,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
     if let Some(path) = &global.log {
         log::start(path, global.log_level)?;
     }
+    tracing::trace!(version = env!("CARGO_PKG_VERSION"), modules = global.module.len(), "the program started");
     match &cli.command {
         Command::List(args) => list::run(global, args, screen),
         Command::Info(args) => info::run(global, args, screen),

@@ -18,6 +18,16 @@ enum Source {
     Variable(String),
 }
 
+impl Source {
+    fn name(&self) -> &'static str {
+        match self {
+            Source::Terminal => "terminal",
+            Source::Descriptor(_) => "descriptor",
+            Source::Variable(_) => "variable",
+        }
+    }
+}
+
 /// Answers the library's question for a PIN.
 pub(crate) struct Asker<'s> {
     source: Source,
@@ -110,6 +120,7 @@ impl<'s> Asker<'s> {
 
 impl PinPrompt for Asker<'_> {
     fn ask(&mut self, question: &PinQuestion<'_>) -> Result<PinEntry, Declined> {
+        tracing::trace!(role = %question.role, tries = %question.status, source = self.source.name(), "a PIN is asked for");
         if question.on_device {
             let lang = self.screen.lang;
             self.screen.note(prompt_text(question, lang));

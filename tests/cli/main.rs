@@ -1,0 +1,9 @@
+//! The command-line program as a person or a script meets it: the built binary, its exit codes, its words, its files.
+
+mod errors;
+mod pin;
+mod program;
+mod signing;
+mod teaching;
+mod terminal;
+mod verdicts;

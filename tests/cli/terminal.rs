@@ -1,0 +1,131 @@
+//! A person at a terminal. `script` (util-linux) gives the program a terminal of its own.
+
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use crate::program::{CUSTOMS_PIN, Desk, WRONG_PIN, built, has};
+
+/// The program on a terminal.
+struct Terminal {
+    child: Child,
+    keys: ChildStdin,
+    screen: Receiver<u8>,
+    seen: String,
+}
+
+fn reader(mut from: ChildStdout) -> Receiver<u8> {
+    let (to, screen) = channel();
+    std::thread::spawn(move || {
+        let mut one = [0];
+        while from.read(&mut one).is_ok_and(|n| n == 1) && to.send(one[0]).is_ok() {}
+    });
+    screen
+}
+
+impl Terminal {
+    fn start(desk: &Desk, args: &[&str]) -> Terminal {
+        let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+        let mut words = vec![quote(built("shield").to_str().unwrap())];
+        words.extend(desk.arguments(args).iter().map(|a| quote(a.to_str().unwrap())));
+        let mut command: Command = desk.command("script");
+        command.args(["-q", "-e", "-f", "-c", &words.join(" "), "/dev/null"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (keys, screen) = (child.stdin.take().unwrap(), reader(child.stdout.take().unwrap()));
+        Terminal { child, keys, screen, seen: String::new() }
+    }
+
+    /// Reads until the screen shows this, and forgets what came before.
+    #[track_caller]
+    fn until(&mut self, words: &str) -> String {
+        let mut octets = Vec::new();
+        while !String::from_utf8_lossy(&octets).contains(words) {
+            match self.screen.recv_timeout(Duration::from_secs(60)) {
+                Ok(octet) => octets.push(octet),
+                Err(_) => panic!("no word of {words:?} on the screen, but: {}", String::from_utf8_lossy(&octets)),
+            }
+        }
+        let shown = String::from_utf8_lossy(&octets).into_owned();
+        self.seen.push_str(&shown);
+        shown
+    }
+
+    fn enter(&mut self, text: &str) {
+        // The prompt is written before the echo is switched off.
+        std::thread::sleep(Duration::from_millis(300));
+        self.keys.write_all(text.as_bytes()).unwrap();
+        self.keys.write_all(b"\r").unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// The exit code and all that was on the screen.
+    fn end(mut self) -> (i32, String) {
+        let code = self.child.wait().unwrap().code().unwrap_or(-1);
+        while let Ok(octet) = self.screen.recv_timeout(Duration::from_secs(5)) {
+            self.seen.push(char::from(octet));
+        }
+        (code, self.seen)
+    }
+}
+
+const SIGN: [&str; 5] = ["sign-declaration", "CEB621.xml", "CEB311.xml", "--out-dir", "signed"];
+
+#[test]
+fn the_prompt_names_role_documents_and_tries_and_shows_no_pin() {
+    const NAME: &str = "the_prompt_names_role_documents_and_tries";
+    let Some(desk) = Desk::new(NAME, &[]).filter(|_| has("script", NAME)) else { return };
+    let mut terminal = Terminal::start(&desk, &SIGN);
+    let prompt = terminal.until("PIN of the customs certificate: ");
+    assert!(prompt.contains("2 customs messages: CEB621.xml, CEB311.xml"), "{prompt}");
+    assert!(prompt.contains("Tries left: unknown"), "{prompt}");
+    assert!(!prompt.contains("also opens"), "{prompt}");
+    terminal.enter(CUSTOMS_PIN);
+    terminal.until("2 signed");
+    let (code, seen) = terminal.end();
+    assert_eq!(code, 0, "{seen}");
+    assert!(!seen.contains(CUSTOMS_PIN), "the PIN is on the screen: {seen}");
+}
+
+#[test]
+fn a_wrong_pin_is_followed_by_a_question_and_not_by_another_try() {
+    const NAME: &str = "a_wrong_pin_is_followed_by_a_question";
+    let Some(desk) = Desk::new(NAME, &[]).filter(|_| has("script", NAME)) else { return };
+    let mut no = Terminal::start(&desk, &SIGN);
+    no.until("PIN of the customs certificate: ");
+    no.enter(WRONG_PIN);
+    no.until("Enter it again? [y/N] ");
+    no.enter("");
+    let (code, seen) = no.end();
+    assert_eq!(code, 4, "{seen}");
+    assert!(seen.contains("SH-2001") && !seen.contains(WRONG_PIN), "{seen}");
+
+    let mut yes = Terminal::start(&desk, &SIGN);
+    // A wrong PIN was entered before: the question comes before any PIN.
+    yes.until("Enter it again? [y/N] ");
+    yes.enter("y");
+    yes.until("PIN of the customs certificate: ");
+    yes.enter("");
+    yes.until("SH-2005");
+    yes.until("PIN of the customs certificate: ");
+    yes.enter(CUSTOMS_PIN);
+    yes.until("2 signed");
+    assert_eq!(yes.end().0, 0);
+}
+
+#[test]
+fn one_pin_for_both_certificates_is_named_in_the_prompt() {
+    const NAME: &str = "one_pin_for_both_certificates";
+    let Some(desk) = Desk::new(NAME, &["--one-token"]).filter(|_| has("script", NAME)) else { return };
+    let mut terminal = Terminal::start(&desk, &[&SIGN[..], &["--lang", "zh"]].concat());
+    let prompt = terminal.until("海关证书口令：");
+    assert!(prompt.contains("此口令同时用于：银行"), "{prompt}");
+    // Ctrl-C in the middle of an entry.
+    std::thread::sleep(Duration::from_millis(300));
+    terminal.keys.write_all(b"4829\x03").unwrap();
+    terminal.keys.flush().unwrap();
+    let (code, seen) = terminal.end();
+    assert_ne!(code, 0, "{seen}");
+    assert!(!seen.contains("4829"), "{seen}");
+    assert!(desk.names("signed").is_empty());
+}
