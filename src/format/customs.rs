@@ -1,4 +1,4 @@
-//! What announcement 179 and login have in common: the suite, the notes and the signature value (customs.md §1.4, §2.2, §3).
+//! What announcement 179 and login have in common: the suite, the notes and the signature value (manual::customs §1.4, §2.2, §3).
 
 use base64ct::{Base64, Encoding};
 
@@ -143,7 +143,7 @@ impl Judge {
         })
     }
 
-    /// Z left out, or made with an empty identifier (customs.md §1.4).
+    /// Z left out, or made with an empty identifier (manual::customs §1.4).
     fn other_z(&self, message: &[u8], signature: &RawSignature) -> Option<&'static str> {
         let right = |z: &[u8]| {
             let digest = DigestAlgorithm::Sm3.of(&[z, message].concat()).ok()?;
