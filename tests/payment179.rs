@@ -9,7 +9,8 @@ use kit::*;
 use shared_shield::format::payment179::{FORM_OUT, MAX_OCTETS, SIGNATURE_OUT, VALUE_OUT, signing_string};
 use shared_shield::format::{Format, SignContext};
 use shared_shield::{
-    Content, Error, ErrorKind, FindingKind, Note, RawSignature, Report, Request, Role, Suite, ToBeSigned,
+    Content, Error, ErrorKind, FindingKind, Note, Profile, RawSignature, Report, Request, Role, Suite, ToBeSigned,
+    Trust, Verdict, VerifyContext,
 };
 
 /// The vector's fields, in another order, with white space and escapes that the string must not have.
@@ -78,7 +79,19 @@ fn both_vectors_verify_and_fail_with_one_octet_changed() {
         let value = vector(&format!("synthetic_179_sig_{name}.b64"));
         let report = VALUE_OUT.verify(&Content::bytes(string()), Some(&value), &judging(&by)).unwrap();
         assert_eq!((reasons(&report), report.suite), (vec![], Some(suite)), "{:?}", report.findings);
-        assert!(report.has(FindingKind::SignatureRight));
+        assert_eq!(report.verdict(), Verdict::SignatureOnly, "nobody was asked about trust");
+        let rule = "schema = 1\ntest = true\n[[customs.issuer]]\nunit = \"Synthetic Trading Co\"\nallow_ca = true\n";
+        let trusting = VerifyContext {
+            trust: Trust::Pinned(vec![by.fingerprint()]),
+            role: Some(Role::Customs),
+            profile: std::sync::Arc::new(Profile::parse(rule).unwrap()),
+            ..judging(&by)
+        };
+        let report = VALUE_OUT.verify(&Content::bytes(string()), Some(&value), &trusting).unwrap();
+        assert_eq!(report.verdict(), Verdict::Valid, "{:?}", report.findings);
+        let late = VerifyContext { at: day() + std::time::Duration::from_secs(10 * 365 * 86_400), ..trusting };
+        let report = VALUE_OUT.verify(&Content::bytes(string()), Some(&value), &late).unwrap();
+        assert_eq!(reasons(&report), [FindingKind::CertificateExpired]);
         // Octets in place of base64, and the fields in place of the string, are as good.
         let octets = Base64::decode_vec(std::str::from_utf8(&value).unwrap()).unwrap();
         let report = VALUE_OUT.verify(&Content::bytes(FIELDS), Some(&octets), &judging(&by)).unwrap();
@@ -366,12 +379,12 @@ fn a_document_that_cannot_be_judged_is_never_valid() {
     ] {
         let report = verify(document.clone(), signature.map(|s: &String| s.as_bytes()));
         assert!(reasons(&report).contains(&reason), "{document}: {:?}", report.findings);
-        assert_eq!(report.verdict(), shared_shield::Verdict::Invalid);
+        assert_eq!(report.verdict(), Verdict::Invalid);
     }
     let by = certificate("synthetic_rsa_cert.pem");
     let twice = VALUE_OUT.verify(&Content::bytes(posted_with(&value)), Some(value.as_bytes()), &judging(&by));
     assert_eq!(twice.unwrap_err().kind(), ErrorKind::Argument);
-    let nobody = shared_shield::VerifyContext { certificate: None, ..judging(&by) };
+    let nobody = VerifyContext { certificate: None, ..judging(&by) };
     let report = VALUE_OUT.verify(&Content::bytes(posted_with(&value)), None, &nobody).unwrap();
     assert_eq!(reasons(&report), [K::CertificateMissing]);
 }
