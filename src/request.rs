@@ -67,8 +67,7 @@ impl Request {
     /// As [`Request::login`].
     pub fn login_as(role: Role, challenge: Challenge<'_>, output: login::Output) -> Result<Self> {
         let octets = challenge.octets().map_err(|e| e.role(role))?;
-        let summary = login::summary(&octets);
-        Ok(Request::with(role, login::Login::of(output), Content::bytes(octets)).shown(summary))
+        Ok(Request::with(role, login::Login::of(output), Content::bytes(octets)))
     }
 
     /// A detached signature over the bytes as they are, as either role.

@@ -9,12 +9,11 @@ use std::sync::Arc;
 use uppsala::{Document, NodeId};
 
 use super::xmldsig::{self, Checked, Set};
-use super::{Format, Prepared, SignContext};
+use super::{Format, Prepared, SignContext, customs};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::note::Note;
 use crate::source::Content;
-use crate::suite::{KeyKind, RawSignature, Suite, Summary, ToBeSigned};
+use crate::suite::{RawSignature, Summary, ToBeSigned};
 use crate::verify::{FindingKind, Report, VerifyContext};
 
 /// The namespace of customs messages.
@@ -53,13 +52,13 @@ impl Format for Ceb {
         let end_tag = checked
             .root_end_tag()
             .ok_or_else(|| Error::new(ErrorKind::DocumentKind, PREPARE).detail("the message is empty"))?;
-        let suite = suite(by.key()?.kind(), context)?;
+        let suite = customs::suite(by.key()?.kind(), context, PREPARE)?;
         let set = Set::of(suite).ok_or_else(|| Error::new(ErrorKind::Unsupported, PREPARE).detail(suite.name()))?;
         let blank = xmldsig::blank(&octets, end_tag, set, by)?;
         let mut tbs = ToBeSigned::over(suite, by.key()?, &blank.signed_info)?;
         tbs.message = Some(Arc::from(blank.signed_info.as_slice()));
         tbs.display = Some(Arc::new(Summary { text: summary(&tree, root, &blank.digest) }));
-        let notes = notes(by.key()?.kind(), set);
+        let notes = customs::notes(by.key()?.kind(), suite, context.role);
         let finish = Box::new(move |signature: &RawSignature, out: &mut dyn Write| {
             if signature.suite() != suite {
                 return Err(Error::new(ErrorKind::SignatureMalformed, "finish customs message")
@@ -99,42 +98,6 @@ fn message(tree: &Document<'_>) -> Result<NodeId> {
         Error::new(ErrorKind::DocumentKind, "read customs message")
             .detail(format!("the document element is no CEBnnnMessage of {NAMESPACE}"))
     })
-}
-
-/// The suite that customs has an identifier for; under a test profile also those that it has none for.
-fn suite(key: KeyKind, context: &SignContext) -> Result<Suite> {
-    let refuse = |kind| Err(Error::new(kind, PREPARE).role(context.role).detail(format!("{key:?}")));
-    let suite = match key {
-        KeyKind::Rsa { .. } if context.sha1 => Suite::RsaSha1,
-        KeyKind::Sm2 => Suite::Sm2Sm3,
-        KeyKind::Rsa { .. } if context.test => Suite::RsaSha256,
-        KeyKind::P256 if context.test => Suite::P256Sha256,
-        _ => return refuse(ErrorKind::UnsupportedByCustoms),
-    };
-    if !suite.fits(key) {
-        return refuse(ErrorKind::KeyUnsuited);
-    }
-    match context.suites.contains(&suite) {
-        true => Ok(suite),
-        false if suite == Suite::Sm2Sm3 => refuse(ErrorKind::Unsupported),
-        false => refuse(ErrorKind::KeyUnsuited),
-    }
-}
-
-fn notes(key: KeyKind, set: Set) -> Vec<Note> {
-    let mut notes = Vec::new();
-    if let KeyKind::Rsa { bits } = key
-        && bits < 2048
-    {
-        notes.push(Note::WeakKey { bits });
-    }
-    if set.suite == Suite::RsaSha1 {
-        notes.push(Note::Sha1);
-    }
-    if !set.official {
-        notes.push(Note::TestProfile);
-    }
-    notes
 }
 
 /// What a person is shown: which message, and the digest that will stand in it.

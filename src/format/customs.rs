@@ -1,4 +1,5 @@
-//! What announcement 179 and login have in common: the suite, the notes and the signature value (customs.md §1.4, §2.2, §3).
+//! What the formats of customs have in common: the suite and the notes of all; the signature value of announcement 179 and of
+//! login (manual::customs §1.4, §2.2, §3).
 
 use base64ct::{Base64, Encoding};
 
@@ -143,7 +144,7 @@ impl Judge {
         })
     }
 
-    /// Z left out, or made with an empty identifier (customs.md §1.4).
+    /// Z left out, or made with an empty identifier (manual::customs §1.4).
     fn other_z(&self, message: &[u8], signature: &RawSignature) -> Option<&'static str> {
         let right = |z: &[u8]| {
             let digest = DigestAlgorithm::Sm3.of(&[z, message].concat()).ok()?;
@@ -160,11 +161,6 @@ impl Judge {
     /// Adds what is to be said of a suite that fitted.
     pub(super) fn accept(&self, report: &mut Report, suite: Suite, customs: bool) {
         report.suite = Some(suite);
-        if let KeyKind::Rsa { bits } = self.key.kind()
-            && bits < 2048
-        {
-            report.add(Finding::new(FindingKind::WeakKey).detail(format!("RSA {bits}")));
-        }
         if suite == Suite::RsaSha1 {
             report.add(Finding::new(FindingKind::Sha1Used));
         }

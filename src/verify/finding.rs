@@ -98,6 +98,7 @@ findings! {
     PostedOtherwise = "VF-210", Warning, "what is posted is written otherwise than what was signed: a receiver that compares texts will refuse it", "提交的文本与签名的文本写法不同：按文本比对的接收方会拒绝";
     NumberOther = "VF-211", Warning, "certNo is not the certificate's number", "certNo 与证书编号不一致";
     NumberCase = "VF-212", Warning, "certNo is in upper case: customs registers it in lower case", "certNo 为大写：海关以小写登记";
+    GuidCase = "VF-213", Warning, "guid has lower-case letters: customs wants upper case", "guid 含小写字母：海关要求大写";
     ChallengeShape = "VF-220", Wrong, "what was signed is no login challenge: it is empty, too long, or begins as a document", "被签名的不是登录随机数：为空、过长或开头是文档";
     ChallengeAsText = "VF-221", Wrong, "the base64 text of the challenge was signed, not its octets", "签名的是随机数的 base64 文本，而不是其字节";
     CmsStructure = "VF-301", Wrong, "the message is not built as RFC 5652 says", "消息结构不符合 RFC 5652";

@@ -1,6 +1,6 @@
 //! What a login challenge must not be: the beginning of something that a signature of this key could be abused for.
 //!
-//! The text of [`crate::manual::threats`] says why each is here, and what no guard can tell.
+//! The text of `manual::threats` says why each is here, and what no guard can tell.
 
 /// What `challenge` begins as, where that is more than a random.
 pub(super) fn begins_as(challenge: &[u8]) -> Option<&'static str> {
@@ -25,7 +25,7 @@ fn text_form(text: &[u8]) -> Option<&'static str> {
     let narrow: Vec<u8> = text.iter().copied().filter(|o| *o != 0).collect();
     let begins = |prefix: &str| narrow.get(..prefix.len()).is_some_and(|p| p.eq_ignore_ascii_case(prefix.as_bytes()));
     if begins("<") {
-        // An XML document, and before all SignedInfo of a customs message (customs.md §1.3).
+        // An XML document, and before all SignedInfo of a customs message (manual::customs §1.3).
         return Some("XML, such as a SignedInfo");
     }
     if begins("\"sessionID\"") || begins("\"payExchangeInfo") {
@@ -78,7 +78,8 @@ fn der_form(octets: &[u8]) -> Option<&'static str> {
         _ => return None,
     };
     let (length, content) = header(octets)?;
-    let whole = length.is_none_or(|l| l == content.len());
+    // The indefinite form (X.690 §8.1.3.6) ends with two zero octets.
+    let whole = length.map_or_else(|| content.ends_with(&[0, 0]), |l| l == content.len());
     match set {
         true if whole || sequence_of_oid(content) => Some("a DER SET OF attributes, as CMS signs it"),
         false if sequence_of_oid(content) => Some("a DigestInfo"),

@@ -1,9 +1,9 @@
-//! Login: a signature over the random that a site sends (customs.md §3).
+//! Login: a signature over the random that a site sends (manual::customs §3).
 //!
 //! # What is signed
 //!
 //! The octets of the challenge, 1 to 256 of them. The e-port sends base64, and what is signed is the base64-*decoded* random
-//! ([`Challenge::Base64`]). Whether every door of the e-port does so is not settled (customs.md §11): [`Challenge::Text`] signs the text as it
+//! ([`Challenge::Base64`]). Whether every door of the e-port does so is not settled (manual::customs §11): [`Challenge::Text`] signs the text as it
 //! stands, [`Challenge::Octets`] what the caller has decoded.
 //!
 //! # What comes out
@@ -18,7 +18,7 @@
 //! signing string of announcement 179, JSON, attributes in DER as CMS signs them, a DigestInfo, a certificate request or any other whole DER
 //! SEQUENCE, the handshake of TLS 1.3, an SSH login, a JSON web token. White space and byte order marks before it do not hide it. The
 //! rule for XML is its first character alone, so one binary random in 256 is refused by accident: ask the site for another.
-//! What remains stands in [`crate::manual::threats`].
+//! What remains stands in `manual::threats`.
 
 mod guard;
 
@@ -87,7 +87,7 @@ fn check(octets: &[u8]) -> Result<()> {
 }
 
 /// What a person is shown before the PIN: where the challenge is text, the text itself, so that an order in disguise can be seen.
-pub(crate) fn summary(octets: &[u8]) -> String {
+fn summary(octets: &[u8]) -> String {
     let readable = std::str::from_utf8(octets).ok().filter(|t| !t.chars().any(char::is_control));
     match readable {
         // escape_debug also shows what is invisible or turns the writing direction.

@@ -57,8 +57,8 @@ fn open(document: &[u8], report: &mut Report) -> Document {
     let start = text.trim_start_matches(['\u{FEFF}', ' ', '\t', '\n', '\r']);
     let read = if start.starts_with('{') { posted(text, report) } else { string(text, report) };
     if let Some(payment) = &read.payment {
-        for fault in rules::broken(payment, FIELDS) {
-            report.add(found(&fault));
+        for rules::Broken { fault, finding } in rules::broken(payment, FIELDS) {
+            report.add(Finding::new(finding).detail(fault.detail));
         }
     }
     read

@@ -1,4 +1,4 @@
-//! Announcement 179 (海关总署公告2018年第179号): real-time payment data, signed as a string (customs.md §2).
+//! Announcement 179 (海关总署公告2018年第179号): real-time payment data, signed as a string (manual::customs §2).
 //!
 //! What is signed is this text in UTF-8, without a newline at its end:
 //!
@@ -35,7 +35,7 @@
 //! # Signature
 //!
 //! RSA with SHA-1 where the profile allows it, SM2 with SM3 (Z, default identifier) as r‖s; base64. P-256 only under a test profile.
-//! An upload that is accepted proves nothing about the signature (customs.md §2.2): verify here.
+//! An upload that is accepted proves nothing about the signature (manual::customs §2.2): verify here.
 
 mod hints;
 mod judge;
@@ -126,7 +126,7 @@ fn fields(document: &[u8]) -> Result<Members> {
     };
     let payment = payment.map_err(|fault| fault.error(PREPARE))?;
     match rules::broken(&payment, FIELDS).into_iter().next() {
-        Some(fault) => Err(fault.error(PREPARE)),
+        Some(broken) => Err(broken.fault.error(PREPARE)),
         None => Ok(payment),
     }
 }

@@ -95,12 +95,20 @@ struct Reader {
     fault: RefCell<Option<(ErrorKind, String)>>,
     /// What stands at `path`.
     wanted: RefCell<Option<Shape>>,
+    /// The last field that was read whole.
+    last: RefCell<Option<String>>,
     quoted_numbers: bool,
 }
 
 impl Reader {
     fn new(quoted_numbers: bool) -> Self {
-        Reader { path: RefCell::default(), fault: RefCell::default(), wanted: RefCell::default(), quoted_numbers }
+        Reader {
+            path: RefCell::default(),
+            fault: RefCell::default(),
+            wanted: RefCell::default(),
+            last: RefCell::default(),
+            quoted_numbers,
+        }
     }
 
     fn run<'de, T>(
@@ -125,7 +133,7 @@ impl Reader {
         self.path.borrow_mut().push(name);
         let outer = self.wanted.replace(shape);
         let value = read()?;
-        self.path.borrow_mut().pop();
+        self.last.replace(self.path.borrow_mut().pop());
         self.wanted.replace(outer);
         Ok(value)
     }
@@ -140,7 +148,10 @@ impl Reader {
                 (ErrorKind::FieldNumber, "not a JSON number".to_owned())
             }
             None if error.is_eof() => (ErrorKind::JsonMalformed, "the text ends too early".to_owned()),
-            None => (ErrorKind::JsonMalformed, "not JSON".to_owned()),
+            None => {
+                let after = self.last.borrow().as_ref().map(|name| format!(" after {name}")).unwrap_or_default();
+                (ErrorKind::JsonMalformed, format!("not JSON{after}"))
+            }
         };
         let what = if kind == ErrorKind::FieldType { format!("has to be {what}") } else { what };
         let subject = if path.is_empty() { String::new() } else { format!("{path}: ") };

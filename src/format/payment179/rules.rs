@@ -3,15 +3,23 @@
 use super::read::{Fault, Members, Value};
 use super::shape::{Field, Rule, Shape};
 use crate::error::ErrorKind;
+use crate::verify::FindingKind;
 
-/// Every rule that a value breaks, in the order of the fields. Values themselves are never part of it.
-pub(super) fn broken(payment: &Members, fields: &[Field]) -> Vec<Fault> {
+/// A rule that a value breaks: how it is refused for signing, and what a verifier says of it.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) fault: Fault,
+    pub(super) finding: FindingKind,
+}
+
+/// Every rule that a value breaks, in the order of the document. Values themselves are never part of it.
+pub(super) fn broken(payment: &Members, fields: &[Field]) -> Vec<Broken> {
     let mut faults = Vec::new();
     walk(payment, fields, "", &mut faults);
     faults
 }
 
-fn walk(members: &Members, fields: &[Field], above: &str, faults: &mut Vec<Fault>) {
+fn walk(members: &Members, fields: &[Field], above: &str, faults: &mut Vec<Broken>) {
     for (at, value) in &members.0 {
         let Some(field) = fields.get(*at) else { continue };
         let path = if above.is_empty() { field.name.to_owned() } else { format!("{above}.{}", field.name) };
@@ -28,8 +36,10 @@ fn walk(members: &Members, fields: &[Field], above: &str, faults: &mut Vec<Fault
     }
 }
 
-fn judge(text: &str, rule: Rule, path: &str) -> Option<Fault> {
-    let fault = |kind, what: &str| Some(Fault::new(kind, format!("{path}: {what}")));
+fn judge(text: &str, rule: Rule, path: &str) -> Option<Broken> {
+    let fault = |kind, what: &str| {
+        Some(Broken { fault: Fault::new(kind, format!("{path}: {what}")), finding: FindingKind::FieldFault })
+    };
     match rule {
         Rule::Plain if text.is_empty() => fault(ErrorKind::FieldValue, "empty"),
         // Outside of JSON nothing says how a quote would be written, so none is.
@@ -41,7 +51,8 @@ fn judge(text: &str, rule: Rule, path: &str) -> Option<Fault> {
             fault(ErrorKind::FieldValue, "has to be 13 digits, milliseconds since 1970")
         }
         Rule::Upper if text.chars().any(char::is_lowercase) => {
-            fault(ErrorKind::FieldValue, "has lower-case letters; customs wants upper case")
+            let lower = fault(ErrorKind::FieldValue, "has lower-case letters; customs wants upper case");
+            lower.map(|broken| Broken { finding: FindingKind::GuidCase, ..broken })
         }
         Rule::Upper if text.is_empty() => fault(ErrorKind::FieldValue, "empty"),
         _ => text.chars().find(|c| ambiguous(*c)).and_then(|c| {

@@ -1,4 +1,4 @@
-//! The fields of announcement 179 as one table: names, order, types and rules (customs.md §2.1).
+//! The fields of announcement 179 as one table: names, order, types and rules (manual::customs §2.1).
 
 /// What a text has to be beside text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -69,7 +69,7 @@ impl Default for Style {
     }
 }
 
-/// The signing string (customs.md §2.1): UTF-8, no newline at its end.
+/// The signing string (manual::customs §2.1): UTF-8, no newline at its end.
 pub(super) fn string(payment: &Members, style: Style) -> String {
     around(payment, &inner(payment, HEAD, style), &inner(payment, LISTS, style), style)
 }

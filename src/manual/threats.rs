@@ -1,0 +1,56 @@
+//! What an attacker could want of a signature, what the library does against it, and what remains.
+//!
+//! # Login: a signature over what somebody else chose
+//!
+//! At a login the *site* chooses the octets ([`crate::format::login`]). Whoever can put a challenge before this key asks it to sign up to 256
+//! octets of his choice. He wants octets that are something else to somebody else: an order, a declaration, a request for a certificate.
+//!
+//! ## What is refused, and why
+//!
+//! White space, byte order marks and NULs before a text are passed over, as sloppy readers do. All of it is refused with
+//! `ChallengeDocument`, before a PIN is asked for, for both roles, and by the format itself, so that no way leads around.
+//!
+//! | a challenge that begins as | would be |
+//! |---|---|
+//! | `<` | SignedInfo, and so a customs declaration: what XML signatures sign is text that begins with this character |
+//! | `"sessionID"`, `"payExchangeInfo` | payment data of announcement 179 |
+//! | SET (0x31) | signed attributes of a CMS message (RFC 5652 §5.4): with them, any content. The shortest have some 70 octets, so the limit of 256 does not help |
+//! | SEQUENCE (0x30) of an AlgorithmIdentifier | a DigestInfo (RFC 8017 §9.2), for a signer somewhere that takes digests |
+//! | any other whole SEQUENCE | a certificate request: its signed part fits for a P-256, SM2 or RSA-1024 key (RFC 2986 §4.1), and an issuing office would take it for proof that the attacker holds the key. Certificates, revocation lists, OCSP and timestamps begin so too |
+//! | `{"`, `[{`, `["` | orders and tokens in JSON |
+//! | `eyJ….` | a JSON web token (RFC 7515 §5.1) |
+//! | 64 spaces and `TLS 1.3, ` | CertificateVerify of TLS 1.3 (RFC 8446 §4.4.3, 130 octets): a login to any server that knows the certificate |
+//! | `SSHSIG`, or a session identifier before SSH_MSG_USERAUTH_REQUEST | a signature or a login by SSH (RFC 4252 §7) |
+//! | `-----BEGIN ` | PEM |
+//!
+//! Whole valid DER is refused although the announcement of a login never said so: no random is DER but by accident, and nothing that
+//! is DER is a random.
+//!
+//! ## What that costs
+//!
+//! `<` is judged by its octet alone, because nobody knows how little of XML some verifier asks for: 1 binary random in 256 is refused by accident,
+//! and a new one from the site goes through (`Recovery::Retry`; no PIN try is spent). 0x30 and 0x31 are also the digits `0` and `1`.
+//! They are refused only with a length field that accounts for exactly what follows (or an indefinite length that ends where it has to), or with the inner tags of an attribute or
+//! algorithm: a signature is of use only over a value that is whole. By accident that meets less than 1 random in 10,000.
+//!
+//! ## What remains
+//!
+//! - **Plain text.** Some customs pages sign chosen form fields one after the other as text ([`crate::manual::customs`] §1.9), and a CMS message *without* signed attributes signs
+//!   its content as it stands. No guard can tell such a text of up to 256 octets from a random that happens to be text. Therefore the prompt
+//!   shows a challenge that is text, with invisible characters made visible: **a person who sees an order there must not enter the PIN.** Binary
+//!   challenges are shown in hex. A program that puts its own text into the prompt (`Request::shown`) takes this away and has to show the challenge itself.
+//!   A bank should not take CMS without signed attributes; this library writes it only when told to.
+//! - **Other randoms.** The challenge does not name the site. A false site can pass on the challenge of the true one and log in with the answer
+//!   (a relay). Nothing in the octets shows it. Take challenges only from a site whose TLS certificate was checked, and never from a page that
+//!   another page embeds.
+//! - **Digests.** A challenge of 20 or 32 octets may be a digest. Where some protocol signs a digest *as a message* (CertificateVerify of TLCP, GB/T 38636-2020, signs the
+//!   32 octets of an SM3 digest), it cannot be told from a random. Formats of this library hash documents once, never a digest as a message.
+//! - **A program that lies.** Who calls the library can call for a raw signature just as well. The guard protects a program from the sites that it
+//!   talks to, not a person from the program. On the same computer only a shield with its own display helps.
+//!
+//! # Payment data of announcement 179
+//!
+//! - The string is put together here, or a ready string is taken only when it is octet for octet what its own fields make: nothing can stand in it
+//!   that a reader of the fields does not see. A field that stands twice is refused, because readers disagree which one counts.
+//! - `certNo` is not signed. A verifier compares it with the certificate and says so; the certificate comes from its own register, never from the document.
+//! - An accepted upload is no verdict: customs was seen to accept a string that was signed with a newline. Verify before sending.
