@@ -50,8 +50,8 @@ pub enum Wants {
     Confirm,
 }
 
-/// One certificate of a token with its key and PIN.
-#[derive(Debug, Clone)]
+/// One certificate of a token with its key and PIN. `Debug` leaves the label out: it may hold a person's name.
+#[derive(Clone)]
 pub struct Slot {
     /// The key.
     pub key: KeyRef,
@@ -65,6 +65,12 @@ pub struct Slot {
     pub suites: Vec<Suite>,
     /// The token's own name for it: it may break a tie, it never gives a role.
     pub label: String,
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("wants", &self.wants).field("suites", &self.suites).finish_non_exhaustive()
+    }
 }
 
 /// What opens the key.
