@@ -235,6 +235,9 @@ pub(crate) struct MakeTestShield {
     /// The certificate (PEM) of that key, stored as it is; without it the test authority issues one
     #[arg(long, value_name = "PEM", requires = "import_key")]
     pub(crate) import_certificate: Option<PathBuf>,
+    /// What the labels of the tokens begin with, so that several test shields fit into one SoftHSM
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) label: Option<String>,
     /// The customs certificate has expired
     #[arg(long)]
     pub(crate) expired: bool,

@@ -45,7 +45,10 @@ fn options(global: &Global, args: &MakeTestShield) -> Result<Options> {
         TestKey::Rsa1024 => Key::Rsa1024,
     };
     let import = args.import_key.clone().map(|key| Import { key, certificate: args.import_certificate.clone() });
+    let label = |role: &str| args.label.as_ref().map_or_else(|| role.to_owned(), |l| format!("{l} {role}"));
     Ok(Options {
+        customs_label: label("customs"),
+        bank_label: label("bank"),
         layout: if args.one_token { Layout::OneToken } else { Layout::TwoTokens },
         customs_key: key,
         bank_key: key,

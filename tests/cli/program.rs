@@ -119,18 +119,21 @@ impl Desk {
     /// A desk with a test shield, and both sample declarations.
     pub(crate) fn new(name: &str, options: &[&str]) -> Option<Desk> {
         let desk = Desk::empty(name)?;
-        let shield = desk.path("shield");
-        let mut args = vec!["make-test-shield", "--customs-pin-env", "CUSTOMS_PIN", "--dir"];
-        args.push(shield.to_str().unwrap());
-        if !options.contains(&"--one-token") {
-            args.extend(["--bank-pin-env", "BANK_PIN"]);
-        }
-        args.extend(options);
-        desk.bare(&args).expect(0, &[]);
+        desk.make("shield", options);
         for sample in ["CEB621.xml", "CEB311.xml"] {
             fs::copy(root().join("examples/data").join(sample), desk.path(sample)).unwrap();
         }
         Some(desk)
+    }
+
+    /// Makes a test shield whose files go to `folder`.
+    pub(crate) fn make(&self, folder: &str, options: &[&str]) {
+        let mut args = vec!["make-test-shield", "--dir", folder, "--customs-pin-env", "CUSTOMS_PIN"];
+        if !options.contains(&"--one-token") {
+            args.extend(["--bank-pin-env", "BANK_PIN"]);
+        }
+        args.extend(options);
+        self.bare(&args).expect(0, &[]);
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
