@@ -2,6 +2,9 @@
 
 mod join;
 mod survey;
+#[cfg(all(test, feature = "pkcs11", feature = "rsa"))]
+#[path = "token_tests.rs"]
+mod token_tests;
 
 use std::fmt;
 use std::path::PathBuf;
