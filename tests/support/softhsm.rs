@@ -77,14 +77,21 @@ pub fn story_with(name: &str, env: impl FnOnce(&Path) -> Vec<(&'static str, OsSt
     let dir = make_dir(name);
     let (status, output) = run_child(name, &dir, env(&dir));
     assert!(status && output.contains("1 passed"), "{name} failed in its own process:\n{output}");
+    for said in output.lines().filter_map(|line| line.split_once("SKIPPED ")) {
+        say(said.1);
+    }
     fs::remove_dir_all(&dir).unwrap();
 }
 
 /// Says that a test did not run; with `SHIELD_NO_SKIP` set that is a failure.
-#[allow(clippy::explicit_write)] // the test harness would keep what eprintln writes to itself
 pub fn skip(name: &str, reason: &str) {
     assert!(std::env::var_os("SHIELD_NO_SKIP").is_none(), "{name} cannot run: {reason}");
-    writeln!(std::io::stderr(), "SKIPPED {name}: {reason}").unwrap();
+    say(&format!("{name}: {reason}"));
+}
+
+#[allow(clippy::explicit_write)] // the test harness would keep what eprintln writes to itself
+fn say(skipped: &str) {
+    writeln!(std::io::stderr(), "SKIPPED {skipped}").unwrap();
 }
 
 fn make_dir(name: &str) -> PathBuf {
