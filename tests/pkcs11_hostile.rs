@@ -282,3 +282,27 @@ fn a_pin_that_is_typed_on_the_device_is_asked_for_there_and_a_typed_one_is_not_s
         assert_eq!(asked, [true, false]);
     });
 }
+
+#[test]
+fn a_call_that_was_given_up_signs_nothing_when_the_module_comes_back() {
+    story("a_call_that_was_given_up_signs_nothing_when_the_module_comes_back", |hsm, shim| {
+        let shield = desk::shield(hsm, &shim.module);
+        shim.rules("hang C_Login token=customs");
+        let request = Request::raw(Role::Customs, Content::bytes(*b"order 4711"));
+        let wait = Wait::at_most(Duration::from_millis(300));
+        let stuck = shield.sign(request, &mut Typist::right(), &wait, &mut Vec::new()).unwrap_err();
+        assert_eq!(stuck.kind(), ErrorKind::Timeout, "{stuck}");
+        shim.rules("");
+        // The abandoned call ends when the module lets it: its session is closed, its login is over.
+        let open = || shim.calls("C_OpenSession").len() > shim.calls("C_CloseSession").len();
+        let patience = Wait::at_most(Duration::from_secs(20));
+        while open() && !patience.remaining().is_zero() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(!open());
+        assert_eq!((shim.calls("C_Login").len(), shim.calls("C_Logout").len()), (1, 1));
+        assert_eq!(shim.calls("C_Sign").len(), 0);
+        sign(&shield, Role::Customs, Consent::None).unwrap();
+        assert_eq!(shim.calls("C_Sign").len(), 1);
+    });
+}

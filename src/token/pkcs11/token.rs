@@ -123,6 +123,8 @@ impl Pkcs11Token {
             );
         }
         let Input { mechanism, data } = mechanism::input(tbs.suite, &tbs.digest)?;
+        // Whoever was told that the time is over gets no signature made behind its back.
+        self.wait.check("C_SignInit")?;
         if let Err(e) = self.session.sign_init(&mechanism, key.handle) {
             let error = fault(&e, "C_SignInit");
             return if error.kind() == ErrorKind::KeyUnsuited { Ok(None) } else { Err(error) };
