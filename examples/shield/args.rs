@@ -91,7 +91,7 @@ pub(crate) struct Info {
     /// Prints JSON; it never holds the holder's name
     #[arg(long)]
     pub(crate) json: bool,
-    /// Shows the holder's name too, on this screen only
+    /// Shows the holder's name and the tokens' labels too, on this screen only
     #[arg(long, conflicts_with = "json")]
     pub(crate) personal: bool,
 }

@@ -103,9 +103,9 @@ fn print(shield: &Shield, one: &Listed, global: &Global, personal: bool, screen:
     }
     if personal {
         row("holder", "持有人", c.subject().common_name().unwrap_or("-"));
-    }
-    for door in &one.doors {
-        row("door", "通道", &door.to_string());
+        for door in &one.doors {
+            row("door", "通道", &door.to_string());
+        }
     }
     row("tries left", "剩余次数", &tries(shield, one, global, lang));
 }

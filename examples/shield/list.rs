@@ -79,10 +79,11 @@ fn print(shield: &Shield, global: &Global, screen: &Screen, now: SystemTime) {
     }
 }
 
-pub(crate) fn door_text(door: &DoorInfo) -> String {
-    let DoorInfo { module, label, manufacturer, model, serial } = door;
+/// A door without its token's label, which may be a person's name.
+fn door_text(door: &DoorInfo) -> String {
+    let DoorInfo { module, manufacturer, model, serial, .. } = door;
     let made: Vec<_> = [manufacturer, model].into_iter().map(|t| clean(t)).filter(|t| !t.is_empty()).collect();
-    format!("{}: \"{}\" {} ({})", clean(module), clean(label), clean(serial), made.join(", "))
+    format!("{}: {} ({})", clean(module), clean(serial), made.join(", "))
 }
 
 /// Tries of the PIN that opens a certificate, where it has a role.
@@ -96,9 +97,7 @@ pub(crate) fn tries(shield: &Shield, one: &Listed, wait: &Wait) -> Option<Result
 pub(crate) fn shield_json(shield: &Shield, global: &Global, now: SystemTime) -> Value {
     let doors: Vec<_> = shield
         .doors()
-        .map(|d| {
-            json!({ "module": d.module, "label": d.label, "manufacturer": d.manufacturer, "model": d.model, "serial": d.serial })
-        })
+        .map(|d| json!({ "module": d.module, "manufacturer": d.manufacturer, "model": d.model, "serial": d.serial }))
         .collect();
     let certificates: Vec<_> = listed(shield).iter().map(|one| certificate_json(shield, one, global, now)).collect();
     json!({ "serial": shield.serial(), "doors": doors, "certificates": certificates })
@@ -127,7 +126,7 @@ fn certificate_json(shield: &Shield, one: &Listed, global: &Global, now: SystemT
         "entity_name": eport.and_then(|e| e.entity_name.as_ref()).map(|t| &t.text),
         "entity_mode": eport.and_then(|e| e.entity_mode.as_ref()).map(|t| &t.text),
         "card_number": eport.and_then(|e| e.card_number.as_ref()).map(|t| &t.text),
-        "doors": one.doors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "routes": one.doors.len(),
         "tries": tries,
     })
 }

@@ -1,6 +1,7 @@
 //! The teaching examples do what they teach, and stay short.
 
 use std::fs;
+use std::path::Path;
 
 use crate::program::{CUSTOMS_PIN, Desk, Ran, built, root};
 
@@ -44,4 +45,35 @@ fn the_readme_teaches_the_quickstart() {
     for line in lines {
         assert!(example.lines().any(|l| l.trim() == line), "not in examples/quickstart.rs: {line}");
     }
+}
+
+/// All Rust code of the library and its tests.
+fn code() -> String {
+    fn read(folder: &Path, text: &mut String) {
+        for path in fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+            if path.is_dir() && !path.ends_with("target") {
+                read(&path, text);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                text.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let mut text = String::new();
+    for folder in ["src", "tests"] {
+        read(&root().join(folder), &mut text);
+    }
+    text
+}
+
+#[test]
+fn every_test_that_the_readme_names_is_there() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("## What always holds").nth(1).and_then(|r| r.split("\n## ").next()).unwrap();
+    let code = code();
+    let mut named = 0;
+    for word in table.split('`').skip(1).step_by(2).filter(|w| w.matches('_').count() > 2) {
+        assert!(code.contains(&format!("fn {word}(")), "there is no test {word}");
+        named += 1;
+    }
+    assert!(named >= 13, "{named}");
 }
