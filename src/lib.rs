@@ -55,6 +55,7 @@ pub use cert::{Certificate, Fingerprint};
 pub use credential::{Credential, Found, Listed, Route, Selector, Standing};
 pub use door::{Door, DoorId, DoorInfo, Lease};
 pub use error::{Candidate, Error, ErrorKind, Recovery, Result, Status};
+pub use format::cms::CmsOptions;
 pub use note::Note;
 pub use pin::{PIN_MAX, Pin};
 pub use policy::Policy;

@@ -1,15 +1,36 @@
 //! Requests: what to sign, as whom. The role is fixed by the constructor; nothing can disagree with it.
 
 use crate::credential::Selector;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::Format;
+use crate::format::cms::CmsOptions;
 use crate::format::login::{self, Challenge};
+use crate::policy;
 use crate::role::Role;
 use crate::source::Content;
 use crate::suite::Summary;
 use crate::tries::Consent;
 
 /// What to sign, in which form, as whom.
+///
+/// A declaration is customs and a payment is the bank, by construction. Neither takes a role:
+///
+/// ```compile_fail
+/// use shared_shield::{Content, Request, Role};
+/// Request::payment(Role::Customs, Content::bytes(*b"order"));
+/// ```
+///
+/// and none can be set afterwards:
+///
+/// ```compile_fail
+/// use shared_shield::{Content, Request, Role};
+/// Request::payment(Content::bytes(*b"order")).role = Role::Customs;
+/// ```
+///
+/// ```
+/// use shared_shield::{Content, Request, Role};
+/// assert_eq!(Request::payment(Content::bytes(*b"order")).role(), Role::Bank);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Request {
     pub(crate) role: Role,
@@ -25,6 +46,40 @@ pub(crate) struct Options {
     pub(crate) consent: Consent,
     pub(crate) outside_validity: bool,
     pub(crate) summary: Option<Summary>,
+}
+
+impl Options {
+    /// Refuses a text that would show a person something else than it holds. Called before anybody is asked for a PIN.
+    pub(crate) fn check_shown(&self) -> Result<()> {
+        let Some(Summary { text }) = &self.summary else { return Ok(()) };
+        let refuse = |what: String| Err(Error::new(ErrorKind::DisplayText, "show text").detail(what));
+        if text.trim().is_empty() {
+            return refuse("it is empty".to_owned());
+        }
+        if text.len() > policy::DISPLAY_MAX {
+            return refuse(format!("{} octets, at most {}", text.len(), policy::DISPLAY_MAX));
+        }
+        match text.chars().position(is_hidden) {
+            None => Ok(()),
+            Some(place) => {
+                let found = text.chars().nth(place).map_or(0, u32::from);
+                refuse(format!("U+{found:04X} at character {}", place.saturating_add(1)))
+            }
+        }
+    }
+}
+
+/// Characters that nobody sees or that change how others are shown: controls other than newline and tab, line and paragraph separators,
+/// format characters (general categories Cc, Zl, Zp, Cf of Unicode 16; bidirectional overrides and zero-width ones among them), fillers.
+fn is_hidden(c: char) -> bool {
+    let format = matches!(c,
+        '\u{AD}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{890}'..='\u{891}' | '\u{8E2}' | '\u{180E}'
+        | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
+        | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+        | '\u{E0000}'..='\u{E007F}');
+    let filler = matches!(c, '\u{34F}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}');
+    let separator = matches!(c, '\u{2028}'..='\u{2029}');
+    (c.is_control() && !matches!(c, '\n' | '\t')) || format || filler || separator
 }
 
 impl Request {
@@ -70,6 +125,19 @@ impl Request {
         Ok(Request::with(role, login::Login::of(output), Content::bytes(octets)))
     }
 
+    /// A payment order or another document for the bank, as the bank: CMS in DER with the document inside and with signed attributes
+    /// (CAdES-BES). Say what it is about with [`Request::shown`]; for another shape take [`Request::cms`].
+    #[must_use]
+    pub fn payment(content: Content) -> Self {
+        Request::cms(Role::Bank, content, CmsOptions::attached())
+    }
+
+    /// A CMS message of the shape that `options` says, as either role.
+    #[must_use]
+    pub fn cms(role: Role, content: Content, options: CmsOptions) -> Self {
+        Request::with(role, options.format(), content)
+    }
+
     /// A detached signature over the bytes as they are, as either role.
     #[must_use]
     pub fn raw(role: Role, content: Content) -> Self {
@@ -100,6 +168,9 @@ impl Request {
     }
 
     /// The text that the PIN prompt shows and whose digest the receipt carries; without one the format says what it signs.
+    ///
+    /// A text that is empty, over [`policy::DISPLAY_MAX`] octets, or holds characters that nobody sees is refused (`DisplayText`) before a
+    /// PIN is asked for. Newline and tab are allowed.
     #[must_use]
     pub fn shown(mut self, text: impl Into<String>) -> Self {
         self.options.summary = Some(Summary { text: text.into() });
@@ -169,5 +240,38 @@ impl Unlock {
     pub fn even_outside_validity(mut self) -> Self {
         self.options.outside_validity = true;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_shows_something_else_than_it_holds_is_refused() {
+        let check = |text: &str| Request::payment(Content::bytes(*b"order")).shown(text).options.check_shown();
+        for plain in ["付款给 合成贸易有限公司\n金额：\t1,234.50 元", "Zahlung über 12 €", "ﾃｽﾄ 𠮷"]
+        {
+            check(plain).unwrap();
+        }
+        for (text, place) in [
+            ("pay 10\u{8}0", "U+0008 at character 7"),
+            ("a\rb", "U+000D"),
+            ("\u{1b}[2Kpay 1", "U+001B"),
+            ("pay \u{202e}001", "U+202E"),
+            ("pay\u{200b}ee", "U+200B"),
+            ("\u{2066}x\u{2069}", "U+2066"),
+            ("x\u{2028}y", "U+2028"),
+            ("x\u{85}", "U+0085"),
+            ("\u{feff}x", "U+FEFF"),
+            ("x\u{e0041}", "U+E0041"),
+            (" \n\t", "empty"),
+            ("", "empty"),
+        ] {
+            let refused = check(text).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::DisplayText, "{text:?}");
+            assert!(refused.to_string().contains(place), "{refused}");
+        }
+        assert_eq!(check(&"x".repeat(policy::DISPLAY_MAX + 1)).unwrap_err().kind(), ErrorKind::DisplayText);
     }
 }

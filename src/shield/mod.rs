@@ -113,8 +113,8 @@ impl Shield {
     /// Asks for the PIN, signs once, verifies, writes to `out`.
     ///
     /// The document is prepared before anything is asked, so that a bad one costs no try. The time in which the person types
-    /// does not count against `wait`. When this fails, `out` has received nothing, or (only when writing itself failed) a
-    /// part: give a file through [`crate::write_whole`].
+    /// does not count against `wait`. When this fails, `out` has received nothing, or a part (when writing itself failed, or a large
+    /// document changed while it was written into a CMS message): give a file through [`crate::write_whole`].
     ///
     /// # Errors
     /// Every kind; see [`crate::ErrorKind`]. Each names role, operation, raw status and tries left where there are any.
@@ -186,6 +186,7 @@ impl Shield {
     }
 
     pub(crate) fn prepare_with(&self, request: &Request, credential: Credential, correlation: u64) -> Result<Job> {
+        request.options.check_shown()?;
         let now = self.0.clock.now();
         let context = SignContext {
             role: request.role,
@@ -219,6 +220,7 @@ impl Shield {
         let (role, id) = (unlock.role, next_correlation());
         let options = &unlock.options;
         let open = || {
+            options.check_shown()?;
             let credential = self.resolve(role, &options.selector, options.outside_validity)?;
             let summary = options.summary.clone().unwrap_or_else(|| batch_summary(&unlock, self));
             let (wait, entry) = self.ask(&credential, options, &summary, prompt, wait)?;

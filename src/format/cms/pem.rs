@@ -68,8 +68,11 @@ pub(super) fn is_pem(start: &[u8]) -> bool {
 /// Reads a PEM text with one of the labels that CMS messages carry: `CMS` (RFC 7468 §9), `PKCS7` (the older name).
 ///
 /// # Errors
-/// `SignatureMalformed`.
+/// `MessageTruncated` when its end is not there, `SignatureMalformed`.
 pub(super) fn decode(text: &[u8]) -> Result<Vec<u8>> {
+    if !text.windows(9).any(|w| w == b"-----END ") {
+        return Err(Error::new(ErrorKind::MessageTruncated, "read PEM").detail("the END line is missing"));
+    }
     let bad = |what: String| Error::new(ErrorKind::SignatureMalformed, "read PEM").detail(what);
     let mut decoder = der::pem::Decoder::new_detect_wrap(text).map_err(|e| bad(e.to_string()))?;
     let label = decoder.type_label().to_owned();

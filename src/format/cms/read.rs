@@ -76,8 +76,7 @@ impl Message {
             Err(error) => Err(error),
         };
         let Err(error) = strict else { return strict.map_err(|e| malformed(&e)) };
-        // A message without SEQUENCE at its start is no CMS in BER either; nothing is gained by reading all of it.
-        if start.first() != Some(&0x30) {
+        if !is_ber(&error) {
             return Err(malformed(&error));
         }
         let octets = Content::Source(Arc::clone(source)).read(policy::CMS_MEMORY_MAX, READ)?;
@@ -171,6 +170,11 @@ impl Message {
 
 fn other_type(oid: ObjectIdentifier) -> Error {
     Error::new(ErrorKind::MessageType, READ).detail(content_type_name(oid))
+}
+
+/// Whether reading DER failed for what only BER allows: an indefinite length, or an OCTET STRING in pieces (X.690 §10.1, §10.2).
+fn is_ber(error: &der::Error) -> bool {
+    matches!(error.kind(), der::ErrorKind::IndefiniteLength | der::ErrorKind::TagUnknown { byte: 0x24 })
 }
 
 /// What a failed reading means: the octets end too early, or they are something else.
