@@ -90,5 +90,5 @@ fn messages_of_others_and_damaged_ones_are_judged() {
     assert!(desk.command("bash").args(["-c", second]).output().unwrap().status.success());
     let two = ["-signer", "2.pem", "-inkey", "2.key", "-nodetach", "-outform", "DER", "-out", "two.p7m"];
     openssl(&[&sign[..], &signer, &two].concat());
-    ours(&["two.p7m"]).expect(6, &["NOT valid", "several"]);
+    ours(&["two.p7m"]).expect(6, &["NOT valid", "VF-306"]);
 }
