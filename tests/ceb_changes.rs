@@ -4,7 +4,7 @@
 #[path = "support/ceb_kit.rs"]
 mod ceb_kit;
 
-use ceb_kit::{Signer, VECTORS_TIME, have, replace, report, vector, vectors_time};
+use ceb_kit::{Signer, VECTORS_TIME, have, replace, report, say, vector, vectors_time};
 use shared_shield::format::{Format, ceb, xmldsig};
 use shared_shield::{Certificate, Content, FindingKind, Report, Verdict};
 
@@ -87,7 +87,7 @@ fn every_change_gets_the_verdict_that_xmlsec1_gives() {
     for (change, document, expected, _) in rows(&vector("synthetic_CEB311_rsa.xml")) {
         let theirs = signer.xmlsec_accepts(&document, Some(VECTORS_TIME));
         let report = report(&document, vectors_time());
-        println!("{change}: xmlsec1 {theirs}, we {}", accepted(&report));
+        say(&format!("{change}: xmlsec1 {theirs}, we {}", accepted(&report)));
         assert_eq!(theirs, expected, "xmlsec1 on: {change}");
         assert_eq!(accepted(&report), theirs, "we on: {change}: {:?}", report.findings);
     }
@@ -165,7 +165,7 @@ fn no_changed_octet_passes_unless_canonical_xml_hides_it() {
             assert!(judge.xmlsec_accepts(&changed, Some(VECTORS_TIME)), "octet {offset} passes here alone");
         }
     }
-    println!("{passed} of {} octets may change", whole.len());
+    say(&format!("{passed} of {} octets may change", whole.len()));
     // KeyName's eight digits and the padding bits of base64, no more.
     assert!((8..16).contains(&passed), "{passed}");
 }

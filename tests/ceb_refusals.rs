@@ -10,7 +10,7 @@ use ceb_kit::{customs, replace, report, sample, vector, vectors_time};
 use shared_shield::format::ceb::CEB;
 use shared_shield::format::{Format, SignContext};
 use shared_shield::{
-    Certificate, Content, Error, ErrorKind, FindingKind, Note, RawSignature, Recovery, Suite, Verdict,
+    Certificate, Content, Error, ErrorKind, FindingKind, Note, RawSignature, Recovery, Severity, Suite, Verdict,
 };
 
 fn certificate(kind: &str) -> Arc<Certificate> {
@@ -108,8 +108,6 @@ fn signatures_that_do_not_cover_the_whole_document_once_are_refused() {
     let (inside, tail) = rest.split_once("</ds:Signature>").unwrap();
     let signature = format!("<ds:Signature {inside}</ds:Signature>");
     let reference = &inside[inside.find("<ds:Reference").unwrap()..inside.find("</ds:SignedInfo>").unwrap()];
-    let signed_info = &inside[inside.find("<ds:SignedInfo>").unwrap()..inside.find("<ds:SignatureValue>").unwrap()];
-    let certificate = &inside[inside.find("<ds:X509Certificate>").unwrap()..inside.find("</ds:X509Data>").unwrap()];
     let put = |from: &str, to: &str| replace(&d, from, to);
     let cases = [
         ("no signature", [head, tail].concat().into_bytes(), F::NoSignature),
@@ -120,7 +118,7 @@ fn signatures_that_do_not_cover_the_whole_document_once_are_refused() {
             F::SeveralSignatures,
         ),
         ("deeper", format!("{head}<ceb:x>{signature}</ceb:x>{tail}").into_bytes(), F::Wrapping),
-        ("wraps the message", put("<ds:SignedInfo>", "<ds:Object/><ds:SignedInfo>"), F::Structure),
+        ("an Object before it", put("<ds:SignedInfo>", "<ds:Object/><ds:SignedInfo>"), F::Structure),
         ("part of it", put("URI=\"\"", "URI=\"#part\""), F::Wrapping),
         ("no URI", put(" URI=\"\"", ""), F::Wrapping),
         ("something on the network", put("URI=\"\"", "URI=\"http://127.0.0.1/x\""), F::Wrapping),
@@ -135,6 +133,33 @@ fn signatures_that_do_not_cover_the_whole_document_once_are_refused() {
             ),
             F::Wrapping,
         ),
+        (
+            "another namespace",
+            put("xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"", "xmlns:ds=\"urn:ds\""),
+            F::NoSignature,
+        ),
+    ];
+    refused_for(&cases);
+}
+
+fn refused_for(cases: &[(&str, Vec<u8>, FindingKind)]) {
+    for (name, document, kind) in cases {
+        let report = report(document, vectors_time());
+        assert_eq!(report.verdict(), Verdict::Invalid, "{name}: {:?}", report.findings);
+        assert!(report.has(*kind) && kind.severity() == Severity::Wrong, "{name}: {:?}", report.findings);
+    }
+}
+
+#[test]
+fn signatures_with_parts_twice_missing_or_of_the_wrong_sort_are_refused() {
+    use FindingKind as F;
+    let d = vector("synthetic_CEB311_rsa.xml");
+    let text = String::from_utf8(d.clone()).unwrap();
+    let between = |from: &str, to: &str| &text[text.find(from).unwrap()..text.find(to).unwrap()];
+    let signed_info = between("<ds:SignedInfo>", "<ds:SignatureValue>");
+    let certificate = between("<ds:X509Certificate>", "</ds:X509Data>");
+    let put = |from: &str, to: &str| replace(&d, from, to);
+    let cases = [
         ("two SignedInfo", put(signed_info, &signed_info.repeat(2)), F::Structure),
         (
             "two SignatureValue",
@@ -165,17 +190,8 @@ fn signatures_that_do_not_cover_the_whole_document_once_are_refused() {
         ("an attribute more", put("<ds:Reference URI", "<ds:Reference Foo=\"1\" URI"), F::Structure),
         ("text in it", put("<ds:KeyInfo>", "text<ds:KeyInfo>"), F::Structure),
         ("no base64", put("<ds:SignatureValue>", "<ds:SignatureValue>!"), F::SignatureUnreadable),
-        (
-            "another namespace",
-            put("xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"", "xmlns:ds=\"urn:ds\""),
-            F::NoSignature,
-        ),
     ];
-    for (name, document, kind) in cases {
-        let report = report(&document, vectors_time());
-        assert_eq!(report.verdict(), Verdict::Invalid, "{name}: {:?}", report.findings);
-        assert!(report.has(kind), "{name}: {:?}", report.findings);
-    }
+    refused_for(&cases);
 }
 
 #[test]

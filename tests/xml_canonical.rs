@@ -9,7 +9,7 @@ mod ceb_kit;
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use ceb_kit::{Folder, skip};
+use ceb_kit::{Folder, say, skip};
 use shared_shield::Error;
 use shared_shield::format::xmldsig;
 
@@ -37,7 +37,7 @@ fn ask_libxml2(python: &str, documents: &[Vec<u8>]) -> Vec<Answers> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/c14n_oracle.py");
     let ran = Command::new(python).arg(script).args([&input, &output]).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    println!("{} octets judged by {}", batch.len(), String::from_utf8_lossy(&ran.stdout).trim());
+    say(&format!("{} octets judged by {}", batch.len(), String::from_utf8_lossy(&ran.stdout).trim()));
     let answers = std::fs::read(&output).unwrap();
     let mut rest = answers.as_slice();
     let mut next = || {
@@ -102,9 +102,9 @@ fn digest_inputs_are_those_of_libxml2_or_the_document_is_refused() {
         }
     }
     let equal = counts.get("equal: digest input").copied().unwrap_or_default();
-    println!("{DOCUMENTS} documents, {} differences: {counts:#?}", differences.len());
+    say(&format!("{DOCUMENTS} documents, {} differences: {counts:#?}", differences.len()));
     for document in differences.iter().take(3) {
-        println!("differs: {:?}", String::from_utf8_lossy(document));
+        say(&format!("differs: {:?}", String::from_utf8_lossy(document)));
     }
     assert!(differences.is_empty(), "{} silent differences", differences.len());
     // Most documents have to reach the comparison, or it proves nothing.

@@ -24,8 +24,12 @@ pub(crate) const VECTORS_TIME: &str = "2027-01-01 00:00:00";
 /// Says loudly that a story cannot run. In CI that is a failure.
 pub(crate) fn skip(story: &str, reason: &str) {
     assert!(std::env::var_os("CI").is_none(), "{story}: {reason}");
-    // Not eprintln: the test harness would swallow it.
-    let _ = writeln!(std::io::stderr(), "SKIPPED {story}: {reason}");
+    say(&format!("SKIPPED {story}: {reason}"));
+}
+
+/// Says something that is seen even when the test passes: the harness swallows what `println!` says.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Whether all of these programs are there; if not, the story is skipped loudly.

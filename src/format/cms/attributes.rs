@@ -36,7 +36,7 @@ pub(super) fn build(by: &Certificate, digest: &Digest, now: SystemTime) -> Resul
     let time = Time::from(DateTime::from_system_time(now).map_err(clock)?);
     let hash = DigestAlgorithm::Sha256.of(by.der())?;
     let encode = || -> der::Result<Vec<u8>> {
-        let mut encoded = vec![
+        let mut encoded = [
             attribute(CONTENT_TYPE, &DATA.to_der()?)?,
             attribute(MESSAGE_DIGEST, &OctetStringRef::new(digest.octets())?.to_der()?)?,
             attribute(SIGNING_TIME, &time.to_der()?)?,

@@ -7,12 +7,12 @@
 //! | | signed | verified |
 //! |---|---|---|
 //! | keys | P-256, RSA 2048–4096, with SHA-256 | the same; RSA also as sha256WithRSAEncryption |
-//! | encoding | strict DER, or PEM of it (label `CMS`) | DER; PEM (`CMS`, `PKCS7`); BER with indefinite lengths up to [`policy::CMS_MEMORY_MAX`] |
+//! | encoding | strict DER, or PEM of it (label `CMS`) | DER; PEM (`CMS`, `PKCS7`); BER with indefinite lengths up to [`crate::policy::CMS_MEMORY_MAX`] |
 //! | signer | issuerAndSerialNumber, octets as in the certificate, which is included | that, or subjectKeyIdentifier; one signer |
 //! | detached | any size, constant memory, or a pushed digest | the same |
-//! | attached | up to [`policy::CMS_ATTACHED_MAX`], constant memory | the same in DER |
+//! | attached | up to [`crate::policy::CMS_ATTACHED_MAX`], constant memory | the same in DER |
 //!
-//! A document that changes while it is being signed is refused. A detached one, and an attached one of at most [`policy::CMS_HELD_MAX`]
+//! A document that changes while it is being signed is refused. A detached one, and an attached one of at most [`crate::policy::CMS_HELD_MAX`]
 //! octets, is checked before anything is written. A larger attached one is hashed again while it is written, and the message stays without
 //! its end: write it through [`crate::write_whole`], and no file appears.
 
@@ -41,8 +41,6 @@ use std::sync::Arc;
 use super::{Format, Prepared, SignContext};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
-#[allow(unused_imports)] // for the docs
-use crate::policy;
 use crate::source::Content;
 use crate::verify::{Report, VerifyContext};
 

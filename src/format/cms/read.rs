@@ -72,7 +72,7 @@ impl Message {
     fn from_source(source: &Arc<dyn Source>, start: &[u8]) -> Result<Self> {
         let strict = match Opening::read(start) {
             Ok(Opening::Other(oid)) => return Err(other_type(oid)),
-            Ok(Opening::Signed(opening)) => Message::around(source, opening)?,
+            Ok(Opening::Signed(opening)) => Message::around(source, *opening)?,
             Err(error) => Err(error),
         };
         let Err(error) = strict else { return strict.map_err(|e| malformed(&e)) };
@@ -84,8 +84,8 @@ impl Message {
     }
 
     /// The message around its content, which is passed over. The inner error means: not DER.
-    fn around(source: &Arc<dyn Source>, opening: Box<Signed>) -> Result<der::Result<Self>> {
-        let Signed { inside, version, content_type, digests, rest, total } = *opening;
+    fn around(source: &Arc<dyn Source>, opening: Signed) -> Result<der::Result<Self>> {
+        let Signed { inside, version, content_type, digests, rest, total } = opening;
         let length = total.saturating_sub(rest);
         if usize::try_from(length).map_or(true, |l| l > policy::CMS_REST_MAX) {
             return Err(Error::new(ErrorKind::DocumentTooLarge, READ)

@@ -237,7 +237,7 @@ fn head(suite: Suite, content: Option<u64>, rest: usize) -> der::Result<Vec<u8>>
     let mut fields = 1_u8.to_der()?; // version: id-data, issuerAndSerialNumber, X.509 certificates alone (RFC 5652 §5.1)
     RawSet(&digest_algorithm.to_der()?).encode_to_vec(&mut fields)?;
     (before, length) = prepend(&fields, &before, length)?;
-    length = (length + rest)?;
+    length = plus(length, rest)?;
     (before, length) = wrap(Tag::Sequence, before, length)?;
     (before, length) = wrap(zero(), before, length)?;
     (before, length) = prepend(&SIGNED_DATA.to_der()?, &before, length)?;
@@ -248,14 +248,20 @@ fn zero() -> Tag {
     Tag::ContextSpecific { constructed: true, number: TagNumber(0) }
 }
 
+/// The sum, or an error above what DER lengths hold.
+#[allow(clippy::arithmetic_side_effects)] // this addition is checked: it gives a Result
+fn plus(length: Length, more: usize) -> der::Result<Length> {
+    length + more
+}
+
 fn prepend(field: &[u8], before: &[u8], length: Length) -> der::Result<(Vec<u8>, Length)> {
-    Ok(([field, before].concat(), (length + field.len())?))
+    Ok(([field, before].concat(), plus(length, field.len())?))
 }
 
 /// Puts a header before a value of which `length` octets are meant and `before` are there.
 fn wrap(tag: Tag, before: Vec<u8>, length: Length) -> der::Result<(Vec<u8>, Length)> {
     let header = Header::new(tag, length).to_der()?;
-    let length = (length + header.len())?;
+    let length = plus(length, header.len())?;
     Ok(([header, before].concat(), length))
 }
 
