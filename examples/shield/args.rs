@@ -68,7 +68,14 @@ pub(crate) enum Command {
     SignDeclaration(SignDeclaration),
     /// Signs a file as it is; writes a detached signature (DER for ECDSA, PKCS#1 for RSA)
     SignRaw(SignRaw),
-    /// Verifies signed customs messages, or a detached signature
+    /// Signs a payment or another document for the bank (CMS), after showing what it is about
+    SignPayment(SignPayment),
+    /// Signs payment data of customs announcement 179, from JSON fields or the ready string
+    #[command(name = "sign-179")]
+    Sign179(Sign179),
+    /// Signs the random of a login page; prints certificate number and signature
+    SignLogin(SignLogin),
+    /// Verifies what was signed: customs messages, CMS, announcement 179, logins, raw signatures
     Verify(Verify),
     /// Makes a test shield with invented certificates in a SoftHSM
     MakeTestShield(MakeTestShield),
@@ -191,15 +198,86 @@ pub(crate) struct SignRaw {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct SignPayment {
+    /// The document
+    pub(crate) file: PathBuf,
+    /// File for the CMS message
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Leaves the document outside of the message
+    #[arg(long)]
+    pub(crate) detached: bool,
+    /// Writes PEM in place of DER
+    #[arg(long)]
+    pub(crate) pem: bool,
+    /// What the PIN prompt shows; without it the document's name and length, and the document itself where it is a short plain text
+    #[arg(long, conflicts_with = "text_file")]
+    pub(crate) text: Option<String>,
+    /// Takes that text from this file (UTF-8)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) text_file: Option<PathBuf>,
+    /// Signs without signed attributes: for banks that know no better
+    #[arg(long)]
+    pub(crate) no_attributes: bool,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sign179 {
+    /// The fields as JSON, or the ready signing string
+    pub(crate) file: PathBuf,
+    /// File for what is posted: the value of payExInfoStr with certNo and signValue
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Writes the signature value alone (base64)
+    #[arg(long, conflicts_with = "form_encoded")]
+    pub(crate) signature_only: bool,
+    /// Writes the whole body of the POST, percent-encoded
+    #[arg(long)]
+    pub(crate) form_encoded: bool,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "challenge", required = true, multiple = false, args = ["challenge_base64", "challenge_file"])]
+pub(crate) struct SignLogin {
+    /// As whom
+    #[arg(long, value_enum)]
+    pub(crate) role: RoleName,
+    /// The random as the site sent it, in base64; the octets that it stands for are signed
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) challenge_base64: Option<String>,
+    /// A file whose octets are signed as they are, a newline at the end included
+    #[arg(long, value_name = "FILE")]
+    pub(crate) challenge_file: Option<PathBuf>,
+    /// Signs TEXT as it stands, in place of the octets that it stands for
+    #[arg(long, conflicts_with = "challenge_file")]
+    pub(crate) as_text: bool,
+    /// Prints JSON with the names that the login page posts: certNo and signData
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Signed customs messages; with --signature, the one file that was signed
+    /// Signed documents; with --signature, the one file that was signed; with --content, the one detached CMS message
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Detached signature over FILE
-    #[arg(long, value_name = "SIG", requires = "certificate")]
+    /// What FILE is; by its first octets unless said
+    #[arg(long, value_enum, default_value_t = FormatName::Auto)]
+    pub(crate) format: FormatName,
+    /// Signature beside FILE: of sign-raw, sign-179 --signature-only, sign-login (FILE holds the challenge), or a detached CMS message
+    #[arg(long, value_name = "SIG")]
     pub(crate) signature: Option<PathBuf>,
-    /// The signer's certificate (PEM or DER) for a detached signature
-    #[arg(long, value_name = "CERT", requires = "signature")]
+    /// The document that FILE, a detached CMS message, is about
+    #[arg(long, value_name = "FILE", conflicts_with = "signature")]
+    pub(crate) content: Option<PathBuf>,
+    /// The signer's certificate (PEM or DER), where it does not stand in FILE: announcement 179, logins, raw signatures
+    #[arg(long, value_name = "CERT")]
     pub(crate) certificate: Option<PathBuf>,
     /// Trusted issuers (PEM, or DER with one certificate); may be given several times
     #[arg(long, value_name = "CA", conflicts_with = "pin_fingerprint")]
@@ -257,6 +335,23 @@ pub(crate) enum TestKey {
     P256,
     Rsa2048,
     Rsa1024,
+}
+
+/// What a signed document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatName {
+    Auto,
+    /// A customs message (CEBxxxMessage)
+    Ceb,
+    /// CMS (PKCS#7), DER or PEM
+    Cms,
+    /// Payment data of customs announcement 179
+    #[value(name = "179")]
+    Payment179,
+    /// The challenge of a login
+    Login,
+    /// Any file with a signature beside it
+    Raw,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -8,15 +8,20 @@ mod args;
 mod declaration;
 mod done;
 mod exit;
+mod form179;
 mod info;
 mod list;
 mod log;
+mod login;
 mod make;
 mod make_test_shield;
+mod payment;
 mod pin;
 mod raw;
 mod reach;
+mod recognise;
 mod screen;
+mod single;
 mod test_ca;
 mod test_token;
 mod verify;
@@ -73,6 +78,9 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
         Command::Info(args) => info::run(global, args, screen),
         Command::SignDeclaration(args) => declaration::run(global, args, screen),
         Command::SignRaw(args) => raw::run(global, args, screen),
+        Command::SignPayment(args) => payment::run(global, args, screen),
+        Command::Sign179(args) => form179::run(global, args, screen),
+        Command::SignLogin(args) => login::run(global, args, screen),
         Command::Verify(args) => verify::run(global, args, screen),
         Command::MakeTestShield(args) => make::run(global, args, screen),
     }

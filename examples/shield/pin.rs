@@ -9,7 +9,7 @@ use shared_shield::{
 use zeroize::Zeroizing;
 
 use crate::args::PinArgs;
-use crate::screen::{Lang, Screen, clean};
+use crate::screen::{Lang, Screen, quote};
 use crate::words;
 
 enum Source {
@@ -34,6 +34,8 @@ pub(crate) struct Asker<'s> {
     screen: &'s Screen,
     /// A descriptor or a variable answers once: a refused PIN is not sent again.
     used: bool,
+    /// Shows what is to be signed also where nobody types.
+    tells: bool,
     /// Why no PIN could be given, where there is more to say than "declined".
     problem: Option<Error>,
 }
@@ -49,7 +51,13 @@ impl<'s> Asker<'s> {
             (_, Some(name)) => Source::Variable(name.clone()),
             _ => Source::Terminal,
         };
-        Ok(Asker { source, screen, used: false, problem: None })
+        Ok(Asker { source, screen, used: false, tells: false, problem: None })
+    }
+
+    /// Shows what is to be signed also where the PIN comes from elsewhere.
+    pub(crate) fn telling(mut self) -> Self {
+        self.tells = true;
+        self
     }
 
     pub(crate) fn is_terminal(&self) -> bool {
@@ -131,6 +139,9 @@ impl PinPrompt for Asker<'_> {
             return Err(Declined);
         }
         self.used = true;
+        if self.tells && !self.is_terminal() {
+            self.screen.line(to_sign(question, self.screen.lang));
+        }
         // Nothing has been sent yet: at a terminal an empty or impossible PIN is simply asked for again.
         for _ in 0..3 {
             match self.answer(question) {
@@ -146,12 +157,17 @@ impl PinPrompt for Asker<'_> {
     }
 }
 
+fn to_sign(question: &PinQuestion<'_>, lang: Lang) -> String {
+    let what = quote(&question.summary.text);
+    lang.pick(format!("To sign:{what}"), format!("待签名：{}", what.trim_start_matches(' ')))
+}
+
 /// Role, document and tries stand in front of every entry.
 fn prompt_text(question: &PinQuestion<'_>, lang: Lang) -> String {
     let role = lang.role(question.role);
     let also: Vec<_> = question.also_opens.iter().map(|r| lang.role(*r)).collect();
-    let (what, left) = (clean(&question.summary.text), words::tries(question.status, lang));
-    let mut text = lang.pick(format!("To sign: {what}\n"), format!("待签名：{what}\n"));
+    let left = words::tries(question.status, lang);
+    let mut text = format!("{}\n", to_sign(question, lang));
     if !also.is_empty() {
         let also = also.join(", ");
         text.push_str(&lang.pick(

@@ -143,7 +143,51 @@ pub(crate) fn clean(text: &str) -> String {
     text.trim().chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }
 
-/// Control characters, and the ones that turn the direction of writing.
+/// A text that somebody else wrote. One that fits stays beside what stands before it; a longer one stands below, each line behind a bar, so
+/// that no line of it passes for one of ours. A line that had to be folded goes on behind a colon.
+pub(crate) fn quote(text: &str) -> String {
+    let mut lines = Vec::new();
+    for line in text.trim().lines() {
+        let line = clean(&line.replace('\t', "    "));
+        let (mut rest, mut bar) = (line.as_str(), '|');
+        while let Some(at) = fold(rest) {
+            let (head, tail) = rest.split_at(at);
+            lines.push((bar, head.trim_end().to_owned()));
+            (rest, bar) = (tail, ':');
+        }
+        lines.push((bar, rest.to_owned()));
+    }
+    match lines.as_slice() {
+        [(_, one)] => format!(" {one}"),
+        many => many.iter().map(|(bar, line)| format!("\n  {bar} {line}")).collect(),
+    }
+}
+
+/// Where a line that is wider than a terminal is folded: behind its last space, so that no amount is torn, or where it has none in the
+/// middle. Chinese characters take two columns.
+fn fold(line: &str) -> Option<usize> {
+    let (mut columns, mut space) = (0, None);
+    for (at, c) in line.char_indices() {
+        columns += if u32::from(c) >= 0x1100 { 2 } else { 1 };
+        if columns > 72 {
+            return Some(space.unwrap_or(at));
+        }
+        if c == ' ' {
+            space = Some(at + 1);
+        }
+    }
+    None
+}
+
+/// Control characters, the ones that turn the direction of writing, and the ones that nobody sees.
 fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(
+            c,
+            '\u{34f}' | '\u{180e}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+        )
+        || matches!(c, '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{e0000}'..='\u{e007f}')
+        || matches!(c, '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{110bd}' | '\u{110cd}')
+        || matches!(c, '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}')
 }

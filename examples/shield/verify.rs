@@ -7,32 +7,33 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use shared_shield::format::{Format, ceb::CEB, raw::RAW};
+use shared_shield::format::login::SIGNATURE_OUT as LOGIN;
+use shared_shield::format::payment179::VALUE_OUT;
+use shared_shield::format::{Format, ceb::CEB, cms::CMS, raw::RAW};
 use shared_shield::{
     Certificate, Content, Error, ErrorKind, Finding, Report, Result, Role, Severity, Trust, Verdict, VerifyContext,
     policy,
 };
 
-use crate::args::{Global, Verify};
+use crate::args::{FormatName, Global, Verify};
 use crate::exit::Exit;
 use crate::reach;
+use crate::recognise::recognise;
 use crate::screen::{Screen, clean};
 use crate::words;
 
 pub(crate) fn run(global: &Global, args: &Verify, screen: &Screen) -> Result<Exit> {
     let context = context(global, args)?;
-    let signature = args.signature.as_deref().map(|p| read(p, policy::SIGNATURE_MAX)).transpose()?;
-    if signature.is_some() && args.files.len() != 1 {
-        return Err(Error::new(ErrorKind::Argument, "verify").detail("--signature belongs to exactly one FILE"));
+    for (given, option) in [(&args.signature, "--signature"), (&args.content, "--content")] {
+        if given.is_some() && args.files.len() != 1 {
+            return Err(refused(&format!("{option} belongs to exactly one FILE")));
+        }
     }
+    let signature = args.signature.as_deref().map(|p| read(p, policy::CMS_MEMORY_MAX)).transpose()?;
     let mut exits = Vec::new();
     let mut reports = Vec::new();
     for file in &args.files {
-        let content = Content::file(file);
-        let report = match &signature {
-            Some(octets) => RAW.verify(&content, Some(octets), &context),
-            None => CEB.verify(&content, None, &context),
-        };
+        let report = judge(file, args, signature.as_deref(), &context);
         exits.push(exit(&report));
         if args.json {
             reports.push(to_json(file, &report, &context));
@@ -45,6 +46,69 @@ pub(crate) fn run(global: &Global, args: &Verify, screen: &Screen) -> Result<Exi
         screen.json(&json!({ "files": reports, "exit": worst as u8 }));
     }
     Ok(worst)
+}
+
+fn refused(why: &str) -> Error {
+    Error::new(ErrorKind::Argument, "verify").detail(why.to_owned())
+}
+
+fn judge(file: &Path, args: &Verify, signature: Option<&[u8]>, context: &VerifyContext) -> Result<Report> {
+    let format = match args.format {
+        FormatName::Auto if args.content.is_some() => FormatName::Cms,
+        FormatName::Auto => recognise(file, signature)?,
+        named => named,
+    };
+    check(format, args, signature)?;
+    let content = Content::file(file);
+    match format {
+        FormatName::Cms => match &args.content {
+            Some(document) => CMS.verify(&Content::file(document), Some(&read(file, policy::CMS_MEMORY_MAX)?), context),
+            None => CMS.verify(&content, signature, context),
+        },
+        FormatName::Payment179 => VALUE_OUT.verify(&content, signature, context),
+        FormatName::Login => LOGIN.verify(&content, sign_data(signature, context)?.as_deref(), context),
+        FormatName::Raw => RAW.verify(&content, signature, context),
+        FormatName::Auto | FormatName::Ceb => CEB.verify(&content, None, context),
+    }
+}
+
+/// An option that would be passed over without a word is refused.
+fn check(format: FormatName, args: &Verify, signature: Option<&[u8]>) -> Result<()> {
+    use FormatName::{Ceb, Cms, Login, Payment179, Raw};
+    if args.content.is_some() && format != Cms {
+        return Err(refused("--content belongs to a detached CMS message"));
+    }
+    if matches!(format, Payment179 | Login | Raw) && args.certificate.is_none() {
+        return Err(refused("the signer's certificate does not stand in it: give --certificate"));
+    }
+    if matches!(format, Login | Raw) && signature.is_none() {
+        return Err(refused("the signature does not stand in it: give --signature"));
+    }
+    if format == Ceb && (signature.is_some() || args.certificate.is_some()) {
+        return Err(refused(
+            "a customs message carries its signature and its certificate: take --trust or --pin-fingerprint",
+        ));
+    }
+    if format != Cms && signature.is_some_and(|s| s.len() > policy::SIGNATURE_MAX * 2) {
+        return Err(Error::new(ErrorKind::SignatureMalformed, "verify").detail("--signature: too long for a signature"));
+    }
+    Ok(())
+}
+
+/// The signature value of a login: as it is, or out of what the login page posts.
+fn sign_data(signature: Option<&[u8]>, context: &VerifyContext) -> Result<Option<Vec<u8>>> {
+    let Some(posted) = signature.filter(|s| s.trim_ascii_start().starts_with(b"{")) else {
+        return Ok(signature.map(<[u8]>::to_vec));
+    };
+    let bad = |what: &str| Error::new(ErrorKind::SignatureMalformed, "verify login").detail(what.to_owned());
+    let posted: Value = serde_json::from_slice(posted).map_err(|e| bad(&e.to_string()))?;
+    let text = |name: &str| posted.get(name).and_then(Value::as_str).ok_or_else(|| bad(&format!("no text {name}")));
+    let (number, value) = (text("certNo")?, text("signData")?);
+    let own = context.certificate.as_ref().map(|c| c.number()).unwrap_or_default();
+    if !number.eq_ignore_ascii_case(&own) {
+        return Err(bad(&format!("certNo is {}, the certificate's is {own}", clean(number))));
+    }
+    Ok(Some(value.as_bytes().to_vec()))
 }
 
 fn context(global: &Global, args: &Verify) -> Result<VerifyContext> {
@@ -92,14 +156,21 @@ fn certificates(path: &Path) -> Result<Vec<Arc<Certificate>>> {
     Ok(found)
 }
 
-fn read(path: &Path, cap: usize) -> Result<Vec<u8>> {
-    let failed = |e| Error::new(ErrorKind::InputFailed, "read file").io(&e).detail(path.display().to_string());
-    let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
-    let mut octets = Vec::new();
-    fs::File::open(path).map_err(failed)?.take(limit).read_to_end(&mut octets).map_err(failed)?;
+/// A whole file, at most `cap` octets.
+pub(crate) fn read(path: &Path, cap: usize) -> Result<Vec<u8>> {
+    let octets = start(path, cap.saturating_add(1))?;
     if octets.len() > cap {
         return Err(Error::new(ErrorKind::DocumentTooLarge, "read file").detail(path.display().to_string()));
     }
+    Ok(octets)
+}
+
+/// The first octets of a file.
+pub(crate) fn start(path: &Path, most: usize) -> Result<Vec<u8>> {
+    let failed = |e| Error::new(ErrorKind::InputFailed, "read file").io(&e).detail(path.display().to_string());
+    let mut octets = Vec::new();
+    let limit = u64::try_from(most).unwrap_or(u64::MAX);
+    fs::File::open(path).map_err(failed)?.take(limit).read_to_end(&mut octets).map_err(failed)?;
     Ok(octets)
 }
 

@@ -1,9 +1,12 @@
 //! The command-line program as a person or a script meets it: the built binary, its exit codes, its words, its files.
 
 mod choice;
+mod customs;
 mod errors;
+mod payment;
 mod pin;
 mod program;
+mod recognised;
 mod signing;
 mod teaching;
 mod terminal;

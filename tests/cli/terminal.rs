@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::program::{CUSTOMS_PIN, Desk, WRONG_PIN, built, has, skip};
 
 /// The program on a terminal.
-struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     keys: ChildStdin,
     screen: Receiver<u8>,
@@ -38,7 +38,7 @@ fn can_open(name: &str) -> bool {
 }
 
 impl Terminal {
-    fn start(desk: &Desk, args: &[&str]) -> Terminal {
+    pub(crate) fn start(desk: &Desk, args: &[&str]) -> Terminal {
         let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
         let mut words = vec![quote(built("shield").to_str().unwrap())];
         words.extend(desk.arguments(args).iter().map(|a| quote(a.to_str().unwrap())));
@@ -51,7 +51,7 @@ impl Terminal {
 
     /// Reads until the screen shows this, and forgets what came before.
     #[track_caller]
-    fn until(&mut self, words: &str) -> String {
+    pub(crate) fn until(&mut self, words: &str) -> String {
         let mut octets = Vec::new();
         while !String::from_utf8_lossy(&octets).contains(words) {
             match self.screen.recv_timeout(Duration::from_secs(60)) {
@@ -64,7 +64,7 @@ impl Terminal {
         shown
     }
 
-    fn enter(&mut self, text: &str) {
+    pub(crate) fn enter(&mut self, text: &str) {
         // The prompt is written before the echo is switched off.
         std::thread::sleep(Duration::from_millis(300));
         self.keys.write_all(text.as_bytes()).unwrap();
@@ -73,7 +73,7 @@ impl Terminal {
     }
 
     /// The exit code and all that was on the screen.
-    fn end(mut self) -> (i32, String) {
+    pub(crate) fn end(mut self) -> (i32, String) {
         let code = self.child.wait().unwrap().code().unwrap_or(-1);
         while let Ok(octet) = self.screen.recv_timeout(Duration::from_secs(5)) {
             self.seen.push(char::from(octet));

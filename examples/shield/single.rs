@@ -1,0 +1,71 @@
+//! One document, one PIN entry, one signature, one file: what the commands that sign a single document have in common.
+
+use std::path::Path;
+
+use shared_shield::{Error, ErrorKind, Receipt, Request, Result, Shield, write_whole};
+
+use crate::args::{Global, Signing};
+use crate::exit::Exit;
+use crate::pin::Asker;
+use crate::reach;
+use crate::screen::{Screen, clean};
+use crate::words;
+
+pub(crate) struct Single<'r> {
+    pub(crate) global: &'r Global,
+    pub(crate) signing: &'r Signing,
+    pub(crate) screen: &'r Screen,
+}
+
+impl Single<'_> {
+    /// The shield that `request` means, and the request with what the command line says of it. No PIN is asked for.
+    pub(crate) fn reach(&self, request: Request) -> Result<(Shield, Request)> {
+        let selector = self.signing.choice.selector();
+        let scan = reach::scan(self.global)?;
+        let shield = reach::choose(&scan, request.role(), &selector, self.signing.even_outside_validity)?;
+        let request = request.of(selector);
+        let request = if self.signing.even_outside_validity { request.even_outside_validity() } else { request };
+        Ok((shield, request))
+    }
+
+    /// Asks for the PIN, signs, and writes the file whole or not at all.
+    pub(crate) fn sign(
+        &self,
+        shield: &Shield,
+        request: &Request,
+        asker: &mut Asker<'_>,
+        out: &Path,
+    ) -> Result<Receipt> {
+        asker.run(self.signing.consent(), |prompt, consent| {
+            let request = request.clone().consent(consent);
+            write_whole(out, |out| shield.sign(request, prompt, &self.global.wait(), out))
+        })
+    }
+
+    /// Says who signed with what.
+    pub(crate) fn done(&self, out: &Path, receipt: &Receipt) -> Exit {
+        let lang = self.screen.lang;
+        let (out, facts) = (clean(&out.display().to_string()), words::receipt(receipt, lang));
+        self.screen.line(lang.pick(format!("signed {out}: {facts}"), format!("已签名 {out}：{facts}")));
+        Exit::Done
+    }
+}
+
+/// The text that the format itself would show, in the person's language as far as it goes. The document is looked at here: a bad one is
+/// refused before anybody is asked.
+pub(crate) fn in_words(shield: &Shield, request: Request, screen: &Screen, zh: &str) -> Result<Request> {
+    let text = shield.prepare(request.clone())?.summary().text.clone();
+    Ok(screen.lang.pick(request.clone(), request.shown(format!("{zh}：{text}"))))
+}
+
+/// Nothing that exists is replaced without a word, and never the document itself.
+pub(crate) fn check_output(file: &Path, out: &Path, overwrite: bool) -> Result<()> {
+    let refuse = |kind, why: &str| Err(Error::new(kind, "plan output").detail(format!("{}: {why}", out.display())));
+    if matches!((file.canonicalize(), out.canonicalize()), (Ok(a), Ok(b)) if a == b) {
+        return refuse(ErrorKind::Argument, "this is the file that is to be signed");
+    }
+    if out.symlink_metadata().is_ok() && !overwrite {
+        return refuse(ErrorKind::OutputFailed, "it exists: --overwrite replaces it");
+    }
+    Ok(())
+}
