@@ -103,7 +103,7 @@ fn several(hsm: &SoftHsm, cases: &mut Vec<Case>) {
 
 fn documents(shield: &Shield, cases: &mut Vec<Case>) {
     let signed = std::fs::read("tests/vectors/synthetic_CEB311_rsa.xml").unwrap();
-    let deep = [vec![b'<', b'a', b'>'].repeat(100_000), b"x".to_vec()].concat();
+    let deep = [[b'<', b'a', b'>'].repeat(100_000), b"x".to_vec()].concat();
     let root =
         |rest: &str| format!("{rest}<c:CEB621Message xmlns:c=\"http://www.chinaport.gov.cn/ceb\">x</c:CEB621Message>");
     let rows: [(&'static str, Vec<u8>, ErrorKind); 5] = [
@@ -163,7 +163,6 @@ fn every_bad_input_is_told_apart_and_says_what_to_do() {
             assert!(first_line.contains(&error.code()) && first_line.contains(error.operation()), "{first_line}");
             assert!(error.message_zh().chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c)), "{name}");
         }
-        println!("{} bad inputs, {} kinds", cases.len(), kinds.len());
         assert_eq!(kinds.len(), 17);
     });
 }

@@ -103,6 +103,5 @@ fn a_trace_log_of_the_whole_demo_holds_no_pin() {
     let log = std::fs::read_to_string(folder.join("shield.log")).unwrap();
     assert!(log.contains("TRACE"), "the log is at trace level");
     assert!(log.lines().count() >= 20, "{} lines", log.lines().count());
-    println!("{} files, {looked_at} octets, {} log lines: no PIN", found.len(), log.lines().count());
     std::fs::remove_dir_all(&folder).unwrap();
 }

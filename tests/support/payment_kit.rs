@@ -100,47 +100,38 @@ pub(crate) fn some_number(seeded: &mut Seeded) -> String {
     }
 }
 
+/// An object with its members in a random order and random white space, and the text that it has to make.
+fn object(seeded: &mut Seeded, members: Vec<(&str, String, String)>) -> (String, String) {
+    let exact = members.iter().map(|(n, _, v)| format!("\"{n}\":{v}")).collect::<Vec<_>>().join(",");
+    let mut left = members;
+    let mut json = Vec::new();
+    while !left.is_empty() {
+        let (name, value, _) = left.swap_remove(seeded.below(left.len() as u64));
+        let blank = ["", " ", "\n\t", "\r\n"][seeded.below(4)];
+        json.push(format!("{blank}\"{name}\"{blank}:{value}{blank}"));
+    }
+    (format!("{{{}}}", json.join(",")), format!("{{{exact}}}"))
+}
+
 /// A document in a random field order with random white space, and the string that it has to make.
 pub(crate) fn some_payment(seeded: &mut Seeded) -> (String, String) {
-    let object = |seeded: &mut Seeded, members: Vec<(&str, String, String)>| {
-        let exact = members.iter().map(|(n, _, v)| format!("\"{n}\":{v}")).collect::<Vec<_>>().join(",");
-        let mut left = members;
-        let mut json = Vec::new();
-        while !left.is_empty() {
-            let (name, value, _) = left.swap_remove(seeded.below(left.len() as u64));
-            let blank = ["", " ", "\n\t", "\r\n"][seeded.below(4)];
-            json.push(format!("{blank}\"{name}\"{blank}:{value}{blank}"));
-        }
-        (format!("{{{}}}", json.join(",")), format!("{{{exact}}}"))
-    };
     let quoted = |seeded: &mut Seeded, name| {
         let (json, literal) = some_text(seeded);
         (name, format!("\"{json}\""), format!("\"{literal}\""))
     };
-    let head: Vec<(&str, String, String)> = [
-        "guid",
-        "initalRequest",
-        "initalResponse",
-        "ebpCode",
-        "payCode",
-        "payTransactionId",
-        "totalAmount",
-        "currency",
-        "verDept",
-        "payType",
-        "tradingTime",
-        "note",
-    ]
-    .into_iter()
-    .map(|name| match name {
-        "guid" => (name, "\"A-1\"".to_owned(), "\"A-1\"".to_owned()),
-        "totalAmount" => {
-            let number = some_number(seeded);
-            (name, number.clone(), number)
-        }
-        _ => quoted(seeded, name),
-    })
-    .collect();
+    let names = "guid initalRequest initalResponse ebpCode payCode payTransactionId totalAmount currency verDept payType \
+                 tradingTime note";
+    let head: Vec<(&str, String, String)> = names
+        .split_whitespace()
+        .map(|name| match name {
+            "guid" => (name, "\"A-1\"".to_owned(), "\"A-1\"".to_owned()),
+            "totalAmount" => {
+                let number = some_number(seeded);
+                (name, number.clone(), number)
+            }
+            _ => quoted(seeded, name),
+        })
+        .collect();
     let head = object(seeded, head);
     let array = |items: Vec<(String, String)>| {
         let (json, exact): (Vec<_>, Vec<_>) = items.into_iter().unzip();
