@@ -13,6 +13,7 @@ use shared_shield::format::payment179::{MAX_OCTETS, VALUE_OUT, signing_string};
 use shared_shield::{Content, ErrorKind};
 
 #[test]
+#[allow(clippy::too_many_lines)] // one table, a line for each case
 fn bad_fields_are_refused_by_a_kind_of_their_own_that_names_the_field() {
     use ErrorKind as E;
     let change = |from: &str, to: &str| {
