@@ -111,7 +111,7 @@ fn the_text_is_shown_and_its_digest_is_in_the_receipt() {
     let folded = format!("\n  | {}\n  : 1234567890.00 CNY\n", "x".repeat(68));
     pay(&desk, "f.p7m", &[&PIN[..], &["--text", &long]].concat()).expect(0, &[&folded]);
     pay(&desk, "e.p7m", &[&PIN[..], &["--lang", "zh"]].concat())
-        .expect(0, &["待签名：order.txt，10 字节", "所显示文字：sha256"]);
+        .expect(0, &["待签名：order.txt，2 字节", "所显示文字：sha256"]);
 }
 
 #[test]
