@@ -23,7 +23,8 @@ pub const PIN_MAX: usize = 64;
 /// ```
 pub struct Pin {
     role: Role,
-    octets: Zeroizing<[u8; PIN_MAX]>,
+    /// Boxed: moving a PIN moves a pointer and leaves no copy behind.
+    octets: Box<Zeroizing<[u8; PIN_MAX]>>,
     length: usize,
 }
 
@@ -45,7 +46,7 @@ impl Pin {
             Ok(text) if !text.chars().any(char::is_control) => {}
             _ => return refuse(ErrorKind::PinEncoding),
         }
-        let mut pin = Pin { role, octets: Zeroizing::new([0; PIN_MAX]), length: octets.len() };
+        let mut pin = Pin { role, octets: Box::new(Zeroizing::new([0; PIN_MAX])), length: octets.len() };
         for (to, from) in pin.octets.iter_mut().zip(octets) {
             *to = *from;
         }
@@ -65,7 +66,9 @@ impl Pin {
 
     /// A second wiped buffer with the same PIN: a call that runs on a worker thread owns its copy.
     pub(crate) fn duplicate(&self) -> Pin {
-        Pin { role: self.role, octets: self.octets.clone(), length: self.length }
+        let mut octets = Box::new(Zeroizing::new([0; PIN_MAX]));
+        octets.copy_from_slice(self.octets.as_slice());
+        Pin { role: self.role, octets, length: self.length }
     }
 }
 

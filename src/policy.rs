@@ -10,6 +10,8 @@ pub const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 pub const LEASE_SIGNATURES: u32 = 16;
 /// A batch gives its lease back after this time.
 pub const LEASE_TIME: Duration = Duration::from_secs(2);
+/// How often a batch looks at the time of day, at the least.
+pub const SESSION_LOOK: Duration = Duration::from_secs(60);
 /// How long dropping a lease waits for the token to close.
 pub const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// The largest certificate that is read from a token, in octets.

@@ -40,11 +40,15 @@ impl Wait {
         self
     }
 
-    /// A new deadline of the same length of time measured from now, with the same cancel: time that a person spent typing
-    /// a PIN does not count.
+    /// Time left until the deadline.
     #[must_use]
     pub fn remaining(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// The same wait, as if `left` were left of it now: what a person took to type, or this library to read a document, does not count.
+    pub(crate) fn resumed(&self, left: Duration) -> Wait {
+        Wait::at_most(left).with_cancel(Arc::clone(&self.cancel))
     }
 
     /// Fails when the deadline has passed or the wait was cancelled.

@@ -1,12 +1,11 @@
 //! Messages that are not what they seem: each is refused, and by its own name.
 
-mod cms_support;
+#[path = "support/cms_kit.rs"]
+mod cms_kit;
 
 use std::sync::Arc;
 
-use cms_support::{
-    Identity, changed, desk, file, find, no_trust, openssl, openssl_verify, run, verify, verify_detached,
-};
+use cms_kit::{Identity, changed, desk, file, find, no_trust, openssl, openssl_verify, run, verify, verify_detached};
 use der::asn1::{Any, ObjectIdentifier, OctetString};
 use der::{Decode, Encode};
 use shared_shield::format::Format;

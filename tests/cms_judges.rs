@@ -1,8 +1,9 @@
 //! Messages of ours before openssl, and openssl's before our verifier.
 
-mod cms_support;
+#[path = "support/cms_kit.rs"]
+mod cms_kit;
 
-use cms_support::{changed, desk, file, find, openssl, openssl_verify, output, run, verify, verify_detached};
+use cms_kit::{changed, desk, file, find, openssl, openssl_verify, output, run, verify, verify_detached};
 use der::asn1::AnyRef;
 use der::{Decode, Encode, Reader, SliceReader, Tag};
 use shared_shield::{CmsOptions, Content, ErrorKind, FindingKind, Verdict};
@@ -205,7 +206,7 @@ fn a_pushed_digest_signs_the_same_document() {
         let report = verify_detached(DOCUMENT, &message).unwrap();
         assert_eq!(report.verdict(), Verdict::SignatureOnly);
         use shared_shield::format::Format;
-        let by_digest = shared_shield::format::cms::CMS.verify(&pushed, Some(&message), &cms_support::no_trust());
+        let by_digest = shared_shield::format::cms::CMS.verify(&pushed, Some(&message), &cms_kit::no_trust());
         assert_eq!(by_digest.unwrap().verdict(), Verdict::SignatureOnly);
     }
     let refused = identity.prepare(CmsOptions::attached(), &pushed).unwrap_err();

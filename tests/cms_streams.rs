@@ -1,6 +1,7 @@
 //! Large documents in little memory, and documents that change while they are being signed.
 
-mod cms_support;
+#[path = "support/cms_kit.rs"]
+mod cms_kit;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -10,7 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cms_support::{desk, fresh, no_trust, openssl, openssl_verify, output};
+use cms_kit::{desk, fresh, no_trust, openssl, openssl_verify, output};
 use shared_shield::format::Format;
 use shared_shield::format::cms::CMS;
 use shared_shield::{CmsOptions, Content, Error, ErrorKind, FindingKind, Source, Verdict, policy, write_whole};
@@ -58,7 +59,7 @@ fn a_gibibyte_is_signed_and_verified_detached_in_256_mebibytes() {
         command
             .args(["cms", "-verify", "-binary", "-cades", "-inform", "DER", "-out", "/dev/null", "-in"])
             .arg(&message);
-        cms_support::output(command.arg("-CAfile").arg(&authority).arg("-content").arg(document)).status.success()
+        cms_kit::output(command.arg("-CAfile").arg(&authority).arg("-content").arg(document)).status.success()
     };
     assert!(judge(&document));
     use std::os::unix::fs::FileExt;
@@ -76,7 +77,7 @@ fn an_attached_document_larger_than_the_memory_for_it_is_written_whole() {
     for options in [CmsOptions::attached(), CmsOptions::attached().pem(), CmsOptions::attached().without_attributes()] {
         let message = identity.sign(options, &Content::bytes(document.as_slice())).unwrap();
         assert!(openssl_verify(&message, None, &[]).unwrap() == document, "{options:?}");
-        let report = cms_support::verify(&message).unwrap();
+        let report = cms_kit::verify(&message).unwrap();
         assert_eq!(report.verdict(), Verdict::SignatureOnly, "{options:?} {:?}", report.findings);
         let mut content = Vec::new();
         let length = shared_shield::format::cms::content(&Content::bytes(message), &mut content).unwrap();
@@ -91,7 +92,7 @@ fn lengths_at_each_boundary_of_der_are_right() {
         let document = vec![b'x'; length];
         let message = identity.sign(CmsOptions::attached(), &Content::bytes(document.as_slice())).unwrap();
         assert!(openssl_verify(&message, None, &["-cades"]).unwrap() == document, "{length}");
-        assert_eq!(cms_support::verify(&message).unwrap().verdict(), Verdict::SignatureOnly, "{length}");
+        assert_eq!(cms_kit::verify(&message).unwrap().verdict(), Verdict::SignatureOnly, "{length}");
     }
 }
 
@@ -133,7 +134,7 @@ fn a_document_that_changes_while_it_is_signed_is_refused_and_no_file_appears() {
     let large = vec![b'x'; usize::try_from(policy::CMS_HELD_MAX).unwrap() + 100_000];
     let path = fresh("signed");
     for first in [&small, &large] {
-        let other = cms_support::changed(first, first.len() / 2);
+        let other = cms_kit::changed(first, first.len() / 2);
         let longer = [first.as_slice(), b"y"].concat();
         let shorter = &first[..first.len() - 1];
         for second in [other.as_slice(), &longer, shorter, &[]] {
@@ -179,7 +180,7 @@ impl NoMessage for shared_shield::format::cms::Cms {
 fn a_file_rewritten_between_preparing_and_finishing_is_refused() {
     let identity = &desk().rsa;
     for options in all_options() {
-        let (document, signed) = (cms_support::file(b"order 1"), fresh("signed"));
+        let (document, signed) = (cms_kit::file(b"order 1"), fresh("signed"));
         let prepared = identity.prepare(options, &Content::file(&document)).unwrap();
         let signature = identity.sign_digest(prepared.tbs.digest.octets());
         fs::write(&document, b"order 2").unwrap();

@@ -98,8 +98,8 @@ fn a_flipped_bit_in_a_signature_leaves_nothing_written_and_says_why() {
 }
 
 #[test]
-fn a_batch_logs_in_once_and_a_refusal_inside_ends_it() {
-    story("a_batch_logs_in_once_and_a_refusal_inside_ends_it", |hsm, shim| {
+fn a_batch_logs_in_once_and_out_when_it_ends() {
+    story("a_batch_logs_in_once_and_out_when_it_ends", |hsm, shim| {
         let shield = desk::shield(hsm, &shim.module);
         let session = shield.unlock(Unlock::of(Role::Customs), &mut Typist::right(), &Wait::default()).unwrap();
         let request = || Request::raw(Role::Customs, Content::bytes(*b"line"));
@@ -110,5 +110,41 @@ fn a_batch_logs_in_once_and_a_refusal_inside_ends_it() {
         assert_eq!(shim.calls("C_Logout").len(), 0, "the login is held between leases");
         session.end();
         assert_eq!(shim.calls("C_Logout").len(), 1);
+    });
+}
+
+#[test]
+fn a_login_that_is_lost_while_one_try_is_left_is_not_repaired() {
+    story("a_login_that_is_lost_while_one_try_is_left_is_not_repaired", |hsm, shim| {
+        let shield = desk::shield(hsm, &shim.module);
+        let session = shield.unlock(Unlock::of(Role::Customs), &mut Typist::right(), &Wait::default()).unwrap();
+        let sign = || {
+            let request = Request::raw(Role::Customs, Content::bytes(*b"line"));
+            session.sign(request, &Wait::default(), &mut Vec::new())
+        };
+        sign().unwrap();
+        // CKF_USER_PIN_FINAL_TRY, and a session that does not know of its login any more.
+        shim.rules("rv C_GetSessionInfo 0xB3 token=customs\nflags-or 0x20000 token=customs\n");
+        assert_eq!(sign().unwrap_err().kind(), ErrorKind::LastTry);
+        assert!(shim.calls("C_GetSessionInfo").iter().any(|l| l.contains("fault=rv")), "the fault was made");
+        assert_eq!(shim.calls("C_Login").len(), 1, "the unlock alone");
+        shim.rules("");
+        assert_eq!(sign().unwrap_err().kind(), ErrorKind::SessionEnded);
+    });
+}
+
+#[test]
+fn a_login_that_fails_with_a_code_of_its_own_counts_as_a_refusal() {
+    story("a_login_that_fails_with_a_code_of_its_own_counts_as_a_refusal", |hsm, shim| {
+        let shield = desk::shield(hsm, &shim.module);
+        shim.rules("rv C_Login 0x80000123\n");
+        let mut typist = Typist::right();
+        let odd = sign(&shield, Role::Bank, &mut typist, Consent::None, &mut Vec::new()).unwrap_err();
+        assert_eq!(odd.kind(), ErrorKind::LoginFailed, "{odd}");
+        assert!(odd.to_string().contains("CKR_VENDOR_DEFINED(0x80000123)"), "{odd}");
+        shim.rules("");
+        let guarded = sign(&shield, Role::Bank, &mut typist, Consent::None, &mut Vec::new()).unwrap_err();
+        assert_eq!(guarded.kind(), ErrorKind::TriesUnknown, "{guarded}");
+        assert_eq!(shim.calls("C_Login").len(), 1);
     });
 }

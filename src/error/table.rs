@@ -138,6 +138,9 @@ kinds! {
     SessionEnded = 0x200D, EnterPin(Option::None),
         "The unlocked batch for the {role} certificate has ended by its policy, by idleness or after a refused PIN: unlock again.",
         "{role}证书的批量授权已因策略、空闲或口令被拒而结束：请重新解锁。";
+    LoginFailed = 0x200E, EnterPin(Option::None),
+        "The token did not take the {role} login and gave a code of its own: it may have counted as a wrong PIN, so be sure of the PIN before trying again.",
+        "介质未接受{role}登录并返回了自有代码：可能已计为一次口令错误，请确认口令后再试。";
 
     // 3xxx: certificates and keys
     NoCredential = 0x3001, InsertShield,

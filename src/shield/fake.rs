@@ -28,10 +28,16 @@ pub(crate) struct Habits {
     pub(crate) leases: AtomicU32,
     /// The login ends with each lease, as on a card.
     pub(crate) forgets: AtomicBool,
+    /// Counts how often the login was lost for everybody, in the middle of leases.
+    pub(crate) epoch: AtomicU32,
+    /// Accepts every PIN.
+    pub(crate) accepts_any: AtomicBool,
+    /// Refuses every PIN, as when somebody has changed it.
+    pub(crate) refuses: AtomicBool,
     pub(crate) flips: AtomicBool,
     pub(crate) hangs: AtomicBool,
     pub(crate) status: Mutex<PinStatus>,
-    logins: AtomicU32,
+    pub(crate) logins: AtomicU32,
 }
 
 impl Default for Habits {
@@ -41,6 +47,9 @@ impl Default for Habits {
             signatures: AtomicU32::new(0),
             leases: AtomicU32::new(0),
             forgets: AtomicBool::new(false),
+            epoch: AtomicU32::new(0),
+            accepts_any: AtomicBool::new(false),
+            refuses: AtomicBool::new(false),
             flips: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
             status: Mutex::new(PinStatus::Known(5)),
@@ -50,6 +59,12 @@ impl Default for Habits {
 }
 
 impl Habits {
+    /// The login is gone, as after a reset by another program.
+    pub(crate) fn lose_login(&self) {
+        self.logins.store(0, Ordering::SeqCst);
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+    }
+
     pub(crate) fn seen(counter: &AtomicU32) -> u32 {
         counter.load(Ordering::SeqCst)
     }
@@ -63,35 +78,54 @@ struct FakeToken {
     habits: Arc<Habits>,
     certificate: Vec<u8>,
     logged_in: bool,
+    epoch: u32,
 }
 
 impl FakeToken {
     fn may_sign(&mut self, auth: Auth<'_>) -> Result<()> {
-        if self.logged_in {
+        if self.logged_in && self.epoch == Habits::seen(&self.habits.epoch) {
             return Ok(());
+        }
+        self.give_back();
+        if let Auth::Shared(_) = auth {
+            let open = !self.habits.forgets.load(Ordering::SeqCst) && Habits::seen(&self.habits.logins) > 0;
+            if open {
+                self.enter();
+                return Ok(());
+            }
         }
         let Auth::Pin(pin) = auth else { return Err(Error::new(ErrorKind::PinRequired, "fake")) };
         if !self.habits.forgets.load(Ordering::SeqCst) && Habits::seen(&self.habits.logins) > 0 {
-            self.logged_in = true;
-            self.habits.logins.fetch_add(1, Ordering::SeqCst);
+            self.enter();
             return Ok(());
         }
         self.habits.verifies.fetch_add(1, Ordering::SeqCst);
-        if pin.expose() != PIN {
+        let known = pin.expose() == PIN || self.habits.accepts_any.load(Ordering::SeqCst);
+        if !known || self.habits.refuses.load(Ordering::SeqCst) {
             *lock(&self.habits.status) = PinStatus::Known(4);
             return Err(Error::new(ErrorKind::PinIncorrect, "fake").tries(PinStatus::Known(4)));
         }
-        self.logged_in = true;
-        self.habits.logins.fetch_add(1, Ordering::SeqCst);
+        self.enter();
         Ok(())
+    }
+
+    fn enter(&mut self) {
+        self.logged_in = true;
+        self.epoch = Habits::seen(&self.habits.epoch);
+        self.habits.logins.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Leaves the login, unless it was lost meanwhile for everybody.
+    fn give_back(&mut self) {
+        if std::mem::take(&mut self.logged_in) && self.epoch == Habits::seen(&self.habits.epoch) {
+            self.habits.logins.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }
 
 impl Drop for FakeToken {
     fn drop(&mut self) {
-        if self.logged_in {
-            self.habits.logins.fetch_sub(1, Ordering::SeqCst);
-        }
+        self.give_back();
     }
 }
 
@@ -161,7 +195,9 @@ impl Door for FakeDoor {
     fn lease(&self, wait: &Wait) -> Result<Lease> {
         self.habits.leases.fetch_add(1, Ordering::SeqCst);
         let (habits, certificate) = (Arc::clone(&self.habits), self.certificate.clone());
-        Lease::open("fake lease", wait, move || Ok(Box::new(FakeToken { habits, certificate, logged_in: false })))
+        Lease::open("fake lease", wait, move || {
+            Ok(Box::new(FakeToken { habits, certificate, logged_in: false, epoch: 0 }))
+        })
     }
 }
 

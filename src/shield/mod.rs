@@ -138,7 +138,9 @@ impl Shield {
         id: u64,
     ) -> Result<Receipt> {
         let options = request.options.clone();
+        let left = wait.remaining();
         let job = self.prepare_job(&request, id)?;
+        let wait = &wait.resumed(left);
         let (wait, entry) = self.ask(&job.credential, &options, &job.summary, prompt, wait)?;
         let (route, mut lease) = signing::first_route(&job.credential, &self.0.doors, &wait)?;
         let state = signing::read_state(&mut lease, &route.slot, &job.credential.certificate, &wait)?;
@@ -167,7 +169,7 @@ impl Shield {
         let left = wait.remaining();
         let also_opens = self.also_opens(credential);
         let entry = signing::ask(prompt, credential.role, &also_opens, summary, state)?;
-        let wait = Wait::at_most(left).with_cancel(Arc::clone(&wait.cancel));
+        let wait = wait.resumed(left);
         wait.check("PIN entry")?;
         Ok((wait, entry))
     }

@@ -53,10 +53,19 @@ impl Entry {
         }
     }
 
+    /// For the call that a person made this entry for.
     pub(crate) fn auth(&self) -> Auth<'_> {
         match self {
             Entry::Typed(pin) => Auth::Pin(pin),
             Entry::OnDevice => Auth::OnDevice,
+        }
+    }
+
+    /// For the later signatures of a batch: no login is opened with it.
+    fn shared(&self) -> Auth<'_> {
+        match self {
+            Entry::Typed(pin) => Auth::Shared(pin),
+            Entry::OnDevice => Auth::Held,
         }
     }
 }
@@ -104,8 +113,30 @@ pub(crate) fn ask(
 
 /// One signature in a lease. The entry's copy is wiped when the token is done with it.
 pub(crate) fn sign_in(lease: &mut Lease, route: &Route, entry: &Entry, job: &Job, wait: &Wait) -> Result<RawSignature> {
+    sign_with(lease, route, entry, Entry::auth, job, wait)
+}
+
+/// As [`sign_in`], within the login of a batch: `PinRequired` where that is lost, and nothing was sent.
+pub(crate) fn sign_shared(
+    lease: &mut Lease,
+    route: &Route,
+    entry: &Entry,
+    job: &Job,
+    wait: &Wait,
+) -> Result<RawSignature> {
+    sign_with(lease, route, entry, Entry::shared, job, wait)
+}
+
+fn sign_with(
+    lease: &mut Lease,
+    route: &Route,
+    entry: &Entry,
+    auth: fn(&Entry) -> Auth<'_>,
+    job: &Job,
+    wait: &Wait,
+) -> Result<RawSignature> {
     let (slot, entry, tbs) = (route.slot.clone(), entry.duplicate(), job.prepared.tbs.clone());
-    let signature = lease.call("sign", wait, move |token| token.sign(&slot.key, &slot.pin, entry.auth(), &tbs))?;
+    let signature = lease.call("sign", wait, move |token| token.sign(&slot.key, &slot.pin, auth(&entry), &tbs))?;
     lease.count_signature();
     Ok(signature)
 }

@@ -79,8 +79,12 @@ impl fmt::Debug for Slot {
 pub enum Auth<'p> {
     /// The login of this very lease. Without one: `PinRequired`, and no PIN is sent.
     Held,
-    /// A PIN; sent at most once for this call.
+    /// A PIN that a person entered for this call. It is sent at most once as the user's; a key that wants its PIN for each signature
+    /// gets it once more, after the first was accepted.
     Pin(&'p Pin),
+    /// The accepted PIN of a batch: it joins the login that is open under it and opens none (`PinRequired` where there is none). It
+    /// is sent only where the key wants its PIN for each signature, and only while no risk is seen.
+    Shared(&'p Pin),
     /// Typed on the device itself.
     OnDevice,
 }
@@ -90,6 +94,7 @@ impl fmt::Debug for Auth<'_> {
         f.write_str(match self {
             Auth::Held => "Held",
             Auth::Pin(_) => "Pin",
+            Auth::Shared(_) => "Shared",
             Auth::OnDevice => "OnDevice",
         })
     }

@@ -10,14 +10,14 @@ mod tests;
 use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::signing::{self, Entry, Job};
 use super::{Shield, log};
 use crate::credential::{Credential, Route};
 use crate::door::Lease;
 use crate::error::{Error, ErrorKind, Result, next_correlation};
-use crate::policy::Policy;
+use crate::policy::{self, Policy};
 use crate::receipt::Receipt;
 use crate::request::{Request, Unlock};
 use crate::role::Role;
@@ -37,7 +37,10 @@ struct Inner {
     policy: Policy,
     outside_validity: bool,
     opened: Instant,
+    opened_at: SystemTime,
     state: Mutex<State>,
+    /// Held while the login is looked after: one thread at a time.
+    logging_in: Mutex<()>,
     leases: Mutex<Vec<Lease>>,
     changed: Arc<Signal>,
 }
@@ -48,6 +51,7 @@ struct State {
     used: u32,
     resends: u32,
     last: Instant,
+    last_at: SystemTime,
 }
 
 struct Open {
@@ -72,7 +76,7 @@ impl Session {
         lease.call("unlock", wait, move |token| token.login(&pin, copy.auth()))?;
         let full = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?.status;
         let policy = unlock.policy.unwrap_or_else(|| shield.profile().policy(credential.role));
-        let now = Instant::now();
+        let (now, at) = (Instant::now(), shield.clock().now());
         let open = Open { entry, full, anchor: Some(lease) };
         let inner = Arc::new(Inner {
             shield: shield.clone(),
@@ -81,7 +85,9 @@ impl Session {
             policy,
             outside_validity: unlock.options.outside_validity,
             opened: now,
-            state: Mutex::new(State { open: Some(open), used: 0, resends: 0, last: now }),
+            opened_at: at,
+            logging_in: Mutex::default(),
+            state: Mutex::new(State { open: Some(open), used: 0, resends: 0, last: now, last_at: at }),
             leases: Mutex::default(),
             changed: Arc::default(),
         });
@@ -142,7 +148,9 @@ impl Inner {
         if !self.outside_validity {
             self.credential.certificate.check_time(self.shield.clock().now())?;
         }
+        let left = wait.remaining();
         let job = self.shield.prepare_with(request, self.credential.clone(), id)?;
+        let wait = &wait.resumed(left);
         self.reserve()?;
         let signed = self.sign_job(&job, wait);
         let (signature, tries) = signed.inspect_err(|error| self.give_back(error))?;
@@ -156,6 +164,10 @@ impl Inner {
     /// Takes one of the policy's signatures before the token is touched, so that threads never exceed it.
     fn reserve(&self) -> Result<()> {
         let ended = |why: &str| Err(Error::new(ErrorKind::SessionEnded, "sign in batch").detail(why.to_owned()));
+        if self.ends_in().is_some_and(|left| left.is_zero()) {
+            self.end();
+            return ended("its time is over");
+        }
         let mut state = lock(&self.state);
         if state.open.is_none() {
             return ended("ended");
@@ -163,13 +175,8 @@ impl Inner {
         if state.used >= self.policy.signatures {
             return ended("its signatures are used up");
         }
-        if self.opened.elapsed() >= self.policy.lifetime || state.last.elapsed() >= self.policy.idle {
-            drop(state);
-            self.end();
-            return ended("its time is over");
-        }
         state.used = state.used.saturating_add(1);
-        state.last = Instant::now();
+        (state.last, state.last_at) = (Instant::now(), self.shield.clock().now());
         self.changed.notify();
         Ok(())
     }
@@ -178,44 +185,61 @@ impl Inner {
         let mut state = lock(&self.state);
         state.used = state.used.saturating_sub(1);
         drop(state);
-        if matches!(error.kind(), ErrorKind::PinIncorrect | ErrorKind::PinLocked | ErrorKind::LastTry) {
+        use ErrorKind as K;
+        if matches!(error.kind(), K::PinIncorrect | K::PinLocked | K::LoginFailed | K::LastTry | K::TriesUnknown) {
             self.end();
         }
     }
 
+    /// Signs within the open login. Where that is lost, nothing has been sent, and the way back is [`Inner::log_in_again`].
     fn sign_job(&self, job: &Job, wait: &Wait) -> Result<(RawSignature, PinStatus)> {
-        let (mut lease, entry, full) = self.lease(wait)?;
-        let signature = signing::sign_in(&mut lease, &self.route, &entry, job, wait)?;
-        let mut leases = lock(&self.leases);
-        if !lease.is_due() && lock(&self.state).open.is_some() {
-            leases.push(lease);
+        let (entry, full) = self.entry()?;
+        let mut lease = self.lease(wait)?;
+        let mut signed = signing::sign_shared(&mut lease, &self.route, &entry, job, wait);
+        if signed.as_ref().is_err_and(|e| e.kind() == ErrorKind::PinRequired) {
+            drop(lease);
+            lease = self.log_in_again(wait)?;
+            signed = signing::sign_shared(&mut lease, &self.route, &entry, job, wait);
         }
+        let signature = signed?;
+        self.keep(lease);
         Ok((signature, full))
     }
 
-    /// An idle lease that is not due, or a new one in which the PIN may be used.
-    fn lease(&self, wait: &Wait) -> Result<(Lease, Entry, PinStatus)> {
+    /// A copy of the entry, and the tries as they were right after it; an error once the session has ended.
+    fn entry(&self) -> Result<(Entry, PinStatus)> {
         let gone = || Error::new(ErrorKind::SessionEnded, "sign in batch").detail("ended");
-        let idle = std::mem::take(&mut *lock(&self.leases));
-        let (mut fresh, due): (Vec<_>, Vec<_>) = idle.into_iter().partition(|l| !l.is_due());
-        drop(due);
-        let taken = fresh.pop();
-        lock(&self.leases).append(&mut fresh);
-        let copy = || {
-            let state = lock(&self.state);
-            state.open.as_ref().map(|o| (o.entry.duplicate(), o.full)).ok_or_else(gone)
-        };
-        if let Some(lease) = taken {
-            let (entry, full) = copy()?;
-            return Ok((lease, entry, full));
+        let state = lock(&self.state);
+        state.open.as_ref().map(|o| (o.entry.duplicate(), o.full)).ok_or_else(gone)
+    }
+
+    /// Keeps a lease for the next signature, unless it is due or the session has ended meanwhile.
+    fn keep(&self, lease: Lease) {
+        let mut leases = lock(&self.leases);
+        if !lease.is_due() && lock(&self.state).open.is_some() {
+            leases.push(lease);
+            self.changed.notify();
+        }
+    }
+
+    /// An idle lease that is not due, or a new one.
+    fn lease(&self, wait: &Wait) -> Result<Lease> {
+        self.drop_due();
+        if let Some(lease) = lock(&self.leases).pop() {
+            return Ok(lease);
         }
         let mut lease = self.open_lease(wait)?;
-        let state = signing::read_state(&mut lease, &self.route.slot, &self.credential.certificate, wait)?;
-        let (entry, full) = copy()?;
-        if !state.open {
-            self.allow_resend(state.status, full)?;
-        }
-        Ok((lease, entry, full))
+        signing::read_state(&mut lease, &self.route.slot, &self.credential.certificate, wait)?;
+        Ok(lease)
+    }
+
+    /// Gives back idle leases that are due. Outside the lock, because closing a token takes time.
+    fn drop_due(&self) {
+        let mut leases = lock(&self.leases);
+        let (due, fresh): (Vec<_>, Vec<_>) = std::mem::take(&mut *leases).into_iter().partition(Lease::is_due);
+        *leases = fresh;
+        drop(leases);
+        drop(due);
     }
 
     fn open_lease(&self, wait: &Wait) -> Result<Lease> {
@@ -224,7 +248,22 @@ impl Inner {
         door.ok_or_else(|| Error::new(ErrorKind::NoShield, "open shield"))?.lease(wait)
     }
 
-    /// The token lost the login: the PIN goes again only while nothing speaks of a refusal, and only so often.
+    /// The token lost the login. One thread at a time looks again, and sends the PIN only where the tries allow it; the threads
+    /// behind it find the new login, or the end of the session.
+    fn log_in_again(&self, wait: &Wait) -> Result<Lease> {
+        let _one = lock(&self.logging_in);
+        let mut lease = self.open_lease(wait)?;
+        let state = signing::read_state(&mut lease, &self.route.slot, &self.credential.certificate, wait)?;
+        let (entry, full) = self.entry()?;
+        if !state.open {
+            self.allow_resend(state.status, full)?;
+            let pin = self.route.slot.pin.clone();
+            lease.call("unlock again", wait, move |token| token.login(&pin, entry.auth()))?;
+        }
+        Ok(lease)
+    }
+
+    /// The PIN goes again only while nothing speaks of a refusal, and only so often.
     fn allow_resend(&self, now: PinStatus, full: PinStatus) -> Result<()> {
         let role = self.credential.role;
         signing::guard_tries(now, crate::tries::Consent::None, role).inspect_err(|_| self.end())?;
@@ -249,34 +288,46 @@ impl Inner {
         self.changed.notify();
     }
 
+    /// How long the session still lasts; `None` once it has ended. A computer that slept has let time pass as well, so the time of
+    /// day counts beside the running clock.
     fn ends_in(&self) -> Option<Duration> {
         let state = lock(&self.state);
         state.open.as_ref()?;
-        let life = self.policy.lifetime.saturating_sub(self.opened.elapsed());
-        Some(life.min(self.policy.idle.saturating_sub(state.last.elapsed())))
+        let now = self.shield.clock().now();
+        let since =
+            |running: Instant, day: SystemTime| running.elapsed().max(now.duration_since(day).unwrap_or_default());
+        let life = self.policy.lifetime.saturating_sub(since(self.opened, self.opened_at));
+        Some(life.min(self.policy.idle.saturating_sub(since(state.last, state.last_at))))
+    }
+
+    /// When the watcher has to look again: at the end of the session, at the end of an idle lease, and once a minute, because its
+    /// own sleep does not count the computer's.
+    fn look_again_in(&self, left: Duration) -> Duration {
+        let idle = !lock(&self.leases).is_empty();
+        left.min(if idle { policy::LEASE_TIME } else { policy::SESSION_LOOK })
     }
 }
 
-/// Ends the session by itself when its time is over, so that a forgotten one does not keep a login open.
+/// Ends the session by itself when its time is over, so that a forgotten one keeps no login open, and gives idle leases back.
 fn watch_idle(inner: &Arc<Inner>) -> Result<()> {
     let (weak, changed) = (Arc::downgrade(inner), Arc::clone(&inner.changed));
+    let watch = move || {
+        while let Some(inner) = Weak::upgrade(&weak) {
+            let Some(left) = inner.ends_in() else { return };
+            if left.is_zero() {
+                tracing::info!(role = %inner.credential.role, "batch ended: its time is over");
+                return inner.end();
+            }
+            inner.drop_due();
+            let bound = inner.look_again_in(left);
+            drop(inner);
+            let sooner = |i: Arc<Inner>| i.ends_in().is_none_or(|left| i.look_again_in(left) < bound);
+            changed.wait_for(&Wait::at_most(bound), || Weak::upgrade(&weak).is_none_or(sooner).then_some(()));
+        }
+    };
     std::thread::Builder::new()
         .name("shield-session".to_owned())
-        .spawn(move || {
-            while let Some(left) = Weak::upgrade(&weak).and_then(|i| i.ends_in()) {
-                if left.is_zero() {
-                    if let Some(inner) = Weak::upgrade(&weak) {
-                        tracing::info!(role = %inner.credential.role, "batch ended: its time is over");
-                        inner.end();
-                    }
-                    return;
-                }
-                let ended = || Weak::upgrade(&weak).is_none_or(|i| i.ends_in().is_none()).then_some(());
-                if changed.wait_for(&Wait::at_most(left), ended).is_some() {
-                    return;
-                }
-            }
-        })
+        .spawn(watch)
         .map(drop)
         .map_err(|e| Error::new(ErrorKind::Defect, "unlock").io(&e))
 }

@@ -79,6 +79,58 @@ fn a_lost_login_is_repaired_with_the_accepted_pin_within_the_policy_and_no_furth
 }
 
 #[test]
+fn a_login_lost_in_the_middle_of_a_lease_sends_the_pin_once_for_all_threads() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, policy(1000, 1));
+    sign(&session, &mut Vec::new()).unwrap();
+    habits.lose_login();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..5).for_each(|_| drop(sign(&session, &mut Vec::new()).unwrap())));
+        }
+    });
+    assert_eq!(Habits::seen(&habits.verifies), 2, "the unlock, and once for everybody");
+    habits.lose_login();
+    assert_eq!(kind(sign(&session, &mut Vec::new())), ErrorKind::SessionEnded, "the policy allowed one resend");
+    assert_eq!(Habits::seen(&habits.verifies), 2);
+}
+
+#[test]
+fn the_last_try_is_not_spent_when_a_login_is_lost_in_the_middle_of_a_lease() {
+    for (status, expected) in [
+        (PinStatus::Final, ErrorKind::LastTry),
+        (PinStatus::Locked, ErrorKind::PinLocked),
+        (PinStatus::Unknown { refused: true }, ErrorKind::TriesUnknown),
+        (PinStatus::Known(4), ErrorKind::SessionEnded),
+    ] {
+        let habits = Arc::<Habits>::default();
+        let session = open(&habits, policy(100, 10));
+        sign(&session, &mut Vec::new()).unwrap();
+        habits.lose_login();
+        *lock(&habits.status) = status;
+        assert_eq!(kind(sign(&session, &mut Vec::new())), expected);
+        assert_eq!(Habits::seen(&habits.verifies), 1, "nothing was sent");
+        assert_eq!(session.signatures_left(), 0, "and the batch has ended");
+    }
+}
+
+#[test]
+fn the_first_refusal_ends_the_batch_for_all_threads() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, policy(1000, 10));
+    sign(&session, &mut Vec::new()).unwrap();
+    habits.refuses.store(true, Ordering::SeqCst);
+    habits.lose_login();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert!(sign(&session, &mut Vec::new()).is_err()));
+        }
+    });
+    assert_eq!(Habits::seen(&habits.verifies), 2, "the unlock, and the one refusal");
+    assert_eq!(kind(sign(&session, &mut Vec::new())), ErrorKind::SessionEnded);
+}
+
+#[test]
 fn the_pin_is_not_sent_again_when_somebody_has_used_up_tries_meanwhile() {
     let habits = Arc::<Habits>::default();
     habits.forgets.store(true, Ordering::SeqCst);
@@ -139,7 +191,23 @@ fn a_forgotten_batch_logs_out_by_itself() {
     while session.signatures_left() > 0 {
         std::thread::sleep(Duration::from_millis(5));
     }
+    while Habits::seen(&habits.logins) > 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     assert_eq!(kind(sign(&session, &mut Vec::new())), ErrorKind::SessionEnded);
+}
+
+#[test]
+fn an_idle_lease_is_given_back_without_another_signature() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, policy(50, 0));
+    sign(&session, &mut Vec::new()).unwrap();
+    assert_eq!(Habits::seen(&habits.logins), 2, "the anchor and the idle lease");
+    while Habits::seen(&habits.logins) > 1 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    sign(&session, &mut Vec::new()).unwrap();
+    assert_eq!(Habits::seen(&habits.verifies), 1);
 }
 
 #[test]
@@ -149,4 +217,60 @@ fn a_bank_request_is_refused_in_a_customs_batch() {
     let request = Request::raw(Role::Bank, Content::bytes(*b"order"));
     assert_eq!(kind(session.sign(request, &Wait::default(), &mut Vec::new())), ErrorKind::Argument);
     assert_eq!(Habits::seen(&habits.signatures), 0);
+}
+
+/// Copies of `pin`, given XORed so that the scan does not find itself, in a PIN's buffer (padded with zeros) anywhere in the
+/// writable memory of this process.
+#[cfg(target_os = "linux")]
+fn copies_in_memory(hidden: &[u8]) -> usize {
+    use std::os::unix::fs::FileExt;
+    let memory = std::fs::File::open("/proc/self/mem").unwrap();
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let mut copies = 0;
+    for line in maps.lines().filter(|l| l.contains(" rw")) {
+        let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
+        let (from, to) = (u64::from_str_radix(from, 16).unwrap(), u64::from_str_radix(to, 16).unwrap());
+        let mut octets = vec![0; usize::try_from(to - from).unwrap()];
+        let Ok(read) = memory.read_at(&mut octets, from) else { continue };
+        let is_it = |w: &&[u8]| {
+            w[..hidden.len()].iter().zip(hidden).all(|(m, h)| *m == h ^ 0x5a)
+                && w[hidden.len()..].iter().all(|m| *m == 0)
+        };
+        copies += octets[..read].windows(48).filter(is_it).count();
+        octets.fill(0xff);
+    }
+    copies
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_copy_of_the_pin_is_left_when_the_batch_is_over() {
+    let mut hidden = [0_u8; 14];
+    getrandom::fill(&mut hidden).unwrap();
+    hidden.iter_mut().for_each(|o| *o = (b'0' + *o % 10) ^ 0x5a);
+    let typed = || {
+        let mut octets = hidden;
+        octets.iter_mut().for_each(|o| *o ^= 0x5a);
+        let pin = Pin::new(Role::Customs, &octets).unwrap();
+        octets.fill(0);
+        std::hint::black_box(&octets);
+        pin
+    };
+    let planted = typed();
+    assert!(copies_in_memory(&hidden) >= 1, "the scan finds a PIN that is there");
+    drop(planted);
+
+    let habits = Arc::<Habits>::default();
+    habits.accepts_any.store(true, Ordering::SeqCst);
+    let (shield, credential) = fake::shield(&habits);
+    let unlock = Unlock::of(Role::Customs).policy(policy(100, 5));
+    let session = Session::open(&shield, credential, &unlock, Entry::Typed(typed()), &Wait::default()).unwrap();
+    for _ in 0..3 {
+        sign(&session, &mut Vec::new()).unwrap();
+    }
+    assert!(copies_in_memory(&hidden) >= 1, "the session keeps it");
+    habits.lose_login();
+    sign(&session, &mut Vec::new()).unwrap();
+    session.end();
+    assert_eq!(copies_in_memory(&hidden), 0);
 }

@@ -59,14 +59,14 @@ impl Key {
         match auth {
             Auth::Pin(pin) => Some(Key::Typed(Box::new(pin.duplicate()))),
             Auth::OnDevice => Some(Key::OnDevice),
-            Auth::Held => None,
+            Auth::Held | Auth::Shared(_) => None,
         }
     }
 
     /// Whether `auth` proves knowledge of what opened the login. What is typed on the device proves itself there alone.
     fn opens(&self, auth: Auth<'_>) -> bool {
         match (self, auth) {
-            (Key::Typed(held), Auth::Pin(pin)) => same(held, pin),
+            (Key::Typed(held), Auth::Pin(pin) | Auth::Shared(pin)) => same(held, pin),
             _ => false,
         }
     }
@@ -140,6 +140,26 @@ impl Login {
                 None => return Err(ended(wait, "C_Login")),
             }
         }
+    }
+
+    /// Takes a share of a login that is open under the very same PIN. Nothing is sent.
+    ///
+    /// # Errors
+    /// `PinRequired` where there is no such login.
+    pub(super) fn join(&self, auth: Auth<'_>, caller: &dyn Caller) -> Result<Share> {
+        let lost =
+            || Error::new(ErrorKind::PinRequired, "C_Login").detail("the login of the batch is not there any more");
+        let mut state = lock(&self.state);
+        if !matches!(&state.phase, Phase::Held(key) if key.opens(auth)) {
+            return Err(lost());
+        }
+        state.count = state.count.saturating_add(1);
+        drop(state);
+        if caller.is_logged_in() {
+            return Ok(Share(()));
+        }
+        self.release(Share(()), caller);
+        Err(lost())
     }
 
     fn step(&self, auth: Auth<'_>, wait: &Wait) -> Option<Step> {
@@ -265,9 +285,9 @@ impl State {
     }
 }
 
-/// Whether an error says that the token did not take the PIN.
+/// Whether an error says that the token did not take the PIN, or may say so.
 pub(super) fn is_refusal(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::PinIncorrect | ErrorKind::PinLocked)
+    matches!(error.kind(), ErrorKind::PinIncorrect | ErrorKind::PinLocked | ErrorKind::LoginFailed)
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Pkcs11Token {
         if self.share.is_some() {
             let enough = match auth {
                 Auth::Held | Auth::OnDevice => true,
-                Auth::Pin(_) => self.login.opens(auth),
+                Auth::Pin(_) | Auth::Shared(_) => self.login.opens(auth),
             };
             if enough && self.voice().is_user() {
                 return Ok(());
@@ -97,7 +97,10 @@ impl Pkcs11Token {
         }
         self.give_back();
         self.proven.clear();
-        self.share = Some(self.login.acquire(auth, &self.wait, &self.voice())?);
+        self.share = Some(match auth {
+            Auth::Shared(_) => self.login.join(auth, &self.voice())?,
+            _ => self.login.acquire(auth, &self.wait, &self.voice())?,
+        });
         Ok(())
     }
 
@@ -148,7 +151,8 @@ impl Pkcs11Token {
                 break;
             }
             let key = Key { handle: key, each_time: self.view().always_authenticates(key)? };
-            if proof == Proof::Elsewhere && !self.probe(key, public, auth, tbs.suite)? {
+            // A key that wants its PIN each time is not probed: one entry is not spent on a guess.
+            if proof == Proof::Elsewhere && (key.each_time || !self.probe(key, public, auth, tbs.suite)?) {
                 continue;
             }
             let Some(octets) = self.sign_once(key, auth, tbs)? else { continue };

@@ -1,6 +1,6 @@
 //! What a session says of logins and PINs: C_Login, C_Logout, and the state of the PIN in CK_TOKEN_INFO.
 
-use cryptoki::error::Error as Fault;
+use cryptoki::error::{Error as Fault, RvError};
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
@@ -50,10 +50,10 @@ impl Voice<'_> {
         let info = self.module.facts(self.slot, self.identity)?.info;
         let on_device = info.protected_authentication_path();
         let answer = match auth {
-            Auth::Pin(_) if on_device => {
+            Auth::Pin(_) | Auth::Shared(_) if on_device => {
                 return Err(Error::new(ErrorKind::Argument, "C_Login").detail("the token takes its PIN on the device"));
             }
-            Auth::Pin(pin) => {
+            Auth::Pin(pin) | Auth::Shared(pin) => {
                 check_length(pin, &info)?;
                 self.session.login(user, Some(&auth_pin(pin)?))
             }
@@ -65,11 +65,26 @@ impl Voice<'_> {
 
     /// C_Login for the operation under way, as a key with CKA_ALWAYS_AUTHENTICATE wants it after each C_SignInit (2.40 §5.6).
     pub(super) fn confirm(self, auth: Auth<'_>) -> Result<()> {
+        if matches!(auth, Auth::Shared(_)) {
+            self.refuse_risk()?;
+        }
         self.send(UserType::ContextSpecific, auth).inspect_err(|error| {
             if is_refusal(error) {
                 self.login.note_refusal();
             }
         })
+    }
+
+    /// In a batch nobody is asked before a PIN goes again, so it goes only while nothing speaks of a refusal.
+    fn refuse_risk(self) -> Result<()> {
+        let status = self.status(&self.module.facts(self.slot, self.identity)?.info);
+        let kind = match status {
+            PinStatus::Locked | PinStatus::Known(0) => ErrorKind::PinLocked,
+            PinStatus::Unknown { refused: true } => ErrorKind::TriesUnknown,
+            last if last.is_last_try() => ErrorKind::LastTry,
+            _ => return Ok(()),
+        };
+        Err(Error::new(kind, "C_Login").tries(status))
     }
 
     /// C_Login's answer: return codes first, then what the flags say of the tries that are left.
@@ -80,7 +95,9 @@ impl Voice<'_> {
         let kind = match error.kind() {
             _ if rv.is_some() && rv == self.module.dialect.wrong_length => ErrorKind::PinLength,
             // These speak of keys and data everywhere else; here they are a token that is not well.
-            ErrorKind::KeyUnsuited => ErrorKind::TokenFailed,
+            ErrorKind::KeyUnsuited => ErrorKind::LoginFailed,
+            // A code that does not say that nothing was checked may have cost a try.
+            ErrorKind::TokenFailed if !rv.is_some_and(is_harmless) => ErrorKind::LoginFailed,
             kind => kind,
         };
         let mut error = Error::new(kind, "C_Login");
@@ -89,7 +106,7 @@ impl Voice<'_> {
         }
         match kind {
             ErrorKind::PinLocked => error.tries(PinStatus::Locked),
-            ErrorKind::PinIncorrect => error.tries(self.status_after_refusal()),
+            ErrorKind::PinIncorrect | ErrorKind::LoginFailed => error.tries(self.status_after_refusal()),
             _ => error,
         }
     }
@@ -117,6 +134,21 @@ impl Voice<'_> {
             PinStatus::Unknown { refused: refused || low }
         }
     }
+}
+
+/// Codes that say that the token was not reached: no PIN was looked at.
+fn is_harmless(rv: RvError) -> bool {
+    use RvError as R;
+    matches!(
+        rv,
+        R::DeviceRemoved
+            | R::TokenNotPresent
+            | R::TokenNotRecognized
+            | R::SessionClosed
+            | R::SessionHandleInvalid
+            | R::SlotIdInvalid
+            | R::HostMemory
+    )
 }
 
 /// A PIN that the token cannot take is not sent: some tokens count it as a wrong one.

@@ -1,7 +1,7 @@
 //! A desk for CMS tests: a test authority with its certificates, software keys in place of a shield, and openssl as the judge.
 //! Every name is invented and every key is made anew for the run.
 
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, unreachable_pub)] // each test file uses its part
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,6 +15,7 @@ use shared_shield::{
 };
 
 /// A key in software with its certificate.
+#[derive(Debug)]
 pub struct Identity {
     pub name: &'static str,
     pub suite: Suite,
@@ -24,6 +25,7 @@ pub struct Identity {
 }
 
 /// What all tests of one file share.
+#[derive(Debug)]
 pub struct Desk {
     pub folder: PathBuf,
     pub authority: PathBuf,
