@@ -8,7 +8,7 @@ use shared_shield::{Content, Error, ErrorKind, Request, Result, Role, policy};
 use crate::args::{Global, SignPayment};
 use crate::exit::Exit;
 use crate::pin::Asker;
-use crate::screen::{Screen, clean};
+use crate::screen::{Screen, clean, is_plain};
 use crate::single::{Single, check_output};
 use crate::verify::read;
 
@@ -55,15 +55,10 @@ fn document(file: &Path, screen: &Screen) -> Result<(Content, String)> {
     let about = about(u64::try_from(octets.len()).unwrap_or(u64::MAX));
     let plain = String::from_utf8(octets.clone()).ok().map(|t| t.replace("\r\n", "\n"));
     let text = plain
-        .filter(|text| !text.trim().is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')))
+        .filter(|text| !text.trim().is_empty() && is_plain(text))
         .map(|text| format!("{about}\n{text}"))
-        .filter(|text| text.len() <= policy::DISPLAY_MAX && clean_everywhere(text));
+        .filter(|text| text.len() <= policy::DISPLAY_MAX);
     Ok((Content::bytes(octets), text.unwrap_or(about)))
-}
-
-/// Whether the terminal would show every character of it.
-fn clean_everywhere(text: &str) -> bool {
-    text.lines().all(|line| clean(&line.replace('\t', " ")) == line.replace('\t', " ").trim())
 }
 
 fn text_of(path: &Path) -> Result<String> {

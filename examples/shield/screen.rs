@@ -179,6 +179,11 @@ fn fold(line: &str) -> Option<usize> {
     None
 }
 
+/// Whether a text is shown as it is: lines and tabs beside characters that everybody sees.
+pub(crate) fn is_plain(text: &str) -> bool {
+    !text.chars().any(|c| steers(c) && !matches!(c, '\n' | '\t'))
+}
+
 /// Control characters, the ones that turn the direction of writing, and the ones that nobody sees.
 fn steers(c: char) -> bool {
     c.is_control()

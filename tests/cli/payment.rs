@@ -101,12 +101,17 @@ fn the_text_is_shown_and_its_digest_is_in_the_receipt() {
     desk.write("order.txt", [b"pay\x1b[2K".as_slice(), &[0, 1, 2]].concat());
     let binary = pay(&desk, "d.p7m", &PIN).expect(0, &["To sign: order.txt, 10 octets\n"]);
     assert!(!binary.out.contains("pay"), "{}", binary.out);
+    for (document, octets) in [("pay 1\r", 6), ("pay 1\u{2028}", 8), ("pay\u{200b} 1", 8), (" \n", 2)] {
+        desk.write("order.txt", document);
+        let words = format!("To sign: order.txt, {octets} octets\n");
+        pay(&desk, "odd.p7m", &[&PIN[..], &["--overwrite"]].concat()).expect(0, &[&words]);
+    }
     // No amount is torn where a long line is folded.
     let long = format!("{} 1234567890.00 CNY", "x".repeat(68));
     let folded = format!("\n  | {}\n  : 1234567890.00 CNY\n", "x".repeat(68));
     pay(&desk, "f.p7m", &[&PIN[..], &["--text", &long]].concat()).expect(0, &[&folded]);
     pay(&desk, "e.p7m", &[&PIN[..], &["--lang", "zh"]].concat())
-        .expect(0, &["待签名：order.txt，10 字节", "所显示文字：sha256"]);
+        .expect(0, &["待签名：order.txt，2 字节", "所显示文字：sha256"]);
 }
 
 #[test]

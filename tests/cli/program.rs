@@ -22,8 +22,7 @@ const MODULES: [&str; 4] = [
 pub(crate) fn skip(name: &str, reason: &str) {
     assert!(std::env::var_os("SHIELD_NO_SKIP").is_none(), "{name} cannot run: {reason}");
     // Not eprintln: the test harness would keep it to itself.
-    let mut stderr = std::io::stderr();
-    writeln!(stderr, "SKIPPED {name}: {reason}").unwrap();
+    writeln!(std::io::stderr().lock(), "SKIPPED {name}: {reason}").unwrap();
 }
 
 /// SoftHSM's module, or a loud skip.
