@@ -133,6 +133,27 @@ fn a_declaration_that_came_or_went_on_the_root_is_named() {
 }
 
 #[test]
+fn what_was_changed_inside_signed_info_is_named_and_not_blamed_on_namespaces() {
+    let d = vector("synthetic_CEB311_rsa.xml");
+    let xpath = "<ds:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><ds:XPath>1</ds:XPath>\
+                 </ds:Transform></ds:Transforms>";
+    let cases = [
+        (replace(&d, "URI=\"\"", "URI=\"#x\""), "Reference"),
+        (replace(&d, "2000/09/xmldsig#sha1", "2001/04/xmlenc#sha256"), "DigestMethod"),
+        (replace(&d, "20010315\"", "20010315#WithComments\""), "CanonicalizationMethod"),
+        (replace(&d, "</ds:Transforms>", xpath), "Transforms"),
+        (replace(&d, "<ds:SignedInfo>", "<ds:SignedInfo Id=\"s\">"), "SignedInfo"),
+        (replace(&d, "<ds:SignedInfo>", "<ds:SignedInfo xml:lang=\"zh\">"), "SignedInfo"),
+        // The namespaces as well: what is named is still what is proved.
+        (replace(&replace(&d, XSI, ""), "URI=\"\"", "URI=\"#x\""), "Reference"),
+    ];
+    for (changed, place) in cases {
+        let said = only(&changed, FindingKind::SignatureWrong);
+        assert!(said.contains(&format!("this one is another in {place})")) && !said.contains("namespace"), "{said}");
+    }
+}
+
+#[test]
 fn a_digest_of_another_algorithm_is_named() {
     let d = vector("synthetic_CEB311_rsa.xml");
     // The SM3 digest of the same document, as the SM2 vector has it.
