@@ -102,7 +102,7 @@ impl Reader<'_, '_> {
         let [_] = self.sequence(node, ["Transform"]);
     }
 
-    /// KeyName and X509Data, once each. What else may stand here (KeyValue, RetrievalMethod, …) is passed over: no key is
+    /// KeyName and X509Data, once each. What else may stand here (KeyValue, RetrievalMethod, …) is only told of: no key is
     /// taken from it, and nothing is fetched.
     fn key_info(&mut self, node: NodeId, parts: &mut Parts) {
         let names = self.named(node, "KeyName");
@@ -249,6 +249,10 @@ impl Tally {
     pub(super) fn met(&mut self, node: NodeId) {
         self.first = self.first.or(Some(node));
         self.count = self.count.saturating_add(1);
+    }
+
+    pub(super) fn first(self) -> Option<NodeId> {
+        self.first
     }
 }
 
