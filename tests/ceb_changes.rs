@@ -70,6 +70,9 @@ fn rows(d: &[u8]) -> Vec<(&'static str, Vec<u8>, bool, Option<FindingKind>)> {
         ("byte order mark", [b"\xEF\xBB\xBF", d].concat(), true, None),
         ("newline after the root", [d, b"\n"].concat(), true, None),
         ("comment in the body", replace(d, "<ceb:Order>", "<ceb:Order><!-- x -->"), true, None),
+        ("comment in a text", replace(d, "<ceb:guid>0", "<ceb:guid><!-- x -->0"), true, Some(F::CommentInText)),
+        ("comment in KeyInfo", replace(d, "<ds:KeyName>", "<!-- x --><ds:KeyName>"), true, Some(F::SignatureExtras)),
+        ("instruction in KeyInfo", replace(d, "<ds:KeyName>", "<?x y?><ds:KeyName>"), true, Some(F::SignatureExtras)),
         ("KeyName in upper case", replace(d, "0123abcd", "0123ABCD"), true, Some(F::KeyNameOther)),
     ]
 }
@@ -133,11 +136,74 @@ fn a_declaration_that_came_or_went_on_the_root_is_named() {
 }
 
 #[test]
+fn what_was_changed_inside_signed_info_is_named_and_not_blamed_on_namespaces() {
+    let d = vector("synthetic_CEB311_rsa.xml");
+    let xpath = "<ds:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><ds:XPath>1</ds:XPath>\
+                 </ds:Transform></ds:Transforms>";
+    let cases = [
+        (replace(&d, "URI=\"\"", "URI=\"#x\""), "Reference"),
+        (replace(&d, "2000/09/xmldsig#sha1", "2001/04/xmlenc#sha256"), "DigestMethod"),
+        (replace(&d, "20010315\"", "20010315#WithComments\""), "CanonicalizationMethod"),
+        (replace(&d, "</ds:Transforms>", xpath), "Transforms"),
+        (replace(&d, "<ds:SignedInfo>", "<ds:SignedInfo Id=\"s\">"), "SignedInfo"),
+        (replace(&d, "<ds:SignedInfo>", "<ds:SignedInfo xml:lang=\"zh\">"), "SignedInfo"),
+        // The namespaces as well: what is named is still what is proved.
+        (replace(&replace(&d, XSI, ""), "URI=\"\"", "URI=\"#x\""), "Reference"),
+    ];
+    for (changed, place) in cases {
+        let said = only(&changed, FindingKind::SignatureWrong);
+        assert!(said.contains(&format!("this one is another in {place})")) && !said.contains("namespace"), "{said}");
+    }
+}
+
+#[test]
 fn a_digest_of_another_algorithm_is_named() {
     let d = vector("synthetic_CEB311_rsa.xml");
     // The SM3 digest of the same document, as the SM2 vector has it.
     let mixed = replace(&d, "0Tp4b5fUWNXMiPpyUhMGCL1rfM0=", "el+GoDRiN5fWHTk4VvoPHpMfiTHfrRmKDlg+YSyyS5c=");
     assert!(only(&mixed, FindingKind::DigestWrong).contains("the value is the sm3 of the document"));
+}
+
+/// Whoever reads on from a message that passes has to know what of it nobody signed.
+#[test]
+fn what_is_not_signed_in_a_message_that_passes_is_told_with_its_place() {
+    use FindingKind as F;
+    let d = vector("synthetic_CEB311_rsa.xml");
+    let order = report(&replace(&d, "<ceb:Order>", "<ceb:Order><!-- x -->"), vectors_time());
+    let odd =
+        |report: &Report| [F::CommentInText, F::SignatureExtras, F::SignatureNotLast].map(|kind| report.has(kind));
+    assert_eq!(odd(&report(&d, vectors_time())), [false; 3]);
+    assert_eq!(odd(&order), [false; 3], "a comment between elements parts no text");
+    let text = replace(
+        &replace(&d, "<ceb:appTime>2024", "<ceb:appTime>2024<!--a--><!--b-->"),
+        "<ceb:note>",
+        "<ceb:note><!---->",
+    );
+    let said = only(&text, F::CommentInText);
+    assert!(said.contains("3 in all, the first) at line 7"), "{said}");
+    let keys = "<ds:KeyValue/><x xmlns='urn:x'>evil</x>";
+    let said = only(&replace(&d, "<ds:X509Data>", &format!("{keys}<ds:X509Data><ds:X509CRL/>")), F::SignatureExtras);
+    assert!(said.contains("KeyValue in KeyInfo; 3 in all"), "{said}");
+    let said = only(&replace(&d, "<ds:KeyInfo>", "<ds:KeyInfo>evil"), F::SignatureExtras);
+    assert!(said.contains("text in KeyInfo"), "{said}");
+}
+
+/// Moved to where the digest input stays the same: before the line end that stood before it.
+#[test]
+fn a_signature_that_is_not_the_last_child_passes_as_with_xmlsec1_and_is_told() {
+    let text = String::from_utf8(vector("synthetic_CEB311_rsa.xml")).unwrap();
+    let (head, rest) = text.split_once("<ds:Signature ").unwrap();
+    let (inside, tail) = rest.split_once("</ds:Signature>").unwrap();
+    let first =
+        head.replacen("\t<ceb:Order>", &format!("<ds:Signature {inside}</ds:Signature>\t<ceb:Order>"), 1) + tail;
+    let report = report(first.as_bytes(), vectors_time());
+    assert!(accepted(&report) && report.has(FindingKind::SignatureNotLast), "{:?}", report.findings);
+    if have("a signature that is not last, against xmlsec1", &["xmlsec1"]) {
+        let signer = Signer::vectors("rsa");
+        assert!(signer.xmlsec_accepts(first.as_bytes(), Some(VECTORS_TIME)));
+        let changed = replace(first.as_bytes(), "20240101000000", "20240101000001");
+        assert!(!signer.xmlsec_accepts(&changed, Some(VECTORS_TIME)));
+    }
 }
 
 /// Whatever single octet is replaced: it is refused, or what is hashed, what is signed, value and certificate are the same.

@@ -41,17 +41,24 @@ fn the_deepest_allowed_document_needs_little_stack() {
     assert_eq!(outcome(nested(MAX_DEPTH as usize + 1)), Err(ErrorKind::DocumentTooDeep));
 }
 
-/// Runs itself again where memory is bounded.
-#[test]
-fn hostile_documents_are_refused_in_bounded_memory() {
+/// Whether this is the process with bounded memory; if not, the story runs in one, and has run when this returns.
+fn memory_is_bounded(story: &str) -> bool {
     if std::env::var_os("HOSTILE_CHILD").is_some() {
-        return hostile();
+        return true;
     }
     let me = std::env::current_exe().unwrap();
-    let script = format!("ulimit -v {MEMORY} && exec \"$0\" --exact hostile_documents_are_refused_in_bounded_memory");
+    let script = format!("ulimit -v {MEMORY} && exec \"$0\" --exact {story}");
     let ran = Command::new("sh").arg("-c").arg(script).arg(me).env("HOSTILE_CHILD", "1").output().unwrap();
     let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+    false
+}
+
+#[test]
+fn hostile_documents_are_refused_in_bounded_memory() {
+    if memory_is_bounded("hostile_documents_are_refused_in_bounded_memory") {
+        hostile();
+    }
 }
 
 fn hostile() {
@@ -89,6 +96,37 @@ fn hostile() {
     fine(format!("<a b='{}'/>", "\t".repeat(full)).into_bytes());
     fine(format!("<a b='{}'/>", "\r\nx".repeat(full / 3)).into_bytes());
     fine(filled("<b>0123456789012345678901234567890123456789</b>", full));
+}
+
+/// A signed message with `times` pieces put before `place`.
+fn loaded(place: &str, piece: &str, times: usize) -> Vec<u8> {
+    ceb_kit::replace(&ceb_kit::vector("synthetic_CEB311_rsa.xml"), place, &(piece.repeat(times) + place))
+}
+
+/// A finding for each would mean to look for its place each time, and a report that nobody can read.
+#[test]
+fn the_same_fault_many_thousand_times_is_told_once_with_its_number() {
+    if !memory_is_bounded("the_same_fault_many_thousand_times_is_told_once_with_its_number") {
+        return;
+    }
+    let many = 100_000;
+    let transform = "<ds:Transform Algorithm=\"urn:x\" b=\"\">x</ds:Transform>";
+    let cases = [
+        (loaded("<ds:SignedInfo>", "x<?a?>", many), format!("{many} in all")),
+        (loaded("<ds:KeyInfo>", "x<!---->", many), format!("{many} in all")),
+        (loaded("<ds:DigestMethod", "<![CDATA[x]]>", many), format!("{many} in all")),
+        (loaded("<ds:Transform ", transform, many), format!("{} transforms", many + 1)),
+        (loaded("<ds:KeyInfo>", "<ds:SignatureValue>!</ds:SignatureValue>", many), "not expected here".to_owned()),
+        (loaded("</ceb:note>", "x<!---->", many), format!("{many} in all")),
+        (loaded("<ds:KeyName>", "<a/><?a?>", many), format!("a in KeyInfo; {many} in all")),
+        (loaded("<ds:X509Data>", "<ds:KeyName>1</ds:KeyName>", many), format!("{} KeyName", many + 1)),
+    ];
+    for (document, number) in cases {
+        let report = CEB.verify(&Content::bytes(document), None, &context(ceb_kit::vectors_time())).unwrap();
+        let said: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+        assert!(said.len() < 16, "{} findings", said.len());
+        assert!(said.iter().any(|line| line.contains(&number)), "{number}: {said:?}");
+    }
 }
 
 /// In every place and behind every length: the parser's fast paths see some of them only.

@@ -60,7 +60,7 @@ macro_rules! findings {
 
 findings! {
     SignatureRight = "VF-001", Info, "the signature value belongs to the certificate's key", "签名值与证书公钥相符";
-    DigestRight = "VF-002", Info, "the document is as it was when it was signed", "文档与签名时一致";
+    DigestRight = "VF-002", Info, "what the signature covers is as it was when it was signed", "签名覆盖的内容与签名时一致";
     SignatureWrong = "VF-101", Wrong, "the signature value does not belong to this certificate and these signed octets", "签名值与证书及签名内容不符";
     DigestWrong = "VF-102", Wrong, "the document was changed after signing, or was hashed wrongly when it was signed", "文档在签名后被修改，或签名时摘要计算有误";
     NewlineAdded = "VF-103", Wrong, "a newline was added next to the Signature element after signing: remove it", "签名后在 Signature 元素旁增加了换行：请删除";
@@ -86,6 +86,9 @@ findings! {
     WeakKey = "VF-150", Warning, "the key is short by today's measure", "密钥长度不足";
     Sha1Used = "VF-151", Info, "SHA-1 is used, as the customs format has it", "按海关格式使用了 SHA-1";
     TestIdentifiers = "VF-152", Warning, "the algorithm has no customs identifier: customs does not take this document", "该算法没有海关标识：海关不接受此文档";
+    CommentInText = "VF-153", Warning, "a comment stands inside an element that holds text: it is not signed, and a program that takes the text in pieces reads other data than was signed", "含文本的元素内有注释：注释未被签名，分段读取文本的程序得到的数据可能与所签内容不同";
+    SignatureExtras = "VF-154", Warning, "the Signature element holds something that customs does not ask for: it is not signed and was not used", "Signature 元素含有海关未要求的内容：未被签名，也未被采用";
+    SignatureNotLast = "VF-155", Warning, "the Signature element is not the last child of the document element, where customs has it", "Signature 元素不是根元素的最后一个子元素，与海关要求的位置不符";
     NewlineAtEnd = "VF-201", Wrong, "a newline stands at the end of the string: announcement 179 signs it without one", "字符串末尾有换行：第179号公告的签名不含换行";
     EscapedTwice = "VF-202", Wrong, "the inner JSON was escaped a second time: sign it as it stands", "内层 JSON 被二次转义：应按原样签名";
     NumberText = "VF-203", Wrong, "a number was signed with another text than it is posted with: keep the text, without quotes", "数字签名时的文本与提交的不一致：应保持原文且不带引号";

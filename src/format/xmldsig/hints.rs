@@ -3,7 +3,7 @@
 use base64ct::{Base64, Encoding};
 use uppsala::{Document, NodeId};
 
-use super::canonical::{Checked, document, element_on_one_line};
+use super::canonical::{Checked, document, element, element_on_one_line};
 use super::identifiers::Set;
 use super::read::Parts;
 use super::{DSIG, write};
@@ -108,7 +108,7 @@ fn canonical(text: &str) -> Option<Vec<u8>> {
     document(&checked.tree().ok()?, None).ok()
 }
 
-/// Why the value differs.
+/// Why the value differs. That a reason is named means that the signature is right for what the reason describes.
 pub(super) fn of_value(
     tree: &Document<'_>,
     signed_info: NodeId,
@@ -127,7 +127,35 @@ pub(super) fn of_value(
         [("ceb, ds and xsi", [ceb, &ds, xsi].concat()), ("ceb and ds", [ceb, &ds].concat()), ("ds", ds.clone())];
     let (names, _) =
         tries.iter().find(|(_, namespaces)| verifies(write::signed_info(set, &digest, namespaces).as_bytes()))?;
-    Some(Hint::Detail(format!(
-        "it was signed with the namespaces {names} in scope: a declaration on the document element came or went since"
-    )))
+    let found = String::from_utf8(element(tree, signed_info).ok()?).ok()?;
+    let signed = write::signed_info(set, &digest, "");
+    Some(Hint::Detail(match other_than(declarations_skipped(&found)?, declarations_skipped(&signed)?) {
+        None => format!(
+            "it was signed with the namespaces {names} in scope: a declaration on the document element came or went since"
+        ),
+        Some(place) => {
+            format!("what was signed is the SignedInfo that customs asks for; this one is another in {place}")
+        }
+    }))
+}
+
+/// A canonical SignedInfo from behind the namespace declarations of its start tag. In canonical XML these come first, and
+/// a quote inside a value is escaped.
+fn declarations_skipped(signed_info: &str) -> Option<&str> {
+    let mut rest = signed_info.strip_prefix("<ds:SignedInfo")?;
+    while rest.starts_with(" xmlns:") || rest.starts_with(" xmlns=") {
+        let (_, value) = rest.split_once('"')?;
+        (_, rest) = value.split_once('"')?;
+    }
+    Some(rest)
+}
+
+/// The element of `signed` in which `found` is another for the first time, or `None` where they are equal.
+fn other_than<'s>(found: &str, signed: &'s str) -> Option<&'s str> {
+    let differing = found.bytes().zip(signed.bytes()).position(|(f, s)| f != s);
+    let at = differing.or((found.len() != signed.len()).then_some(found.len().min(signed.len())))?;
+    // All of `signed` is ASCII: it is made of identifiers and base64. What is behind `<` may be a start or an end tag.
+    let tag = signed.get(..=at).unwrap_or(signed).rfind('<').and_then(|start| signed.get(start..));
+    let name = tag.and_then(|t| t.trim_start_matches(['<', '/']).strip_prefix("ds:"));
+    Some(name.and_then(|n| n.split([' ', '>']).next()).unwrap_or("SignedInfo"))
 }

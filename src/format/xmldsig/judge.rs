@@ -21,7 +21,9 @@ use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 pub(crate) fn judge(checked: &Checked<'_>, report: &mut Report, context: &VerifyContext) -> Result<()> {
     let tree = checked.tree()?;
     let Some(signature) = the_signature(checked, &tree, report) else { return Ok(()) };
-    let parts = Reader { checked, tree: &tree, report }.signature(signature);
+    let mut reader = Reader { checked, tree: &tree, report };
+    let parts = reader.signature(signature);
+    reader.oddities(signature);
     let set = set(&parts, report);
     digest(checked, &tree, signature, &parts, report)?;
     let certificate = certificate(&parts, context, report);

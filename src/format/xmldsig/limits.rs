@@ -16,3 +16,5 @@ pub const MAX_TEXTS: usize = 600_000;
 pub const MAX_OUTER_PIS: usize = 256;
 /// Octets of a name or namespace name.
 pub const MAX_NAME: usize = 1024;
+/// Findings of severity `Wrong` after which the structure of a Signature is not described any further.
+pub(super) const MAX_WRONG: usize = 64;

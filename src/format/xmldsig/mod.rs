@@ -14,6 +14,7 @@ mod identifiers;
 mod judge;
 mod limits;
 mod names;
+mod oddities;
 mod read;
 mod survey;
 mod text;

@@ -4,8 +4,9 @@ use base64ct::{Base64, Encoding};
 use uppsala::{Document, NodeId, NodeKind};
 
 use super::canonical::Checked;
+use super::limits::MAX_WRONG;
 use super::{C14N, DSIG, ENVELOPED};
-use crate::verify::{Finding, FindingKind, Report};
+use crate::verify::{Finding, FindingKind, Report, Severity};
 
 /// What a Signature element holds. What could not be read is `None`, and the report says why.
 #[derive(Debug, Default)]
@@ -90,16 +91,18 @@ impl Reader<'_, '_> {
         if all.len() != 1 {
             self.add(FindingKind::Wrapping, node, &format!("{} transforms, one is expected", all.len()));
         }
-        for transform in all {
-            match self.algorithm(transform) {
-                Some(identifier) if identifier != ENVELOPED => self.unknown(Some(transform), &identifier),
-                _ => {}
-            }
+        // One is looked at, the first that is another: with more than one the verdict is clear, however many there are.
+        let foreign = |id: &&NodeId| self.tree.get_attribute(**id, "Algorithm") != Some(ENVELOPED);
+        if let Some(&transform) = all.iter().find(foreign).or(all.first())
+            && let Some(identifier) = self.algorithm(transform)
+            && identifier != ENVELOPED
+        {
+            self.unknown(Some(transform), &identifier);
         }
         let [_] = self.sequence(node, ["Transform"]);
     }
 
-    /// KeyName and X509Data, once each. What else may stand here (KeyValue, RetrievalMethod, …) is passed over: no key is
+    /// KeyName and X509Data, once each. What else may stand here (KeyValue, RetrievalMethod, …) is only told of: no key is
     /// taken from it, and nothing is fetched.
     fn key_info(&mut self, node: NodeId, parts: &mut Parts) {
         let names = self.named(node, "KeyName");
@@ -139,18 +142,18 @@ impl Reader<'_, '_> {
         found
     }
 
-    /// The element children; text beside them is a finding.
+    /// The element children; text beside them is one finding, however often it stands there.
     fn elements(&mut self, parent: NodeId) -> Vec<NodeId> {
         let mut found = Vec::new();
+        let mut stray = Tally::default();
         for child in self.tree.children(parent) {
             match self.tree.node_kind(child) {
                 Some(NodeKind::Element(_)) => found.push(child),
-                Some(NodeKind::Text(text) | NodeKind::CData(text)) if !text.trim_ascii().is_empty() => {
-                    self.add(FindingKind::Structure, child, "text is not expected here");
-                }
+                Some(NodeKind::Text(text) | NodeKind::CData(text)) if !text.trim_ascii().is_empty() => stray.met(child),
                 _ => {}
             }
         }
+        self.add_all(FindingKind::Structure, stray, "text is not expected here");
         found
     }
 
@@ -212,11 +215,44 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Adds a finding with its place.
+    /// Adds a finding with its place, up to [`MAX_WRONG`]: finding a place reads the document, and a report is for people.
+    ///
+    /// Nothing is dropped before something is wrong, so no verdict hangs on it.
     pub(super) fn add(&mut self, kind: FindingKind, node: NodeId, detail: &str) {
+        let wrong = self.report.findings.iter().filter(|f| f.severity() == Severity::Wrong).count();
+        if wrong >= MAX_WRONG {
+            return;
+        }
         let mut finding = Finding::new(kind).detail(detail);
         finding.place = self.checked.place(self.tree, node);
         self.report.add(finding);
+    }
+
+    /// Adds one finding for all that was met, if anything was, with how many they are.
+    pub(super) fn add_all(&mut self, kind: FindingKind, tally: Tally, detail: &str) {
+        match tally {
+            Tally { first: None, .. } => {}
+            Tally { first: Some(node), count: 1 } => self.add(kind, node, detail),
+            Tally { first: Some(node), count } => self.add(kind, node, &format!("{detail}; {count} in all, the first")),
+        }
+    }
+}
+
+/// Nodes of one sort: the first stands for all of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    first: Option<NodeId>,
+    count: usize,
+}
+
+impl Tally {
+    pub(super) fn met(&mut self, node: NodeId) {
+        self.first = self.first.or(Some(node));
+        self.count = self.count.saturating_add(1);
+    }
+
+    pub(super) fn first(self) -> Option<NodeId> {
+        self.first
     }
 }
 
