@@ -34,7 +34,25 @@ const ROWS: &[Row] = &[
         make: |role, content, variant| plain(variant).map(|()| shield::Request::raw(role, content)),
         verify: || &shield::format::raw::RAW,
     },
+    #[cfg(feature = "json")]
+    Row {
+        code: SHIELD_FORMAT_PAYMENT_179,
+        role: Some(Role::Customs),
+        make: |_, content, variant| variant_179(variant).map(|o| shield::Request::payment179_as(content, o)),
+        verify: || &shield::format::payment179::VALUE_OUT,
+    },
 ];
+
+#[cfg(feature = "json")]
+fn variant_179(variant: u32) -> Result<shield::format::payment179::Output> {
+    use shield::format::payment179::Output;
+    match variant {
+        SHIELD_179_VALUE => Ok(Output::Value),
+        SHIELD_179_FORM => Ok(Output::Form),
+        SHIELD_179_SIGNATURE => Ok(Output::Signature),
+        _ => plain(variant).map(|()| Output::Value),
+    }
+}
 
 /// The row of a number; a format that is known and not in this build is told apart from one that never was.
 pub(crate) fn row(code: u32) -> Result<&'static Row> {

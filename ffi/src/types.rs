@@ -2,8 +2,8 @@
 
 use std::ffi::c_void;
 
-use crate::border::{Octets, OctetsList, Text, TextList};
 use crate::Credential;
+use crate::border::{Octets, OctetsList, Text, TextList};
 
 /// The version of this interface. It grows when something is added; what is there keeps its meaning.
 pub const SHIELD_ABI_VERSION: u32 = 1;
