@@ -1,0 +1,150 @@
+//! Builds the library as it is given away, the one with failpoints, and C programs against them.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+/// A C program that takes longer than this has hung.
+const LONGEST: Duration = Duration::from_secs(240);
+
+pub fn folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub fn vectors() -> PathBuf {
+    folder().parent().unwrap().join("tests/vectors")
+}
+
+fn scratch() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// One build of the library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Library {
+    /// As it is given away.
+    Plain,
+    /// With failpoints; it never stands where a program could take it for the other.
+    Failpoints,
+    /// With AddressSanitizer on the Rust side too.
+    Sanitized,
+}
+
+static PLAIN: LazyLock<PathBuf> = LazyLock::new(|| cargo("ffi-plain", &[], &[]));
+static FAILPOINTS: LazyLock<PathBuf> = LazyLock::new(|| cargo("ffi-failpoints", &["--features", "failpoints"], &[]));
+
+fn cargo(name: &str, more: &[&str], env: &[(&str, &str)]) -> PathBuf {
+    let target = scratch().join(name);
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--locked", "--package", "shared-shield-ffi", "--lib"])
+        .args(more)
+        // Quick to build; what is tested is the border and not the speed.
+        .args(["--config", "profile.dev.package.\"*\".opt-level=0"])
+        .current_dir(folder())
+        .env("CARGO_TARGET_DIR", &target)
+        .envs(env.iter().copied())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    target.join("debug")
+}
+
+impl Library {
+    /// The folder with `libshared_shield.so` and `.a`.
+    pub fn folder(self) -> &'static Path {
+        match self {
+            Library::Plain => &PLAIN,
+            Library::Failpoints => &FAILPOINTS,
+            Library::Sanitized => unimplemented!(),
+        }
+    }
+}
+
+/// How a C program is compiled and run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    None,
+    AddressSanitizer,
+    Valgrind,
+}
+
+/// The exit code by which a tool says that it found something.
+pub const FOUND: i32 = 99;
+
+/// Compiles `source` (relative to this crate) with one plain `cc` line.
+pub fn compile(source: &str, library: Library, tool: Tool) -> PathBuf {
+    let stem = Path::new(source).file_stem().unwrap().to_string_lossy().into_owned();
+    let program = scratch().join(format!("{stem}-{library:?}-{tool:?}-{}", std::process::id()));
+    let lib = library.folder();
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-g", "-O1"]);
+    if tool == Tool::AddressSanitizer {
+        cc.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]);
+    }
+    cc.arg("-I").arg(folder().join("include")).arg(folder().join(source)).arg("-o").arg(&program);
+    cc.arg(format!("-L{}", lib.display())).arg("-lshared_shield").arg(format!("-Wl,-rpath,{}", lib.display()));
+    let output = cc.arg("-pthread").output().unwrap();
+    assert!(output.status.success(), "{source}: {}", String::from_utf8_lossy(&output.stderr));
+    program
+}
+
+/// What a program said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs a program under a tool, with a time limit.
+pub fn run<A: AsRef<OsStr>>(program: &Path, tool: Tool, arguments: &[A]) -> Said {
+    let mut command = match tool {
+        Tool::Valgrind => {
+            let mut valgrind = Command::new("valgrind");
+            valgrind.args(["--quiet", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible"]);
+            valgrind.arg("--show-leak-kinds=definite,indirect,possible").arg(format!("--error-exitcode={FOUND}"));
+            valgrind.arg(program);
+            valgrind
+        }
+        _ => Command::new(program),
+    };
+    command.env("ASAN_OPTIONS", format!("exitcode={FOUND}:detect_leaks=1")).env("LSAN_OPTIONS", format!("exitcode={FOUND}"));
+    let log = |which: &str| program.with_extension(which);
+    let open = |which: &str| Stdio::from(File::create(log(which)).unwrap());
+    let mut child = command.args(arguments).stdin(Stdio::null()).stdout(open("out")).stderr(open("err")).spawn().unwrap();
+    let start = Instant::now();
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        if start.elapsed() > LONGEST {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let read = |which: &str| String::from_utf8_lossy(&std::fs::read(log(which)).unwrap()).into_owned();
+    Said { code, out: read("out"), err: read("err") }
+}
+
+impl Said {
+    /// The program passed, and neither library nor tool wrote a word to stderr.
+    #[track_caller]
+    pub fn passed(&self) {
+        assert!(self.code == Some(0) && self.err.is_empty(), "{self:#?}");
+    }
+
+    /// The names after `word` at the beginning of a line.
+    pub fn names(&self, word: &str) -> std::collections::BTreeSet<String> {
+        self.out.lines().filter_map(|l| l.strip_prefix(word)?.strip_prefix(' ')).map(str::to_owned).collect()
+    }
+}
+
+/// The committed list of exported functions.
+pub fn symbols() -> std::collections::BTreeSet<String> {
+    std::fs::read_to_string(folder().join("symbols.txt")).unwrap().lines().map(str::to_owned).collect()
+}
