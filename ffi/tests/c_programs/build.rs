@@ -1,7 +1,7 @@
 //! Builds the library as it is given away, the one with failpoints, and C programs against them.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -29,38 +29,49 @@ pub enum Library {
     Plain,
     /// With failpoints; it never stands where a program could take it for the other.
     Failpoints,
-    /// With AddressSanitizer on the Rust side too.
-    Sanitized,
 }
 
-static PLAIN: LazyLock<PathBuf> = LazyLock::new(|| cargo("ffi-plain", &[], &[]));
-static FAILPOINTS: LazyLock<PathBuf> = LazyLock::new(|| cargo("ffi-failpoints", &["--features", "failpoints"], &[]));
+/// Builds both, each copied to a folder of its own. A story's child process finds them there.
+static BUILT: LazyLock<()> = LazyLock::new(|| {
+    if std::env::var_os("SHIELD_STORY_DIR").is_none() {
+        // The plain one last: it is what stays in the build folder.
+        build(Library::Failpoints, &["--features", "failpoints"]);
+        build(Library::Plain, &[]);
+    }
+});
 
-fn cargo(name: &str, more: &[&str], env: &[(&str, &str)]) -> PathBuf {
-    let target = scratch().join(name);
+fn build(library: Library, more: &[&str]) {
+    let target = scratch().parent().unwrap();
     let output = Command::new(env!("CARGO"))
         .args(["build", "--locked", "--package", "shared-shield-ffi", "--lib"])
         .args(more)
-        // Quick to build; what is tested is the border and not the speed.
-        .args(["--config", "profile.dev.package.\"*\".opt-level=0"])
         .current_dir(folder())
-        .env("CARGO_TARGET_DIR", &target)
-        .envs(env.iter().copied())
+        .env("CARGO_TARGET_DIR", target)
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    target.join("debug")
+    fs::create_dir_all(library.place()).unwrap();
+    for file in ["libshared_shield.so", "libshared_shield.a"] {
+        let _ = fs::remove_file(library.place().join(file));
+        fs::copy(target.join("debug").join(file), library.place().join(file)).unwrap();
+    }
 }
 
 impl Library {
-    /// The folder with `libshared_shield.so` and `.a`.
-    pub fn folder(self) -> &'static Path {
-        match self {
-            Library::Plain => &PLAIN,
-            Library::Failpoints => &FAILPOINTS,
-            Library::Sanitized => unimplemented!(),
-        }
+    fn place(self) -> PathBuf {
+        scratch().join(format!("ffi-{self:?}"))
     }
+
+    /// The folder with `libshared_shield.so` and `.a`.
+    pub fn folder(self) -> PathBuf {
+        LazyLock::force(&BUILT);
+        self.place()
+    }
+}
+
+/// To be called before a story: what it needs is built here and not in its process.
+pub fn ready() {
+    LazyLock::force(&BUILT);
 }
 
 /// How a C program is compiled and run.

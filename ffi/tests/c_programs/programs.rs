@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::build::{Library, Tool, compile, folder, run, symbols, vectors};
+use super::build::{Library, Tool, compile, folder, ready, run, symbols, vectors};
 use super::desk::{self, BANK_PIN, CUSTOMS_PIN, Keys};
 use super::softhsm::{self, SoftHsm};
 
@@ -35,6 +35,7 @@ fn wrong_handles_and_pointers_give_their_codes_without_a_token() {
 
 #[test]
 fn every_exported_function_refuses_null_and_freed_handles() {
+    ready();
     softhsm::story("programs::every_exported_function_refuses_null_and_freed_handles", |hsm| {
         desk::make(hsm, Keys::P256);
         for tool in TOOLS {
@@ -49,6 +50,7 @@ fn every_exported_function_refuses_null_and_freed_handles() {
 
 #[test]
 fn a_panic_in_any_function_comes_back_as_an_error_and_prints_nothing() {
+    ready();
     softhsm::story("programs::a_panic_in_any_function_comes_back_as_an_error_and_prints_nothing", |hsm| {
         desk::make(hsm, Keys::P256);
         for tool in TOOLS {
@@ -70,6 +72,7 @@ fn a_library_that_is_given_away_has_no_failpoints() {
 
 #[test]
 fn a_program_lists_chooses_signs_and_verifies_with_both_certificates() {
+    ready();
     softhsm::story("programs::a_program_lists_chooses_signs_and_verifies_with_both_certificates", |hsm| {
         desk::make(hsm, Keys::Rsa(2048));
         let data = folder().parent().unwrap().join("examples/data");
