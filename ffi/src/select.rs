@@ -99,6 +99,6 @@ pub(crate) fn choose(role: Role, credential: *const Credential, selector: Option
 pub(crate) fn profile(path: &Text) -> Result<Arc<Profile>> {
     match path.get("profile_path")? {
         None => Ok(Arc::new(Profile::builtin())),
-        Some(path) => Err(refuse(ErrorKind::Unsupported, format!("profile file {path}"))),
+        Some(path) => Profile::load(path.as_ref()).map(Arc::new),
     }
 }

@@ -28,7 +28,8 @@ fn c_name(kind: ErrorKind) -> String {
 
 /// What the header has beside the functions: result codes from the table itself, and one helper.
 fn preamble() -> String {
-    let mut text = "\n/* Success. */\n#define SHIELD_OK 0\n\n/* Kinds of error; the numbers never change. */\n".to_owned();
+    let mut text =
+        "\n/* Success. */\n#define SHIELD_OK 0\n\n/* Kinds of error; the numbers never change. */\n".to_owned();
     for kind in ErrorKind::ALL {
         writeln!(text, "#define {} 0x{:04X}", c_name(*kind), *kind as u32).unwrap();
     }

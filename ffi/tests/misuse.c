@@ -165,7 +165,7 @@ static void bad_options(void) {
     both.octets.data = (const uint8_t *)"0123456789012345678901234567890123456789012345678901234567890123456789";
     both.octets.length = 65;
     CODE(shield_sign(live.device, &request, &both, &out.bytes, &out.receipt, NULL), SHIELD_ERR_PIN_LENGTH);
-    bad.credential = gone.credential;
+    bad.credential = (const shield_credential *)live.error;
     CODE(shield_sign(live.device, &bad, &pin, &out.bytes, &out.receipt, NULL), SHIELD_ERR_HANDLE_INVALID);
     bad = request;
     bad.flags = 64;

@@ -93,7 +93,12 @@ pub fn compile(source: &str, library: Library, tool: Tool) -> PathBuf {
     let mut cc = Command::new("cc");
     cc.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-g", "-O1"]);
     if tool == Tool::AddressSanitizer {
-        cc.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]);
+        cc.args([
+            "-fsanitize=address,undefined",
+            "-fno-sanitize=object-size",
+            "-fno-sanitize-recover=undefined",
+            "-fno-omit-frame-pointer",
+        ]);
     }
     cc.arg("-I").arg(folder().join("include")).arg(folder().join(source)).arg("-o").arg(&program);
     cc.arg(format!("-L{}", lib.display())).arg("-lshared_shield").arg(format!("-Wl,-rpath,{}", lib.display()));
@@ -122,10 +127,13 @@ pub fn run<A: AsRef<OsStr>>(program: &Path, tool: Tool, arguments: &[A]) -> Said
         }
         _ => Command::new(program),
     };
-    command.env("ASAN_OPTIONS", format!("exitcode={FOUND}:detect_leaks=1")).env("LSAN_OPTIONS", format!("exitcode={FOUND}"));
+    command
+        .env("ASAN_OPTIONS", format!("exitcode={FOUND}:detect_leaks=1"))
+        .env("LSAN_OPTIONS", format!("exitcode={FOUND}"));
     let log = |which: &str| program.with_extension(which);
     let open = |which: &str| Stdio::from(File::create(log(which)).unwrap());
-    let mut child = command.args(arguments).stdin(Stdio::null()).stdout(open("out")).stderr(open("err")).spawn().unwrap();
+    let mut child =
+        command.args(arguments).stdin(Stdio::null()).stdout(open("out")).stderr(open("err")).spawn().unwrap();
     let start = Instant::now();
     let code = loop {
         if let Some(status) = child.try_wait().unwrap() {
