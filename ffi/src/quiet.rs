@@ -35,8 +35,8 @@ fn install() {
             if inside {
                 let _ = WHERE.try_with(|w| w.try_borrow_mut().map(|mut w| *w = place(info)));
             }
-            let ours = std::thread::current().name().is_some_and(|n| n.starts_with("shield-"));
-            if !inside && !ours {
+            let ours = || std::thread::current().name().is_some_and(|n| n.starts_with("shield-"));
+            if !inside && !ours() {
                 before(info);
             }
         }));

@@ -31,41 +31,37 @@ pub enum Library {
     Failpoints,
 }
 
-/// Builds both, each copied to a folder of its own. A story's child process finds them there.
+/// Builds both, with the packages that the tests were built with. A story's child process finds them built.
 static BUILT: LazyLock<()> = LazyLock::new(|| {
-    if std::env::var_os("SHIELD_STORY_DIR").is_none() {
-        // The plain one last: it is what stays in the build folder.
-        build(Library::Failpoints, &["--features", "failpoints"]);
-        build(Library::Plain, &[]);
+    if std::env::var_os("SHIELD_STORY_DIR").is_some() {
+        return;
     }
-});
-
-fn build(library: Library, more: &[&str]) {
-    let target = scratch().parent().unwrap();
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--package", "shared-shield-ffi", "--lib"])
-        .args(more)
+        .args(["build", "--locked", "--lib", "-p", "shared-shield-ffi", "-p", "shared-shield-ffi-failpoints"])
         .current_dir(folder())
-        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_TARGET_DIR", target())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    fs::create_dir_all(library.place()).unwrap();
-    for file in ["libshared_shield.so", "libshared_shield.a"] {
-        let _ = fs::remove_file(library.place().join(file));
-        fs::copy(target.join("debug").join(file), library.place().join(file)).unwrap();
-    }
+});
+
+/// cargo's build folder.
+fn target() -> &'static Path {
+    scratch().parent().unwrap()
 }
 
 impl Library {
-    fn place(self) -> PathBuf {
-        scratch().join(format!("ffi-{self:?}"))
+    pub fn name(self) -> &'static str {
+        match self {
+            Library::Plain => "shared_shield",
+            Library::Failpoints => "shared_shield_failpoints",
+        }
     }
 
-    /// The folder with `libshared_shield.so` and `.a`.
+    /// The folder that it stands in, built.
     pub fn folder(self) -> PathBuf {
-        LazyLock::force(&BUILT);
-        self.place()
+        ready();
+        target().join("debug")
     }
 }
 
@@ -85,8 +81,20 @@ pub enum Tool {
 /// The exit code by which a tool says that it found something.
 pub const FOUND: i32 = 99;
 
+/// A compiled program; its file goes with it.
+#[derive(Debug)]
+pub struct Program(PathBuf);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        for file in ["", "out", "err"].map(|e| self.0.with_extension(e)) {
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
 /// Compiles `source` (relative to this crate) with one plain `cc` line.
-pub fn compile(source: &str, library: Library, tool: Tool) -> PathBuf {
+pub fn compile(source: &str, library: Library, tool: Tool) -> Program {
     let stem = Path::new(source).file_stem().unwrap().to_string_lossy().into_owned();
     let program = scratch().join(format!("{stem}-{library:?}-{tool:?}-{}", std::process::id()));
     let lib = library.folder();
@@ -101,10 +109,12 @@ pub fn compile(source: &str, library: Library, tool: Tool) -> PathBuf {
         ]);
     }
     cc.arg("-I").arg(folder().join("include")).arg(folder().join(source)).arg("-o").arg(&program);
-    cc.arg(format!("-L{}", lib.display())).arg("-lshared_shield").arg(format!("-Wl,-rpath,{}", lib.display()));
+    cc.arg(format!("-L{}", lib.display()))
+        .arg(format!("-l{}", library.name()))
+        .arg(format!("-Wl,-rpath,{}", lib.display()));
     let output = cc.arg("-pthread").output().unwrap();
     assert!(output.status.success(), "{source}: {}", String::from_utf8_lossy(&output.stderr));
-    program
+    Program(program)
 }
 
 /// What a program said.
@@ -116,20 +126,23 @@ pub struct Said {
 }
 
 /// Runs a program under a tool, with a time limit.
-pub fn run<A: AsRef<OsStr>>(program: &Path, tool: Tool, arguments: &[A]) -> Said {
+pub fn run<A: AsRef<OsStr>>(Program(program): &Program, tool: Tool, arguments: &[A]) -> Said {
     let mut command = match tool {
         Tool::Valgrind => {
             let mut valgrind = Command::new("valgrind");
             valgrind.args(["--quiet", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible"]);
             valgrind.arg("--show-leak-kinds=definite,indirect,possible").arg(format!("--error-exitcode={FOUND}"));
+            valgrind.arg(format!("--suppressions={}", folder().join("tests/c_programs/valgrind.supp").display()));
             valgrind.arg(program);
             valgrind
         }
         _ => Command::new(program),
     };
-    command
-        .env("ASAN_OPTIONS", format!("exitcode={FOUND}:detect_leaks=1"))
-        .env("LSAN_OPTIONS", format!("exitcode={FOUND}"));
+    // cargo's own would lead the loader past the folder that the program was linked with.
+    command.env_remove("LD_LIBRARY_PATH");
+    let quiet = folder().join("tests/c_programs/lsan.supp");
+    let lsan = format!("exitcode={FOUND}:print_suppressions=0:suppressions={}", quiet.display());
+    command.env("ASAN_OPTIONS", format!("exitcode={FOUND}:detect_leaks=1")).env("LSAN_OPTIONS", lsan);
     let log = |which: &str| program.with_extension(which);
     let open = |which: &str| Stdio::from(File::create(log(which)).unwrap());
     let mut child =

@@ -32,7 +32,7 @@ fn the_header_compiles_as_c99_and_as_cpp_without_a_warning() {
 fn exported(library: Library) -> BTreeSet<String> {
     let output = Command::new("nm")
         .args(["-D", "--defined-only", "--format=posix"])
-        .arg(library.folder().join("libshared_shield.so"))
+        .arg(library.folder().join(format!("lib{}.so", library.name())))
         .output()
         .unwrap();
     assert!(output.status.success());
