@@ -348,7 +348,7 @@ static void dialogs(void) {
 }
 
 #define THREADS 4
-#define EACH_THREAD 25
+#define EACH_THREAD 10
 static shield_batch *shared;
 static shield_bytes *made[THREADS * EACH_THREAD];
 
@@ -394,7 +394,7 @@ static void threads_share_a_batch(void) {
     CODE(shield_batch_number(shared, SHIELD_BATCH_SIGNATURES_LEFT, &left), SHIELD_OK);
     CHECK(left == 5000 - THREADS * EACH_THREAD);
     how.format = SHIELD_FORMAT_RAW;
-    for (i = 0; i < THREADS * EACH_THREAD; i += 20) {
+    for (i = 0; i < THREADS * EACH_THREAD; i += 8) {
         uint8_t octets[1024];
         shield_octets value = {octets, 0};
         CODE(shield_bytes_copy(made[i], octets, sizeof octets, &value.length), SHIELD_OK);

@@ -70,24 +70,36 @@ fn a_library_that_is_given_away_has_no_failpoints() {
     assert!(said.code == Some(1) && said.out.contains("FAIL"), "{said:#?}");
 }
 
+/// The whole way of a program with a shield, in a story of its own.
+fn whole_way(story: &str, tool: Tool) {
+    ready();
+    softhsm::story(&format!("programs::{story}"), |hsm| {
+        desk::make(hsm, Keys::Rsa(2048));
+        let program = compile("tests/token.c", Library::Plain, tool);
+        let arguments = [
+            softhsm::MODULE.to_owned(),
+            profile(hsm),
+            CUSTOMS_PIN.to_owned(),
+            BANK_PIN.to_owned(),
+            text(folder().parent().unwrap().join("examples/data/CEB621.xml")),
+            text(vectors().join("synthetic_179_string.txt")),
+            text(hsm.dir().to_owned()),
+        ];
+        run(&program, tool, &arguments).passed();
+    });
+}
+
 #[test]
 fn a_program_lists_chooses_signs_and_verifies_with_both_certificates() {
-    ready();
-    softhsm::story("programs::a_program_lists_chooses_signs_and_verifies_with_both_certificates", |hsm| {
-        desk::make(hsm, Keys::Rsa(2048));
-        let data = folder().parent().unwrap().join("examples/data");
-        for tool in TOOLS {
-            let program = compile("tests/token.c", Library::Plain, tool);
-            let arguments = [
-                softhsm::MODULE.to_owned(),
-                profile(hsm),
-                CUSTOMS_PIN.to_owned(),
-                BANK_PIN.to_owned(),
-                text(data.join("CEB621.xml")),
-                text(vectors().join("synthetic_179_string.txt")),
-                text(hsm.dir().to_owned()),
-            ];
-            run(&program, tool, &arguments).passed();
-        }
-    });
+    whole_way("a_program_lists_chooses_signs_and_verifies_with_both_certificates", Tool::None);
+}
+
+#[test]
+fn the_sanitizer_finds_nothing_in_a_program_that_signs() {
+    whole_way("the_sanitizer_finds_nothing_in_a_program_that_signs", Tool::AddressSanitizer);
+}
+
+#[test]
+fn valgrind_finds_nothing_in_a_program_that_signs() {
+    whole_way("valgrind_finds_nothing_in_a_program_that_signs", Tool::Valgrind);
 }
