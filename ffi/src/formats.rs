@@ -1,6 +1,7 @@
 //! Documents: one row for each format.
 
 use shield::format::Format;
+use shield::format::cms::CmsOptions;
 use shield::{Content, Error, ErrorKind, Result, Role};
 
 use crate::border::{Octets, Text, refuse};
@@ -34,6 +35,12 @@ const ROWS: &[Row] = &[
         make: |role, content, variant| plain(variant).map(|()| shield::Request::raw(role, content)),
         verify: || &shield::format::raw::RAW,
     },
+    Row {
+        code: SHIELD_FORMAT_PAYMENT,
+        role: Some(Role::Bank),
+        make: |role, content, variant| cms_options(variant).map(|o| shield::Request::cms(role, content, o)),
+        verify: || &shield::format::cms::CMS,
+    },
     #[cfg(feature = "json")]
     Row {
         code: SHIELD_FORMAT_PAYMENT_179,
@@ -42,6 +49,14 @@ const ROWS: &[Row] = &[
         verify: || &shield::format::payment179::VALUE_OUT,
     },
 ];
+
+fn cms_options(variant: u32) -> Result<CmsOptions> {
+    plain(variant & !(SHIELD_CMS_DETACHED | SHIELD_CMS_WITHOUT_ATTRIBUTES | SHIELD_CMS_PEM))?;
+    let has = |bit: u32| variant & bit != 0;
+    let options = if has(SHIELD_CMS_DETACHED) { CmsOptions::detached() } else { CmsOptions::attached() };
+    let options = if has(SHIELD_CMS_WITHOUT_ATTRIBUTES) { options.without_attributes() } else { options };
+    Ok(if has(SHIELD_CMS_PEM) { options.pem() } else { options })
+}
 
 #[cfg(feature = "json")]
 fn variant_179(variant: u32) -> Result<shield::format::payment179::Output> {

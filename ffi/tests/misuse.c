@@ -180,7 +180,11 @@ static void bad_options(void) {
 }
 
 static void without_a_token(const char *folder) {
+#ifdef _WIN32
+    shield_text module = SHIELD_TEXT("C:\\no\\such\\module.dll");
+#else
     shield_text module = SHIELD_TEXT("/no/such/module.so");
+#endif
     size_t length;
     uint8_t *message = read_file(folder, "synthetic_CEB311_rsa.xml", &length);
     scan_options.modules.data = &module;

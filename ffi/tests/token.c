@@ -222,6 +222,48 @@ static void payment_179(void) {
     free((void *)value.data);
 }
 
+/* CMS over an order: attached, detached, with and without attributes, DER and PEM. */
+static void payments(void) {
+    static const char order[] = "Pay 100.00 CNY to TEST ACCOUNT 1";
+    uint32_t variant;
+    for (variant = 0; variant < 8; variant++) {
+        shield_request request = {sizeof request};
+        shield_verify_options how = {sizeof how};
+        shield_pin pin = pin_of(bank_pin);
+        shield_bytes *signed_bytes = NULL;
+        shield_receipt *receipt = NULL;
+        shield_octets message, none = {NULL, 0}, document;
+        int detached = variant & SHIELD_CMS_DETACHED;
+        int64_t role = 0;
+        request.format = how.format = SHIELD_FORMAT_PAYMENT;
+        request.variant = variant;
+        request.document.data = (const uint8_t *)order;
+        request.document.length = strlen(order);
+        request.shown = text_of(order);
+        CODE(shield_sign(device, &request, &pin, &signed_bytes, &receipt, NULL), SHIELD_OK);
+        CODE(shield_receipt_number(receipt, SHIELD_RECEIPT_ROLE, &role), SHIELD_OK);
+        CHECK(role == SHIELD_ROLE_BANK);
+        CODE(shield_receipt_free(receipt), SHIELD_OK);
+        message = copied(signed_bytes);
+        CHECK(!!(variant & SHIELD_CMS_PEM) == (memcmp(message.data, "-----BEGIN CMS-----", 19) == 0));
+        document = detached ? request.document : message;
+        CHECK(verdict(&how, bank, document, detached ? message : none) == SHIELD_VERDICT_VALID);
+        CHECK(verdict(&how, customs, document, detached ? message : none) != SHIELD_VERDICT_VALID);
+        free((void *)message.data);
+    }
+}
+
+/* A text for the person with a control character is refused before anybody is asked. */
+static void shown_text(void) {
+    shield_request request = raw(SHIELD_ROLE_BANK);
+    shield_pin pin = pin_of(bank_pin);
+    shield_bytes *signed_bytes = NULL;
+    shield_receipt *receipt = NULL;
+    request.shown = text_of("pay\x1b[2J nothing");
+    CODE(shield_sign(device, &request, &pin, &signed_bytes, &receipt, NULL), SHIELD_ERR_DISPLAY_TEXT);
+    CHECK(signed_bytes == NULL && receipt == NULL);
+}
+
 /* A customs request cannot be made on the bank credential or the reverse. */
 static void roles(void) {
     shield_request request = {sizeof request}, other = raw(SHIELD_ROLE_BANK);
@@ -413,6 +455,8 @@ int main(int argc, char **argv) {
     one_signature(SHIELD_ROLE_BANK, bank_pin, bank);
     into_files();
     payment_179();
+    payments();
+    shown_text();
     roles();
     threads_share_a_batch();
     dialogs();
