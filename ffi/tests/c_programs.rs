@@ -11,6 +11,8 @@ mod build;
 mod control;
 #[path = "../../tests/support/desk.rs"]
 mod desk;
+#[path = "c_programs/examples.rs"]
+mod examples;
 #[path = "c_programs/header.rs"]
 mod header;
 #[path = "c_programs/programs.rs"]

@@ -18,7 +18,7 @@ pub fn vectors() -> PathBuf {
     folder().parent().unwrap().join("tests/vectors")
 }
 
-fn scratch() -> &'static Path {
+pub fn scratch() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
 
@@ -85,9 +85,15 @@ pub const FOUND: i32 = 99;
 #[derive(Debug)]
 pub struct Program(PathBuf);
 
+impl Program {
+    pub fn at(path: PathBuf) -> Self {
+        Program(path)
+    }
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
-        for file in ["", "out", "err"].map(|e| self.0.with_extension(e)) {
+        for file in ["", "out", "err", "in"].map(|e| self.0.with_extension(e)) {
             let _ = fs::remove_file(file);
         }
     }
@@ -126,7 +132,12 @@ pub struct Said {
 }
 
 /// Runs a program under a tool, with a time limit.
-pub fn run<A: AsRef<OsStr>>(Program(program): &Program, tool: Tool, arguments: &[A]) -> Said {
+pub fn run<A: AsRef<OsStr>>(program: &Program, tool: Tool, arguments: &[A]) -> Said {
+    run_with(program, tool, arguments, "")
+}
+
+/// As [`run`], with something to read.
+pub fn run_with<A: AsRef<OsStr>>(Program(program): &Program, tool: Tool, arguments: &[A], typed: &str) -> Said {
     let mut command = match tool {
         Tool::Valgrind => {
             let mut valgrind = Command::new("valgrind");
@@ -144,9 +155,15 @@ pub fn run<A: AsRef<OsStr>>(Program(program): &Program, tool: Tool, arguments: &
     let lsan = format!("exitcode={FOUND}:print_suppressions=0:suppressions={}", quiet.display());
     command.env("ASAN_OPTIONS", format!("exitcode={FOUND}:detect_leaks=1")).env("LSAN_OPTIONS", lsan);
     let log = |which: &str| program.with_extension(which);
+    fs::write(log("in"), typed).unwrap();
     let open = |which: &str| Stdio::from(File::create(log(which)).unwrap());
-    let mut child =
-        command.args(arguments).stdin(Stdio::null()).stdout(open("out")).stderr(open("err")).spawn().unwrap();
+    let mut child = command
+        .args(arguments)
+        .stdin(File::open(log("in")).unwrap())
+        .stdout(open("out"))
+        .stderr(open("err"))
+        .spawn()
+        .unwrap();
     let start = Instant::now();
     let code = loop {
         if let Some(status) = child.try_wait().unwrap() {
