@@ -94,6 +94,28 @@ mod tests {
         assert_eq!(DEPTH.get(), 0);
     }
 
+    /// Runs in a process of its own, whose stderr is then read.
+    #[test]
+    fn our_panics_are_silent_and_the_hosts_are_heard() {
+        if std::env::var_os("SHIELD_PANIC_STORY").is_some() {
+            assert!(guarded(|| panic!("inside a call")).is_err());
+            for name in ["shield-lease", "host"] {
+                let thread = std::thread::Builder::new().name(name.to_owned());
+                assert!(thread.spawn(move || panic!("on thread {name}")).unwrap().join().is_err());
+            }
+            return;
+        }
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["quiet::tests::our_panics_are_silent_and_the_hosts_are_heard", "--exact", "--nocapture"])
+            .env("SHIELD_PANIC_STORY", "1")
+            .output()
+            .unwrap();
+        let (out, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && out.contains("1 passed"), "{out}");
+        assert!(!said.contains("inside a call") && !said.contains("on thread shield-lease"), "{said}");
+        assert!(said.contains("on thread host"), "{said}");
+    }
+
     #[test]
     fn the_hosts_code_is_outside_while_it_runs() {
         let depth = guarded(|| (DEPTH.get(), outside(|| DEPTH.get()), DEPTH.get())).unwrap();

@@ -235,10 +235,10 @@ mod tests {
         assert_eq!(kind(get(fruit.cast_const(), "f")), Some(ErrorKind::HandleInvalid));
         assert_eq!(kind(take(fruit.cast_const(), "f")), Some(ErrorKind::HandleInvalid));
         assert_eq!(kind(get(std::ptr::null::<Fruit>(), "f")), Some(ErrorKind::NullPointer));
-        for forged in [1_usize, 8, usize::MAX, usize::MAX / 2, 0xdead_beef, (&raw const forged_target).addr()] {
+        for forged in [1_usize, 8, usize::MAX, usize::MAX / 2, 0xdead_beef, (&raw const FORGED).addr()] {
             assert_eq!(kind(get(std::ptr::without_provenance::<Fruit>(forged), "f")), Some(ErrorKind::HandleInvalid));
         }
-        static forged_target: u64 = 0;
+        static FORGED: u64 = 0;
     }
 
     #[test]

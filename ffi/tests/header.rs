@@ -89,3 +89,25 @@ fn the_committed_header_and_the_list_of_symbols_are_what_the_sources_say() {
     let symbols: String = declared(&header).into_iter().map(|name| name + "\n").collect();
     hold(&folder().join("symbols.txt"), &symbols);
 }
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    entries.flat_map(|e| if e.is_dir() { sources(&e) } else { vec![e] }).collect()
+}
+
+#[test]
+fn unsafe_code_lives_at_the_border_and_files_stay_short() {
+    let mut at_the_border = 0;
+    for file in sources(&folder().join("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let code: Vec<_> = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
+        let is_unsafe = code.iter().filter(|l| l.contains("unsafe ") || l.contains("unsafe(")).count();
+        if file.parent().unwrap().ends_with("border") {
+            at_the_border += is_unsafe;
+        } else {
+            assert_eq!(is_unsafe, 0, "{} has unsafe code", file.display());
+        }
+        assert!(text.lines().count() <= 400, "{} is too long", file.display());
+    }
+    assert!(at_the_border > 0, "the search finds unsafe code where there is some");
+}
