@@ -167,6 +167,9 @@ kinds! {
     KeyUnsuited = 0x3008, RenewCertificate,
         "The {role} key cannot make this signature: its type or length is not allowed here.",
         "{role}密钥不能用于此签名：类型或长度不允许。";
+    RoleMismatch = 0x3010, FixDocument,
+        "The request belongs to the other certificate: nothing was signed, use the {role} certificate for it.",
+        "该请求不属于此证书：未签名，请使用{role}证书。";
 
     // 4xxx: documents
     DocumentMalformed = 0x4001, FixDocument,
@@ -291,4 +294,19 @@ kinds! {
     Defect = 0x9003, None,
         "The library met a state that it holds to be impossible: please report it with this code.",
         "程序库遇到了不应出现的状态：请附此代码反馈。";
+    BufferTooShort = 0x9004, FixDocument,
+        "The buffer is too short: the length that it must have was written, call again with such a one.",
+        "缓冲区太小：已写出所需长度，请用足够大的缓冲区再次调用。";
+    NullPointer = 0x9005, FixDocument,
+        "A pointer that must be given is NULL.",
+        "必需的指针为 NULL。";
+    HandleInvalid = 0x9006, FixDocument,
+        "The handle is none that this call takes: it was freed already, is of another kind, or never came from this library.",
+        "句柄无效：已释放、类型不符，或并非由本库给出。";
+    HandlesUsedUp = 0x9007, FixDocument,
+        "Too many objects are in use at one time: free those that are no longer needed.",
+        "同时使用的对象过多：请释放不再需要的对象。";
+    StructUnknown = 0x9008, FixDocument,
+        "An options struct has a size that cannot be, or asks for something that this version of the library does not know.",
+        "选项结构的大小无效，或要求了本版本程序库未知的功能。";
 }

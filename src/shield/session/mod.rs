@@ -117,7 +117,7 @@ impl Session {
     /// Signs without asking. Everything else is as in [`Shield::sign`].
     ///
     /// # Errors
-    /// `SessionEnded` when the policy is used up, after idleness, or after a refused PIN; `Argument` for a request of the other role.
+    /// `SessionEnded` when the policy is used up, after idleness, or after a refused PIN; `RoleMismatch` for a request of the other role.
     pub fn sign(&self, request: Request, wait: &Wait, out: &mut dyn Write) -> Result<Receipt> {
         let (role, id) = (self.role(), next_correlation());
         self.inner.sign(&request, wait, out, id).map_err(|e| e.role(role).correlate(id)).inspect_err(log)
@@ -142,7 +142,8 @@ impl fmt::Debug for Session {
 impl Inner {
     fn sign(&self, request: &Request, wait: &Wait, out: &mut dyn Write, id: u64) -> Result<Receipt> {
         if request.role != self.credential.role {
-            return Err(Error::new(ErrorKind::Argument, "sign in batch")
+            return Err(Error::new(ErrorKind::RoleMismatch, "sign in batch")
+                .role(request.role)
                 .detail(format!("the batch is for {}, the request for {}", self.credential.role, request.role)));
         }
         if !self.outside_validity {

@@ -215,7 +215,7 @@ fn a_bank_request_is_refused_in_a_customs_batch() {
     let habits = Arc::<Habits>::default();
     let session = open(&habits, policy(5, 0));
     let request = Request::raw(Role::Bank, Content::bytes(*b"order"));
-    assert_eq!(kind(session.sign(request, &Wait::default(), &mut Vec::new())), ErrorKind::Argument);
+    assert_eq!(kind(session.sign(request, &Wait::default(), &mut Vec::new())), ErrorKind::RoleMismatch);
     assert_eq!(Habits::seen(&habits.signatures), 0);
 }
 

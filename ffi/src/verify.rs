@@ -1,0 +1,74 @@
+//! Verifying documents that anybody signed.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use shield::{Certificate, Clock, Content, ErrorKind, Result, SystemClock, Trust, VerifyContext};
+
+use crate::border::{Options, export, refuse};
+use crate::formats::{self, Row};
+use crate::types::VerifyOptions;
+use crate::{Report, select};
+
+/// A document, and how it is to be judged.
+pub(crate) struct Judged {
+    row: &'static Row,
+    content: Content,
+    signature: Option<Vec<u8>>,
+    context: VerifyContext,
+}
+
+impl Options for VerifyOptions {
+    type Given = Judged;
+
+    fn parse(&self) -> Result<Judged> {
+        let context = VerifyContext {
+            trust: trust(self)?,
+            role: select::role(self.role)?,
+            profile: select::profile(&self.profile_path)?,
+            at: at(self)?,
+            certificate: self.certificate.get("certificate")?.map(|c| certificate(&c)).transpose()?,
+        };
+        Ok(Judged {
+            row: formats::row(self.format)?,
+            content: formats::document(&self.document, &self.document_path)?,
+            signature: self.signature.get("signature")?,
+            context,
+        })
+    }
+}
+
+/// PEM where it begins so, otherwise DER.
+fn certificate(octets: &[u8]) -> Result<Arc<Certificate>> {
+    let pem = octets.windows(11).take(4096).any(|w| w == b"-----BEGIN ");
+    if pem { Certificate::from_pem(octets) } else { Certificate::from_der(octets) }.map(Arc::new)
+}
+
+fn trust(options: &VerifyOptions) -> Result<Trust> {
+    let (anchors, pinned) = (options.anchors.get("anchors")?, options.pinned.get("pinned")?);
+    match (anchors.as_slice(), pinned.as_slice()) {
+        ([], []) => Ok(Trust::None),
+        (anchors, []) => anchors.iter().map(|a| certificate(a)).collect::<Result<_>>().map(Trust::Anchors),
+        ([], pinned) => pinned.iter().map(|p| select::fingerprint(p)).collect::<Result<_>>().map(Trust::Pinned),
+        _ => Err(refuse(ErrorKind::Argument, "give anchors or pinned, not both")),
+    }
+}
+
+fn at(options: &VerifyOptions) -> Result<SystemTime> {
+    if options.at_given == 0 {
+        return Ok(SystemClock.now());
+    }
+    let seconds = Duration::from_secs(options.at.unsigned_abs());
+    let epoch = SystemTime::UNIX_EPOCH;
+    let time = if options.at < 0 { epoch.checked_sub(seconds) } else { epoch.checked_add(seconds) };
+    time.ok_or_else(|| refuse(ErrorKind::Argument, "at is no time that this system knows"))
+}
+
+export! {
+    /// Verifies a document, or a detached signature over it. What is wrong with it is in the report; an error says that it could
+    /// not be read at all.
+    fn shield_verify(options: *const VerifyOptions) -> (report: *mut *mut Report) error {
+        let Judged { row, content, signature, context } = options;
+        row.format().verify(&content, signature.as_deref(), &context).map(|report| (report,))
+    }
+}

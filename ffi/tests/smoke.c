@@ -1,0 +1,266 @@
+/* The first steps of a C program, without a token: version, a missing driver, errors, buffers,
+ * options of other sizes, verification of the vectors.
+ *
+ *   smoke FOLDER-OF-VECTORS PATH-OF-A-MISSING-MODULE
+ */
+#include "check.h"
+
+/* 2027-01-01: the vectors' certificates are valid then. */
+#define THEN 1798761600
+
+static void version(void) {
+    uint32_t abi = 0;
+    char text[32];
+    size_t needed = 0;
+    CODE(shield_abi_version(&abi), SHIELD_OK);
+    CHECK(abi == SHIELD_ABI_VERSION);
+    CODE(shield_version(text, sizeof text, &needed), SHIELD_OK);
+    CHECK(strlen(text) + 1 == needed && text[1] == '.');
+}
+
+static void missing_module(const char *module) {
+    shield_text modules[1];
+    shield_scan_options options = {sizeof options};
+    shield_scan *scan = NULL;
+    shield_device *device = NULL;
+    shield_error *error = NULL, *problem = NULL;
+    size_t count = 99;
+
+    CODE(shield_scan_new(&options, &scan, &error), SHIELD_ERR_NO_SHIELD);
+    CHECK(scan == NULL && error != NULL);
+    CODE(shield_error_free(error), SHIELD_OK);
+    error = NULL;
+
+    modules[0] = text_of(module);
+    options.modules.data = modules;
+    options.modules.count = 1;
+    CODE(shield_scan_new(&options, &scan, &error), SHIELD_OK);
+    CHECK(error == NULL);
+    CODE(shield_scan_count(scan, &count), SHIELD_OK);
+    CHECK(count == 0);
+    CODE(shield_scan_problem_count(scan, &count), SHIELD_OK);
+    CHECK(count == 1);
+    CODE(shield_scan_problem(scan, 0, &problem), SHIELD_OK);
+    CHECK(error_number(problem, SHIELD_ERROR_CODE) == SHIELD_ERR_MODULE_NOT_FOUND);
+    CHECK(error_number(problem, SHIELD_ERROR_RECOVERY) == SHIELD_RECOVERY_INSTALL_DRIVER);
+    CHECK(error_says(problem, SHIELD_ERROR_SHORT_CODE, "SH-1010"));
+    CHECK(error_says(problem, SHIELD_ERROR_KIND, "ModuleNotFound"));
+    CHECK(error_says(problem, SHIELD_ERROR_MESSAGE, "install the driver"));
+    CHECK(error_says(problem, SHIELD_ERROR_MESSAGE_ZH, "\xe5\xae\x89\xe8\xa3\x85\xe9\xa9\xb1\xe5\x8a\xa8"));
+    CODE(shield_error_free(problem), SHIELD_OK);
+    CODE(shield_scan_problem(scan, 1, &problem), SHIELD_ERR_ARGUMENT);
+
+    CODE(shield_open(scan, NULL, &device, &error), SHIELD_ERR_MODULE_NOT_FOUND);
+    CHECK(device == NULL && error != NULL);
+    CHECK(error_number(error, SHIELD_ERROR_TRIES) == SHIELD_TRIES_NONE);
+    CODE(shield_error_free(error), SHIELD_OK);
+    CODE(shield_open_at(scan, 0, &device, NULL), SHIELD_ERR_ARGUMENT);
+    CHECK(device == NULL);
+    CODE(shield_scan_free(scan), SHIELD_OK);
+
+    modules[0] = text_of("driver.so");
+    scan = NULL;
+    if (shield_scan_new(&options, &scan, &error) == SHIELD_OK) {
+        CODE(shield_scan_problem(scan, 0, &problem), SHIELD_OK);
+        CHECK(error_number(problem, SHIELD_ERROR_CODE) == SHIELD_ERR_PATH_NOT_ABSOLUTE);
+        CODE(shield_error_free(problem), SHIELD_OK);
+        CODE(shield_scan_free(scan), SHIELD_OK);
+    } else {
+        CHECK(error_number(error, SHIELD_ERROR_CODE) == SHIELD_ERR_PATH_NOT_ABSOLUTE);
+        CODE(shield_error_free(error), SHIELD_OK);
+    }
+}
+
+static void buffers(void) {
+    char text[64], untouched[64];
+    size_t needed = 0, whole;
+    memset(text, 'x', sizeof text);
+    memset(untouched, 'x', sizeof untouched);
+    CODE(shield_code_text(SHIELD_ERR_PIN_LOCKED, SHIELD_ERROR_KIND, NULL, 0, &needed), SHIELD_ERR_BUFFER_TOO_SHORT);
+    CHECK(needed == sizeof "PinLocked");
+    whole = needed;
+    CODE(shield_code_text(SHIELD_ERR_PIN_LOCKED, SHIELD_ERROR_KIND, text, whole - 1, &needed), SHIELD_ERR_BUFFER_TOO_SHORT);
+    CHECK(needed == whole && memcmp(text, untouched, sizeof text) == 0);
+    CODE(shield_code_text(SHIELD_ERR_PIN_LOCKED, SHIELD_ERROR_KIND, text, 0, NULL), SHIELD_ERR_BUFFER_TOO_SHORT);
+    CODE(shield_code_text(SHIELD_ERR_PIN_LOCKED, SHIELD_ERROR_KIND, text, whole, NULL), SHIELD_OK);
+    CHECK(strcmp(text, "PinLocked") == 0 && text[whole] == 'x');
+    CODE(shield_code_text(1, SHIELD_ERROR_KIND, text, sizeof text, NULL), SHIELD_ERR_ARGUMENT);
+    CODE(shield_code_text(SHIELD_ERR_PIN_LOCKED, 999, text, sizeof text, NULL), SHIELD_ERR_ARGUMENT);
+}
+
+/* Verifies and gives the verdict, or -1; `found` gets whether a finding with that code is there. */
+static int64_t judge(const shield_verify_options *options, const char *code, int *found) {
+    shield_report *report = NULL;
+    shield_error *error = NULL;
+    int64_t verdict = -1, count = 0, i;
+    char text[512];
+    *found = 0;
+    if (shield_verify(options, &report, &error) != SHIELD_OK) {
+        error_says(error, SHIELD_ERROR_MESSAGE, "\n");
+        shield_error_free(error);
+        return -1;
+    }
+    CODE(shield_report_number(report, SHIELD_REPORT_VERDICT, &verdict), SHIELD_OK);
+    CODE(shield_report_number(report, SHIELD_REPORT_FINDINGS, &count), SHIELD_OK);
+    for (i = 0; i < count; i++) {
+        int64_t severity = 0;
+        CODE(shield_report_finding_text(report, (size_t)i, SHIELD_FINDING_CODE, text, sizeof text, NULL), SHIELD_OK);
+        if (strcmp(text, code) == 0) *found = 1;
+        CODE(shield_report_finding_number(report, (size_t)i, SHIELD_FINDING_SEVERITY, &severity), SHIELD_OK);
+        CHECK(severity >= SHIELD_SEVERITY_INFO && severity <= SHIELD_SEVERITY_WRONG);
+        CODE(shield_report_finding_text(report, (size_t)i, SHIELD_FINDING_TEXT_ZH, text, sizeof text, NULL), SHIELD_OK);
+        CHECK(text[0] != 0);
+    }
+    CODE(shield_report_finding_text(report, (size_t)count, SHIELD_FINDING_CODE, text, sizeof text, NULL), SHIELD_ERR_ARGUMENT);
+    CODE(shield_report_text(report, SHIELD_REPORT_SIGNER_FINGERPRINT, text, sizeof text, NULL), SHIELD_OK);
+    CODE(shield_report_free(report), SHIELD_OK);
+    return verdict;
+}
+
+static void declarations(const char *folder) {
+    static const char *const names[] = {"synthetic_CEB311_rsa.xml", "synthetic_CEB311_sm2.xml"};
+    shield_verify_options options = {sizeof options};
+    int i, found;
+    options.format = SHIELD_FORMAT_DECLARATION;
+    options.at_given = 1;
+    options.at = THEN;
+    for (i = 0; i < 2; i++) {
+        size_t length;
+        uint8_t *message = read_file(folder, names[i], &length);
+        char *place;
+        options.document.data = message;
+        options.document.length = length;
+        CHECK(judge(&options, "VF-001", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
+        options.role = SHIELD_ROLE_BANK;
+        CHECK(judge(&options, "VF-140", &found) == SHIELD_VERDICT_INVALID && found);
+        options.role = 0;
+        /* A newline behind the Signature element is named as the reason. */
+        place = strstr((char *)message, "</ds:Signature>") + strlen("</ds:Signature>");
+        memmove(place + 1, place, length - (size_t)(place - (char *)message));
+        *place = '\n';
+        options.document.length = length + 1;
+        CHECK(judge(&options, "VF-103", &found) == SHIELD_VERDICT_INVALID && found);
+        memmove(place, place + 1, length - (size_t)(place - (char *)message));
+        options.document.length = length;
+        CHECK(judge(&options, "VF-001", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
+        /* One octet of the body. */
+        place = strstr((char *)message, "2024");
+        CHECK(place != NULL);
+        if (place) place[3] = '5';
+        CHECK(judge(&options, "VF-102", &found) == SHIELD_VERDICT_INVALID && found);
+        options.document.length = 40;
+        CHECK(judge(&options, "", &found) <= 0);
+        free(message);
+    }
+}
+
+static void payment_179(const char *folder) {
+    size_t length, value_length, certificate_length;
+    uint8_t *string = read_file(folder, "synthetic_179_string.txt", &length);
+    uint8_t *value = read_file(folder, "synthetic_179_sig_rsa.b64", &value_length);
+    uint8_t *certificate = read_file(folder, "synthetic_rsa_cert.pem", &certificate_length);
+    shield_verify_options options = {sizeof options};
+    shield_octets anchors[1];
+    int found;
+    options.format = SHIELD_FORMAT_PAYMENT_179;
+    options.document.data = string;
+    options.document.length = length;
+    options.signature.data = value;
+    options.signature.length = value_length;
+    options.certificate.data = certificate;
+    options.certificate.length = certificate_length;
+    options.at_given = 1;
+    options.at = THEN;
+    CHECK(judge(&options, "VF-001", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
+    anchors[0] = options.certificate;
+    options.anchors.data = anchors;
+    options.anchors.count = 1;
+    CHECK(judge(&options, "VF-134", &found) != SHIELD_VERDICT_SIGNATURE_ONLY && !found);
+    string[length - 2] ^= 1;
+    CHECK(judge(&options, "VF-101", &found) <= SHIELD_VERDICT_INVALID);
+    free(string);
+    free(value);
+    free(certificate);
+}
+
+/* Structs of programs that were compiled with an older or a newer header. */
+static void sizes(const char *folder) {
+    struct {
+        shield_verify_options known;
+        uint64_t newer[2];
+    } options;
+    size_t length;
+    uint8_t *message = read_file(folder, "synthetic_CEB311_rsa.xml", &length);
+    shield_report *report = NULL;
+    memset(&options, 0, sizeof options);
+    options.known.struct_size = sizeof options;
+    options.known.format = SHIELD_FORMAT_DECLARATION;
+    options.known.document.data = message;
+    options.known.document.length = length;
+    CODE(shield_verify(&options.known, &report, NULL), SHIELD_OK);
+    CODE(shield_report_free(report), SHIELD_OK);
+    options.newer[1] = 1;
+    report = NULL;
+    CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
+    CHECK(report == NULL);
+    /* An older program's struct ends behind the document; what follows is not looked at. */
+    options.known.struct_size = offsetof(shield_verify_options, document_path);
+    options.known.document_path.data = (const char *)1;
+    options.known.document_path.length = 77;
+    CODE(shield_verify(&options.known, &report, NULL), SHIELD_OK);
+    CODE(shield_report_free(report), SHIELD_OK);
+    options.known.struct_size = 0;
+    CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
+    options.known.struct_size = 1 << 20;
+    CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
+    free(message);
+}
+
+static void arguments(const char *folder) {
+    shield_verify_options options = {sizeof options};
+    shield_report *report = NULL;
+    shield_error *error = NULL;
+    static const char no_utf8[] = "\xff\xfe";
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_ARGUMENT);
+    options.format = 77;
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_ARGUMENT);
+    options.format = SHIELD_FORMAT_RAW;
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_NULL_POINTER);
+    options.role = 9;
+    options.document_path = text_of(folder);
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_ARGUMENT);
+    options.role = 0;
+    options.document.length = 3;
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_NULL_POINTER);
+    options.document.data = (const uint8_t *)"abc";
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_ARGUMENT);
+    options.document_path.data = NULL;
+    options.document_path.length = 0;
+    options.certificate.data = (const uint8_t *)"no certificate";
+    options.certificate.length = 14;
+    CODE(shield_verify(&options, &report, &error), SHIELD_ERR_CERTIFICATE_MALFORMED);
+    CHECK(error != NULL);
+    CODE(shield_error_free(error), SHIELD_OK);
+    options.certificate.length = 0;
+    options.certificate.data = NULL;
+    options.profile_path.data = no_utf8;
+    options.profile_path.length = 2;
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_ARGUMENT);
+    options.profile_path.length = SIZE_MAX;
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_ARGUMENT);
+    options.profile_path = text_of("/no/such/profile.toml");
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_INPUT_FAILED);
+    CHECK(report == NULL);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 3) return 2;
+    version();
+    missing_module(argv[2]);
+    buffers();
+    declarations(argv[1]);
+    payment_179(argv[1]);
+    sizes(argv[1]);
+    arguments(argv[1]);
+    return finish("smoke");
+}
