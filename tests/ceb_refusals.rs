@@ -248,3 +248,16 @@ fn terminal_escapes_in_a_document_do_not_reach_a_report_or_a_prompt() {
         assert!(finding.to_string().chars().all(|c| c.is_ascii_graphic() || c == ' ' || c == '…'), "{finding}");
     }
 }
+
+#[test]
+fn a_short_key_is_told_once() {
+    if !ceb_kit::have("a message signed with RSA-1024", &["openssl"]) {
+        return;
+    }
+    let signed = ceb_kit::Signer::rsa("1024").sign(&sample("CEB621.xml"), &customs(false)).unwrap();
+    let report = report(&signed, std::time::SystemTime::now());
+    let told: Vec<String> =
+        report.findings.iter().filter(|f| f.kind == FindingKind::WeakKey).map(ToString::to_string).collect();
+    assert!(told.len() == 1 && told[0].contains("RSA-1024"), "{told:?}");
+    assert_eq!(report.verdict(), Verdict::SignatureOnly);
+}

@@ -11,7 +11,7 @@ use super::read::{Parts, Reader, shown};
 use super::{dsig_elements, hints};
 use crate::cert::Certificate;
 use crate::error::Result;
-use crate::suite::{KeyKind, PublicKey, RawSignature, Suite, ToBeSigned};
+use crate::suite::{PublicKey, RawSignature, Suite, ToBeSigned};
 use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 
 /// Judges the one signature of a document.
@@ -149,11 +149,6 @@ fn value(tree: &Document<'_>, parts: &Parts, set: Set, certificate: &Certificate
             return Ok(());
         }
     };
-    if let KeyKind::Rsa { bits } = key.kind()
-        && bits < 2048
-    {
-        report.add(Finding::new(FindingKind::WeakKey).detail(format!("RSA {bits}")));
-    }
     let Ok(signature) = RawSignature::new(set.suite, octets.clone()) else {
         report.add(unreadable(set.suite, octets));
         return Ok(());
