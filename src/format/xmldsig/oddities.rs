@@ -54,10 +54,10 @@ impl Reader<'_, '_> {
             let in_key_info = self.is(parent, "KeyInfo");
             match tree.node_kind(node) {
                 Some(NodeKind::Comment(_)) => beside.met(node),
-                Some(NodeKind::ProcessingInstruction(_)) => {
-                    if !tree.ancestors(node).into_iter().any(|id| self.is(Some(id), "SignedInfo")) {
-                        beside.met(node);
-                    }
+                Some(NodeKind::ProcessingInstruction(_))
+                    if !tree.ancestors(node).into_iter().any(|id| self.is(Some(id), "SignedInfo")) =>
+                {
+                    beside.met(node);
                 }
                 Some(NodeKind::Element(_)) => {
                     let known = ["KeyName", "X509Data"].iter().any(|name| self.is(Some(node), name));
