@@ -180,7 +180,7 @@ fn what_is_not_signed_in_a_message_that_passes_is_told_with_its_place() {
         "<ceb:note><!---->",
     );
     let said = only(&text, F::CommentInText);
-    assert!(said.contains("3 in all, the first) at line 7"), "{said}");
+    assert!(said.contains("(in appTime; 3 in all, the first) at line 7"), "{said}");
     let keys = "<ds:KeyValue/><x xmlns='urn:x'>evil</x>";
     let said = only(&replace(&d, "<ds:X509Data>", &format!("{keys}<ds:X509Data><ds:X509CRL/>")), F::SignatureExtras);
     assert!(said.contains("KeyValue in KeyInfo; 3 in all"), "{said}");

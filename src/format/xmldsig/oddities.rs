@@ -40,7 +40,9 @@ impl Reader<'_, '_> {
             // In document order, so that the first that is met is the first that is read.
             left.extend(children.into_iter().rev());
         }
-        self.add_all(FindingKind::CommentInText, comments, "a comment");
+        let element = comments.first().and_then(|node| tree.parent(node)).and_then(|id| tree.element(id));
+        let name = element.map(|e| shown(&e.name.local_name)).unwrap_or_default();
+        self.add_all(FindingKind::CommentInText, comments, &format!("in {name}"));
     }
 
     /// Comments and processing instructions anywhere in the Signature, and in KeyInfo whatever is not KeyName or a
