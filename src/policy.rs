@@ -37,8 +37,10 @@ pub const XML_ATTRIBUTES: usize = 256;
 pub const CMS_ATTACHED_MAX: u64 = 1024 * 1024 * 1024;
 /// Attached documents up to this many octets are held in memory while the message is written, so that nothing is written if they changed.
 pub const CMS_HELD_MAX: u64 = 1024 * 1024;
-/// The largest CMS message that is read in memory, in octets: detached ones, PEM, and BER with indefinite lengths.
+/// The largest CMS message that is read in memory, in octets: detached ones and PEM.
 pub const CMS_MEMORY_MAX: usize = 64 * 1024 * 1024;
+/// The largest CMS message in BER, in octets: to find the end of an indefinite length everything inside it is gone through, once for each level.
+pub const CMS_BER_MAX: usize = 16 * 1024 * 1024;
 /// The most octets of certificates, revocation lists and signatures in one CMS message.
 pub const CMS_REST_MAX: usize = 4 * 1024 * 1024;
 /// The most certificates in one CMS message.

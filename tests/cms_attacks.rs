@@ -153,7 +153,9 @@ fn signed_attributes_presented_as_a_document_are_refused() {
         let refused = identity.prepare(options.without_attributes(), &Content::bytes(set.as_slice())).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::DocumentAmbiguous, "{refused}");
     }
-    // With attributes it is a document like any other, and so is text that begins like a SET.
+    // With attributes it is a document like any other, and so is what only begins like a SET of attributes.
+    let longer = [set.as_slice(), b"\n"].concat();
+    accepted(&identity.sign(CmsOptions::attached().without_attributes(), &Content::bytes(longer)).unwrap());
     identity.sign(CmsOptions::attached(), &Content::bytes(set)).unwrap();
     let text = b"10,00 for apples and 12,00 for pears, that is all.";
     assert_eq!(text.len(), usize::from(b'0') + 2, "a length that fits the digit as a DER length");
@@ -412,7 +414,8 @@ fn thousands_of_certificates_and_claims_of_huge_lengths_end_early() {
         let refused = verify(&bent.message()).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::DocumentTooLarge, "{count}: {refused}");
     }
-    bent.certificates = own.repeat(policy::CMS_REST_MAX / own.len() + 2);
+    bent.certificates = own;
+    bent.unsigned = attribute("1.2.3.4", &[&octet_string(&vec![0; policy::CMS_REST_MAX])]);
     assert_eq!(verify(&bent.message()).unwrap_err().kind(), ErrorKind::DocumentTooLarge);
 
     let mut large = Bent::new(&desk().p256);
@@ -433,6 +436,8 @@ fn thousands_of_certificates_and_claims_of_huge_lengths_end_early() {
     }
     let endless: Vec<u8> = [0x30, 0x80].repeat(100_000);
     assert!(verify(&endless).is_err());
+    let large = [&[0x30, 0x80][..], &vec![0; policy::CMS_BER_MAX]].concat();
+    assert_eq!(verify(&large).unwrap_err().kind(), ErrorKind::DocumentTooLarge);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Signed attributes: content type, message digest, signing time, signing-certificate-v2 (RFC 5652 §11, RFC 5035; CAdES-BES).
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use der::asn1::{AnyRef, ObjectIdentifier, OctetStringRef};
@@ -92,14 +93,13 @@ impl<'a> Said<'a> {
             return None;
         }
         let mut said = Said::default();
-        let mut seen: Vec<ObjectIdentifier> = Vec::new();
+        let mut seen = BTreeSet::new();
         for element in elements {
             let Ok(Attribute { kind, values }) = Attribute::from_der(element) else {
                 structure("a signed attribute cannot be read");
                 return None;
             };
-            let once = !seen.contains(&kind);
-            seen.push(kind);
+            let once = seen.insert(kind);
             let slot = match kind {
                 CONTENT_TYPE => &mut said.content_type,
                 MESSAGE_DIGEST => &mut said.digest,

@@ -7,7 +7,7 @@
 //! | | signed | verified |
 //! |---|---|---|
 //! | keys | P-256, RSA 2048–4096, with SHA-256 | the same; RSA also as sha256WithRSAEncryption |
-//! | encoding | strict DER, or PEM of it (label `CMS`) | DER; PEM (`CMS`, `PKCS7`); BER with indefinite lengths up to [`crate::policy::CMS_MEMORY_MAX`] |
+//! | encoding | strict DER, or PEM of it (label `CMS`) | DER; PEM (`CMS`, `PKCS7`); BER with indefinite lengths up to [`crate::policy::CMS_BER_MAX`] |
 //! | signer | issuerAndSerialNumber, octets as in the certificate, which is included | that, or subjectKeyIdentifier; one signer |
 //! | detached | any size, constant memory, or a pushed digest | the same |
 //! | attached | up to [`crate::policy::CMS_ATTACHED_MAX`], constant memory | the same in DER |
@@ -45,6 +45,13 @@ use crate::source::Content;
 use crate::verify::{Report, VerifyContext};
 
 /// The shape of a message that is made. By default: attached, with signed attributes, DER.
+///
+/// ```
+/// use shared_shield::{CmsOptions, Content, Request, Role};
+/// let request = Request::cms(Role::Bank, Content::file("payroll.zip"), CmsOptions::detached().pem())
+///     .shown("Payroll of November, 31 persons, 412,500.00 CNY");
+/// assert_eq!(request.format(), "cms");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CmsOptions {
     detached: bool,

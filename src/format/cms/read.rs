@@ -79,7 +79,7 @@ impl Message {
         if !is_ber(&error) {
             return Err(malformed(&error));
         }
-        let octets = Content::Source(Arc::clone(source)).read(policy::CMS_MEMORY_MAX, READ)?;
+        let octets = Content::Source(Arc::clone(source)).read(policy::CMS_BER_MAX, READ)?;
         Message::in_memory(&octets)
     }
 
