@@ -35,8 +35,13 @@ impl Format for Raw {
         let digest = digest(content, key, suite)?;
         let display = Summary { text: format!("raw data, {} {}", digest.algorithm().name(), digest.hex()) };
         let tbs = ToBeSigned { suite, digest, message: None, display: Some(Arc::new(display)) };
+        let (content, by, signed) = (content.clone(), Arc::clone(by), tbs.digest.clone());
         let finish = Box::new(move |signature: &RawSignature, out: &mut dyn Write| {
             let wire = signature.to_wire()?;
+            // A person may have taken long: a signature over what the document was would fit nothing that is left.
+            if self::digest(&content, by.key()?, suite)? != signed {
+                return Err(Error::new(ErrorKind::DocumentChanged, "write signature"));
+            }
             out.write_all(&wire).map_err(|e| Error::new(ErrorKind::OutputFailed, "write signature").io(&e))
         });
         Ok(Prepared::new(tbs, Vec::<Note>::new(), finish))
