@@ -40,8 +40,7 @@ impl Wait {
         self
     }
 
-    /// A new deadline of the same length of time measured from now, with the same cancel: time that a person spent typing
-    /// a PIN does not count.
+    /// The time that is left to the deadline; zero when it has passed.
     #[must_use]
     pub fn remaining(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
