@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
+const WRITE: &str = "write file";
+
 /// A temporary file beside its target; removed unless it is committed.
 struct Pending {
     path: PathBuf,
@@ -21,8 +23,13 @@ impl Drop for Pending {
     }
 }
 
-/// Writes `path` through `fill`. The file is there whole, on the disk, when this returns `Ok`; otherwise whatever was there
-/// before is untouched and no part of the new one is left.
+/// Writes `path` through `fill`, in place of the file that may be there. The new file is there whole, on the disk, when this
+/// returns `Ok`; otherwise whatever was there before is untouched and no part of the new one is left.
+///
+/// The octets go to `.NAME.<16 hex digits>.part` beside the target. It is made when the first octet is written: while `fill`
+/// waits for a person there is none, and only a process that is killed in the middle of writing leaves one. On Unix the new
+/// file has the rights of the one that it replaces. What is no ordinary file (a folder, a symbolic link, a pipe, a device) is
+/// refused before `fill` is called, and so is a folder in which no file can be made.
 ///
 /// ```
 /// # let folder = std::env::temp_dir().join(format!("shield-doc-{}", std::process::id()));
@@ -36,28 +43,138 @@ impl Drop for Pending {
 /// # Errors
 /// `OutputFailed` with the system's own words, or what `fill` returns.
 pub fn write_whole<T>(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
-    let failed = |e: io::Error| Error::new(ErrorKind::OutputFailed, "write file").io(&e).detail(shown(path));
-    let (file, mut pending) = create_beside(path).map_err(failed)?;
-    let mut out = BufWriter::new(file);
-    let result = fill(&mut out)?;
+    write(path, fill, |temporary| fs::rename(temporary, path))
+}
+
+/// As [`write_whole`], but what is there already is never replaced, not even what another process made while `fill` ran.
+///
+/// ```
+/// # let folder = std::env::temp_dir().join(format!("shield-doc-new-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// let path = folder.join("signed.xml");
+/// shared_shield::write_new(&path, |out| Ok(out.write_all(b"first").unwrap())).unwrap();
+/// let refused = shared_shield::write_new(&path, |out| Ok(out.write_all(b"second").unwrap())).unwrap_err();
+/// assert_eq!(refused.io_kind(), Some(std::io::ErrorKind::AlreadyExists));
+/// assert_eq!(std::fs::read(&path).unwrap(), b"first");
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// ```
+///
+/// # Errors
+/// Those of `write_whole`; `OutputFailed` with [`io_kind`](Error::io_kind) `AlreadyExists` where something is there.
+pub fn write_new<T>(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
+    let there = |e: &io::Error| {
+        Error::new(ErrorKind::OutputFailed, WRITE).io(e).detail(format!("{} is there already", shown(path)))
+    };
+    if path.symlink_metadata().is_ok() {
+        return Err(there(&io::Error::from(io::ErrorKind::AlreadyExists)));
+    }
+    let written = write(path, fill, |temporary| put_new(temporary, path));
+    written.map_err(|e| match e.io_kind() {
+        Some(kind @ io::ErrorKind::AlreadyExists) => there(&io::Error::from(kind)).correlate(e.correlation()),
+        _ => e,
+    })
+}
+
+/// Gives the finished file its name unless the name is taken: a link is refused where one is.
+fn put_new(temporary: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(temporary, path) {
+        Ok(()) => return fs::remove_file(temporary),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(e),
+        // A file system without links (FAT, some network folders): below the name is taken first, and then the file put there.
+        Err(_) => {}
+    }
+    File::create_new(path)?;
+    fs::rename(temporary, path).inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })
+}
+
+fn write<T>(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> Result<T>,
+    put: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<T> {
+    let failed = |e: io::Error| Error::new(ErrorKind::OutputFailed, WRITE).io(&e).detail(shown(path));
+    let rights = rights_of(path).map_err(failed)?;
+    // Where nothing can be written nobody is asked for anything.
+    drop(create_beside(path, None).map_err(failed)?);
+    let mut out = Lazy { path, rights, open: None, problem: None };
+    let result = match fill(&mut out) {
+        Ok(result) => result,
+        Err(error) => {
+            // The writer could tell no more than the system's words: the file that could not be made has a name.
+            let named = out.problem.take().filter(|_| error.kind() == ErrorKind::OutputFailed);
+            return Err(named.map_or_else(|| error.clone(), |e| failed(e).correlate(error.correlation())));
+        }
+    };
+    let (out, mut pending) = out.take().map_err(failed)?;
     let file = out.into_inner().map_err(|e| failed(e.into_error()))?;
     file.sync_all().map_err(failed)?;
     drop(file);
-    fs::rename(&pending.path, path).map_err(failed)?;
+    put(&pending.path).map_err(failed)?;
     pending.committed = true;
     sync_folder(path);
     Ok(result)
+}
+
+/// The temporary file from the first octet on.
+struct Lazy<'p> {
+    path: &'p Path,
+    rights: Option<fs::Permissions>,
+    open: Option<(BufWriter<File>, Pending)>,
+    problem: Option<io::Error>,
+}
+
+impl Lazy<'_> {
+    fn take(&mut self) -> io::Result<(BufWriter<File>, Pending)> {
+        match self.open.take() {
+            Some(open) => Ok(open),
+            None => create_beside(self.path, self.rights.take()).map(|(file, pending)| (BufWriter::new(file), pending)),
+        }
+    }
+}
+
+impl Write for Lazy<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let mut open = self.take().map_err(|e| {
+            let said = io::Error::new(e.kind(), e.to_string());
+            self.problem = Some(e);
+            said
+        })?;
+        let written = open.0.write(octets);
+        self.open = Some(open);
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.open.as_mut().map_or(Ok(()), |(out, _)| out.flush())
+    }
 }
 
 fn shown(path: &Path) -> String {
     path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn create_beside(path: &Path) -> io::Result<(File, Pending)> {
-    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    if path.is_dir() {
+/// The rights of the file that is to be replaced. Only an ordinary file is.
+fn rights_of(path: &Path) -> io::Result<Option<fs::Permissions>> {
+    let metadata = match path.symlink_metadata() {
+        Ok(metadata) => metadata,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    if metadata.is_dir() {
         return Err(io::Error::from(io::ErrorKind::IsADirectory));
     }
+    if !metadata.is_file() {
+        let what = if metadata.is_symlink() { "a symbolic link" } else { "a pipe or a device" };
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{what} is there, which is not replaced")));
+    }
+    // Elsewhere the one right that a file carries, read-only, would be in the way of the next replacement.
+    Ok(cfg!(unix).then(|| metadata.permissions()))
+}
+
+fn create_beside(path: &Path, rights: Option<fs::Permissions>) -> io::Result<(File, Pending)> {
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut random = [0_u8; 8];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let mut temporary = std::ffi::OsString::from(".");
@@ -65,7 +182,11 @@ fn create_beside(path: &Path) -> io::Result<(File, Pending)> {
     temporary.push(format!(".{:016x}.part", u64::from_le_bytes(random)));
     let temporary = path.with_file_name(temporary);
     let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
-    Ok((file, Pending { path: temporary, committed: false }))
+    let pending = Pending { path: temporary, committed: false };
+    if let Some(rights) = rights {
+        file.set_permissions(rights)?;
+    }
+    Ok((file, pending))
 }
 
 /// Makes the rename itself durable where the system has folders that can be opened.
@@ -99,6 +220,85 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"new");
         let folder_as_file = write_whole(&folder, |_| Ok(()));
         assert_eq!(folder_as_file.unwrap_err().kind(), ErrorKind::OutputFailed);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("shield-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn put(out: &mut dyn Write, octets: &[u8]) -> Result<()> {
+        out.write_all(octets).map_err(|e| Error::new(ErrorKind::OutputFailed, "test").io(&e))
+    }
+
+    #[test]
+    fn what_another_process_made_meanwhile_is_not_replaced() {
+        let folder = folder("atomic-new");
+        let path = folder.join("signed.xml");
+        let refused = write_new(&path, |out| {
+            put(out, b"mine")?;
+            fs::write(&path, b"theirs").unwrap();
+            Ok(())
+        });
+        let refused = refused.unwrap_err();
+        assert_eq!((refused.kind(), refused.io_kind()), (ErrorKind::OutputFailed, Some(io::ErrorKind::AlreadyExists)));
+        assert!(refused.to_string().contains("signed.xml is there already"), "{refused}");
+        let asked = write_new(&path, |_| -> Result<()> { panic!("somebody was asked") });
+        assert_eq!(asked.unwrap_err().io_kind(), Some(io::ErrorKind::AlreadyExists));
+        assert_eq!(fs::read(&path).unwrap(), b"theirs");
+        fs::remove_file(&path).unwrap();
+        write_new(&path, |out| put(out, b"mine")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn nothing_lies_beside_the_target_before_the_first_octet() {
+        let folder = folder("atomic-lazy");
+        let path = folder.join("signed.xml");
+        write_whole(&path, |out| {
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+            put(out, b"x")?;
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+            Ok(())
+        })
+        .unwrap();
+        write_whole(&folder.join("empty"), |_| Ok(())).unwrap();
+        assert_eq!(fs::read(folder.join("empty")).unwrap(), b"");
+        let gone = write_whole(&path, |out| {
+            fs::remove_dir_all(&folder).unwrap();
+            put(out, b"y")
+        });
+        assert!(gone.unwrap_err().to_string().contains("signed.xml"));
+        let asked = write_whole(&path, |_| -> Result<()> { panic!("somebody was asked") });
+        assert_eq!(asked.unwrap_err().io_kind(), Some(io::ErrorKind::NotFound));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_replaced_file_keeps_its_rights_and_only_ordinary_files_are_replaced() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        use std::os::unix::net::UnixListener;
+        let folder = folder("atomic-rights");
+        let path = folder.join("private");
+        fs::write(&path, b"old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        write_whole(&path, |out| put(out, b"new")).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let link = folder.join("link");
+        symlink(&path, &link).unwrap();
+        let socket = folder.join("socket");
+        let _listener = UnixListener::bind(&socket).unwrap();
+        for (target, word) in [(&link, "symbolic link"), (&socket, "device")] {
+            let refused = write_whole(target, |_| -> Result<()> { panic!("somebody was asked") }).unwrap_err();
+            assert!(refused.to_string().contains(word), "{refused}");
+            assert!(write_new(target, |_| Ok(())).is_err());
+            assert!(!target.symlink_metadata().unwrap().is_file());
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"new");
         fs::remove_dir_all(&folder).unwrap();
     }
 }

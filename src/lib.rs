@@ -50,7 +50,7 @@ mod tries;
 pub mod verify;
 mod wait;
 
-pub use atomic::write_whole;
+pub use atomic::{write_new, write_whole};
 pub use cert::{Certificate, Fingerprint};
 pub use credential::{Credential, Found, Listed, Route, Selector, Standing};
 pub use door::{Door, DoorId, DoorInfo, Lease};

@@ -146,17 +146,17 @@ fn what_is_there_already_is_not_touched() {
     softhsm::story("what_is_there_already_is_not_touched", |hsm| {
         let made = make(&options(hsm)).unwrap();
         let before: Vec<Vec<u8>> = [&made.profile, &made.ca].iter().map(|f| std::fs::read(f).unwrap()).collect();
-        let same_folder = make(&options(hsm)).unwrap_err();
+        let same_folder = make(&options(hsm)).unwrap_err().to_string();
         assert!(same_folder.contains("profile.toml is there already"), "{same_folder}");
         let other_folder = Options { dir: hsm.dir().join("other"), ..options(hsm) };
-        let same_label = make(&other_folder).unwrap_err();
+        let same_label = make(&other_folder).unwrap_err().to_string();
         assert!(same_label.contains("\" already, which is not touched"), "{same_label}");
         let bank = Options { customs_label: "another".to_owned(), ..other_folder };
-        assert!(make(&bank).unwrap_err().contains("a token \"bank\" already"));
+        assert!(make(&bank).unwrap_err().to_string().contains("a token \"bank\" already"));
         let after: Vec<Vec<u8>> = [&made.profile, &made.ca].iter().map(|f| std::fs::read(f).unwrap()).collect();
         assert_eq!(before, after);
         sign_raw(&shield(&made), Role::Customs, CUSTOMS_PIN);
         let wrong = make(&Options { module: "/nowhere.so".into(), dir: hsm.dir().join("third"), ..options(hsm) });
-        assert!(wrong.unwrap_err().starts_with("load the module"));
+        assert!(wrong.unwrap_err().to_string().starts_with("load the module"));
     });
 }

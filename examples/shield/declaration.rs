@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shared_shield::{
-    Content, Error, ErrorKind, Receipt, Request, Result, Role, Session, Shield, Unlock, policy, write_whole,
+    Content, Digest, DigestAlgorithm, Error, ErrorKind, Receipt, Request, Result, Role, Session, Shield, Unlock, policy,
 };
 
 use crate::args::{Global, SignDeclaration};
@@ -20,9 +21,12 @@ use crate::screen::{Screen, clean};
 use crate::words;
 
 /// One document with the place of its output.
+#[derive(Clone)]
 struct Job {
     file: PathBuf,
     output: PathBuf,
+    /// What the document was when it was looked at: that is signed, and nothing else.
+    planned: Option<Digest>,
 }
 
 /// What became of the documents.
@@ -67,6 +71,7 @@ pub(crate) fn run(global: &Global, args: &SignDeclaration, screen: &Screen) -> R
     let shield = reach::choose(&scan, Role::Customs, &selector, args.signing.even_outside_validity)?;
     let run = Run { global, args, screen, shield, bar: bar(jobs.len()) };
     let mut tally = Tally::default();
+    done::sweep(&jobs.iter().map(|j| j.output.as_path()).collect::<Vec<_>>());
     let todo = run.plan(jobs, &mut tally)?;
     if todo.is_empty() {
         return Ok(run.close(&tally));
@@ -102,7 +107,7 @@ fn jobs(args: &SignDeclaration) -> Result<Vec<Job>> {
         if is_same_file(file, &output) {
             return refuse(file, "would be replaced by its own output: choose another --out-dir");
         }
-        jobs.push(Job { file: file.clone(), output });
+        jobs.push(Job { file: file.clone(), output, planned: None });
     }
     Ok(jobs)
 }
@@ -134,8 +139,8 @@ impl Run<'_> {
         self.say(self.screen.lang.pick(format!("refused {name}: {why}"), format!("拒绝 {name}：{why}")));
     }
 
-    fn request(&self, file: &Path) -> Request {
-        let request = Request::declaration(Content::file(file))
+    fn request(&self, file: &Path, document: Content) -> Request {
+        let request = Request::declaration(document)
             .of(self.args.signing.choice.selector())
             .shown(clean(&file.display().to_string()));
         if self.args.signing.even_outside_validity { request.even_outside_validity() } else { request }
@@ -144,28 +149,13 @@ impl Run<'_> {
     /// Looks at every document before anybody is asked for a PIN: which are done, which cannot be signed.
     fn plan(&self, jobs: Vec<Job>, tally: &mut Tally) -> Result<Vec<Job>> {
         let mut todo = Vec::new();
-        for job in jobs {
-            match self.look(&job) {
+        for mut job in jobs {
+            match self.look(&mut job) {
                 Ok(Output::Absent) => todo.push(job),
-                Ok(Output::Done) => {
-                    tally.skipped += 1;
-                    self.bar.inc(1);
-                    let name = clean(&job.output.display().to_string());
-                    self.say(
-                        self.screen.lang.pick(format!("skipped {name}: done before"), format!("跳过 {name}：已完成")),
-                    );
-                }
                 Ok(Output::Other(..)) if self.args.signing.overwrite => todo.push(job),
-                Ok(Output::Other(en, zh)) => {
+                Ok(present) => {
                     self.bar.inc(1);
-                    tally.fail(Exit::File);
-                    let name = clean(&job.output.display().to_string());
-                    self.say(self.screen.lang.pick(
-                        format!(
-                            "refused {name}: it exists and was left as it is, because {en}; --overwrite replaces it"
-                        ),
-                        format!("拒绝 {name}：文件已存在且{zh}，保持不变；如需替换请用 --overwrite"),
-                    ));
+                    self.leave(&job, present, tally);
                 }
                 Err(error) if is_of_document(&error) => {
                     self.bar.inc(1);
@@ -177,11 +167,38 @@ impl Run<'_> {
         Ok(todo)
     }
 
-    fn look(&self, job: &Job) -> Result<Output> {
+    /// An output that is there already: this document, done before, or something that is left as it is.
+    fn leave(&self, job: &Job, present: Output, tally: &mut Tally) {
+        let name = clean(&job.output.display().to_string());
+        let lang = self.screen.lang;
+        match present {
+            Output::Done => {
+                tally.skipped += 1;
+                self.say(lang.pick(format!("skipped {name}: done before"), format!("跳过 {name}：已完成")));
+            }
+            Output::Other(en, zh) => {
+                tally.fail(Exit::File);
+                self.say(lang.pick(
+                    format!("refused {name}: it exists and was left as it is, because {en}; --overwrite replaces it"),
+                    format!("拒绝 {name}：文件已存在且{zh}，保持不变；如需替换请用 --overwrite"),
+                ));
+            }
+            Output::Absent => {
+                tally.fail(Exit::File);
+                self.say(lang.pick(
+                    format!("refused {name}: another process wrote it and took it away; repeat"),
+                    format!("拒绝 {name}：其他进程写入后又移走；请重试"),
+                ));
+            }
+        }
+    }
+
+    fn look(&self, job: &mut Job) -> Result<Output> {
         tracing::trace!(file = %job.file.display(), "a document is looked at");
-        let pending = self.shield.prepare(self.request(&job.file))?;
-        let certificate = pending.certificate();
         let document = Content::file(&job.file).read(policy::XML_MAX, "read document")?;
+        job.planned = Some(DigestAlgorithm::Sha256.of(&document)?);
+        let pending = self.shield.prepare(self.request(&job.file, Content::bytes(document.as_slice())))?;
+        let certificate = pending.certificate();
         // A document that was signed while the certificate was valid stays done when the caller looks beyond validity.
         let at = if self.args.signing.even_outside_validity { certificate.not_before() } else { SystemTime::now() };
         Ok(done::judge(&job.output, &document, certificate, self.shield.profile(), at))
@@ -199,6 +216,10 @@ impl Run<'_> {
                     self.say(
                         self.screen.lang.pick(format!("signed {name}: {facts}"), format!("已签名 {name}：{facts}")),
                     );
+                }
+                Err(error) if done::is_there(&error) => {
+                    let present = self.look(&mut job.clone())?;
+                    self.leave(job, present, tally);
                 }
                 Err(error) if is_of_document(&error) => self.failed(&job.file, &error, tally),
                 Err(error) => {
@@ -225,7 +246,11 @@ impl Run<'_> {
                 Some(open) => open,
                 None => self.unlock(left, asker)?,
             };
-            let signed = write_whole(&job.output, |out| open.sign(self.request(&job.file), &self.global.wait(), out));
+            let overwrite = self.args.signing.overwrite;
+            let signed = self.document(job).and_then(|document| {
+                let request = self.request(&job.file, document);
+                done::write(&job.output, overwrite, |out| open.sign(request, &self.global.wait(), out))
+            });
             match signed {
                 Err(e) if e.kind() == ErrorKind::SessionEnded && may_reopen => {
                     self.bar.suspend(|| self.screen.note(self.screen.sentence(&e)));
@@ -239,12 +264,26 @@ impl Run<'_> {
         }
     }
 
+    /// The octets that are signed: those that were looked at, or none.
+    fn document(&self, job: &Job) -> Result<Content> {
+        let document = Content::file(&job.file).read(policy::XML_MAX, "read document")?;
+        if job.planned.as_ref() != Some(&DigestAlgorithm::Sha256.of(&document)?) {
+            return Err(Error::new(ErrorKind::DocumentChanged, "read document"));
+        }
+        Ok(Content::bytes(document))
+    }
+
     fn unlock(&self, left: &[Job], asker: &mut Asker<'_>) -> Result<Session> {
         let names: Vec<_> =
             left.iter().take(3).filter_map(|j| j.file.file_name()).map(|n| clean(&n.to_string_lossy())).collect();
         let more = if left.len() > names.len() { ", ..." } else { "" };
         let text = self.screen.lang.pick(
-            format!("{} customs messages: {}{more}", left.len(), names.join(", ")),
+            format!(
+                "{} customs message{}: {}{more}",
+                left.len(),
+                if left.len() == 1 { "" } else { "s" },
+                names.join(", ")
+            ),
             format!("{} 份海关报文：{}{more}", left.len(), names.join("、")),
         );
         let signing = &self.args.signing;
@@ -267,8 +306,14 @@ impl Run<'_> {
     }
 }
 
-/// Whether an error belongs to one document, so that the others may go on. Shield, PIN and certificate stop everything.
+/// Whether an error belongs to one document, so that the others may go on. Shield, PIN and certificate stop everything, and so
+/// do a key that signs wrong and a disk that takes nothing more.
 fn is_of_document(error: &Error) -> bool {
     let class = error.kind() as u32 >> 12;
-    matches!(class, 4 | 5 | 7) && error.kind() != ErrorKind::UnsupportedByCustoms
+    let full = matches!(
+        error.io_kind(),
+        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem)
+    );
+    let stops = matches!(error.kind(), ErrorKind::UnsupportedByCustoms | ErrorKind::SignatureWrong) || full;
+    matches!(class, 4 | 5 | 7) && !stops
 }

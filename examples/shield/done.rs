@@ -1,13 +1,53 @@
-//! When a rerun may skip a document: only when its output is exactly this document, signed by this certificate.
+//! Outputs: how one is put in its place, and when a rerun may skip a document: only when its output is exactly this document, signed by this certificate.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use shared_shield::format::{Format, ceb::CEB};
-use shared_shield::{Certificate, Content, Profile, Role, Severity, Trust, Verdict, VerifyContext, policy};
+use shared_shield::{
+    Certificate, Content, ErrorKind, Profile, Result, Role, Severity, Trust, Verdict, VerifyContext, policy, write_new,
+    write_whole,
+};
+
+/// Puts an output in its place. Nothing that exists is replaced without `--overwrite`.
+pub(crate) fn write<T>(path: &Path, overwrite: bool, fill: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
+    if overwrite { write_whole(path, fill) } else { write_new(path, fill) }
+}
+
+/// Whether an error says that the output is there already.
+pub(crate) fn is_there(error: &shared_shield::Error) -> bool {
+    error.kind() == ErrorKind::OutputFailed && error.io_kind() == Some(io::ErrorKind::AlreadyExists)
+}
+
+/// Removes what a killed run left beside these outputs, all of them in one folder: `.NAME.<16 hex digits>.part`. A young one
+/// may belong to another process that is writing it.
+pub(crate) fn sweep(outputs: &[&Path]) {
+    let Some(folder) = outputs.first().and_then(|o| o.parent()) else { return };
+    let names: BTreeSet<&OsStr> = outputs.iter().filter_map(|o| o.file_name()).collect();
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_ours = name.to_str().and_then(target_of_part).is_some_and(|n| names.contains(OsStr::new(n)));
+        let is_old = |m: &fs::Metadata| {
+            m.is_file() && m.modified().is_ok_and(|t| t.elapsed().is_ok_and(|age| age > Duration::from_secs(60)))
+        };
+        if is_ours && entry.metadata().is_ok_and(|m| is_old(&m)) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn target_of_part(name: &str) -> Option<&str> {
+    let (target, random) = name.strip_prefix('.')?.strip_suffix(".part")?.rsplit_once('.')?;
+    (random.len() == 16 && random.bytes().all(|o| o.is_ascii_hexdigit())).then_some(target)
+}
 
 /// What stands where the output shall go.
 pub(crate) enum Output {

@@ -82,7 +82,7 @@ fn print(shield: &Shield, one: &Listed, global: &Global, personal: bool, screen:
     row("number", "证书编号", &c.number());
     row("issuer", "颁发者", &issuer(c));
     row("fingerprint", "指纹", &c.fingerprint().to_string());
-    let key = c.key().map_or_else(|e| e.code(), |k| format!("{:?}", k.kind()));
+    let key = c.key().map_or_else(|e| e.code(), |k| k.kind().to_string());
     row("key", "密钥", &key);
     row("validity", "有效期", &words::validity(c, now, lang));
     if !c.policies().is_empty() {

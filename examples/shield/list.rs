@@ -118,7 +118,7 @@ fn certificate_json(shield: &Shield, one: &Listed, global: &Global, now: SystemT
         "number": c.number(),
         "issuer": c.issuer().shown(),
         "fingerprint": c.fingerprint().to_string(),
-        "key": c.key().map(|k| format!("{:?}", k.kind())).ok(),
+        "key": c.key().map(|k| k.kind().to_string()).ok(),
         "not_before": words::instant(c.not_before()),
         "not_after": words::instant(c.not_after()),
         "days_left": words::days_left(c, now),

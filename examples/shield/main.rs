@@ -51,6 +51,10 @@ fn main() -> ExitCode {
     let exit = match ended {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) => {
+            if said("--json") > 0 {
+                screen
+                    .json(&serde_json::json!({ "error": words::error_json(&error), "exit": Exit::from(&error) as u8 }));
+            }
             screen.error(&error);
             Exit::from(&error)
         }

@@ -6,7 +6,7 @@ use shared_shield::{Error, ErrorKind, Result};
 
 use crate::args::{Global, MakeTestShield, TestKey};
 use crate::exit::Exit;
-use crate::make_test_shield::{Import, Layout, Made, Options, State, make};
+use crate::make_test_shield::{Fault, Import, Layout, Made, Options, State, make};
 use crate::screen::{Screen, clean};
 use crate::test_token::Key;
 
@@ -17,7 +17,10 @@ const OPERATION: &str = "make test shield";
 
 pub(crate) fn run(global: &Global, args: &MakeTestShield, screen: &Screen) -> Result<Exit> {
     let options = options(global, args)?;
-    let made = make(&options).map_err(|what| Error::new(ErrorKind::ModuleFailed, OPERATION).detail(what))?;
+    let made = make(&options).map_err(|fault| match fault {
+        Fault::Asked(what) => Error::new(ErrorKind::Argument, OPERATION).detail(what),
+        Fault::Failed(what) => Error::new(ErrorKind::ModuleFailed, OPERATION).detail(what),
+    })?;
     tell(&made, args, screen);
     Ok(Exit::Done)
 }

@@ -119,12 +119,35 @@ pub(crate) struct Made {
     pub(crate) bank: PathBuf,
 }
 
+/// Why nothing was made.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// What was asked for cannot be made; another label or folder helps.
+    Asked(String),
+    /// The driver or the system failed.
+    Failed(String),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::Asked(what) | Fault::Failed(what) => f.write_str(what),
+        }
+    }
+}
+
+impl From<String> for Fault {
+    fn from(what: String) -> Self {
+        Fault::Failed(what)
+    }
+}
+
 /// Makes it. What is there already, tokens and files alike, is not touched: then nothing is made.
-pub(crate) fn make(options: &Options) -> Result<Made, String> {
+pub(crate) fn make(options: &Options) -> Result<Made, Fault> {
     let dir = &options.dir;
     let files = ["profile.toml", "ca.pem", "customs.pem", "bank.pem"].map(|name| dir.join(name));
     if let Some(there) = files.iter().find(|f| f.exists()) {
-        return Err(format!("{} is there already: name another folder", there.display()));
+        return Err(Fault::Asked(format!("{} is there already: name another folder", there.display())));
     }
     fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let imported = options.import.as_ref().map(Imported::read).transpose()?;
@@ -167,13 +190,13 @@ struct Contents {
     bank: Vec<u8>,
 }
 
-fn fill(options: &Options, module: &Module, imported: Option<&Imported>) -> Result<Contents, String> {
+fn fill(options: &Options, module: &Module, imported: Option<&Imported>) -> Result<Contents, Fault> {
     let two = options.layout == Layout::TwoTokens;
     let labels: &[&str] = if two { &[&options.customs_label, &options.bank_label] } else { &[&options.customs_label] };
     if two && options.customs_label == options.bank_label {
-        return Err("two tokens need two labels".to_owned());
+        return Err(Fault::Asked("two tokens need two labels".to_owned()));
     }
-    module.check_free(labels)?;
+    module.check_free(labels).map_err(Fault::Asked)?;
     let (eport, banker) = (TestCa::eport(options.now)?, TestCa::bank(options.now)?);
     let (slot, serial) = module.init_token(&options.customs_label, &options.so_pin, &options.customs_pin)?;
     let mut serials = vec![serial];

@@ -100,7 +100,7 @@ impl<'s> Asker<'s> {
     fn octets(&mut self, text: &str) -> io::Result<Zeroizing<Vec<u8>>> {
         match &self.source {
             Source::Terminal => {
-                let typed = rpassword::prompt_password(text)?;
+                let typed = interrupt::held(|| rpassword::prompt_password(text))?;
                 Ok(Zeroizing::new(typed.into_bytes()))
             }
             Source::Descriptor(fd) => read_line(File::open(format!("/dev/fd/{fd}"))?),
@@ -115,6 +115,9 @@ impl<'s> Asker<'s> {
     fn answer(&mut self, question: &PinQuestion<'_>) -> Result<PinEntry> {
         let failed = |e: io::Error| Error::new(ErrorKind::PinRequired, "PIN entry").role(question.role).io(&e);
         let octets = self.octets(&prompt_text(question, self.screen.lang)).map_err(|e| {
+            if self.is_terminal() && matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof) {
+                return Error::new(ErrorKind::PinDeclined, "PIN entry").role(question.role);
+            }
             let error = failed(e);
             if self.is_terminal() {
                 error.detail("there is no terminal to ask at: give --pin-fd or --pin-env")
@@ -146,7 +149,11 @@ impl PinPrompt for Asker<'_> {
         for _ in 0..3 {
             match self.answer(question) {
                 Ok(entry) => return Ok(entry),
-                Err(e) if self.is_terminal() && e.kind() != ErrorKind::PinRequired => self.screen.error(&e),
+                Err(e)
+                    if self.is_terminal() && !matches!(e.kind(), ErrorKind::PinRequired | ErrorKind::PinDeclined) =>
+                {
+                    self.screen.error(&e)
+                }
                 Err(e) => {
                     self.problem = Some(e);
                     return Err(Declined);
@@ -160,6 +167,38 @@ impl PinPrompt for Asker<'_> {
 fn to_sign(question: &PinQuestion<'_>, lang: Lang) -> String {
     let what = quote(&question.summary.text);
     lang.pick(format!("To sign:{what}"), format!("待签名：{}", what.trim_start_matches(' ')))
+}
+
+/// Ctrl-C during an entry. The terminal's echo is off then: the entry has to end and switch it on again before the program does.
+mod interrupt {
+    #[cfg(unix)]
+    pub(super) fn held<T>(entry: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        use std::sync::{Arc, OnceLock};
+
+        /// What a shell makes of a program that Ctrl-C ended.
+        const ENDED: i32 = 130;
+        /// Whether Ctrl-C ends the program at once, as it does outside an entry.
+        static ENDS: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+        let ends = Arc::clone(ENDS.get_or_init(Arc::default));
+        static REGISTERED: OnceLock<bool> = OnceLock::new();
+        let registered = REGISTERED.get_or_init(|| {
+            let ends = Arc::clone(&ends);
+            signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, ENDED, ends).is_ok()
+        });
+        if !registered {
+            return entry();
+        }
+        ends.store(false, Ordering::SeqCst);
+        let typed = entry();
+        ends.store(true, Ordering::SeqCst);
+        typed
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn held<T>(entry: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
+        entry()
+    }
 }
 
 /// Role, document and tries stand in front of every entry.

@@ -66,7 +66,7 @@ impl Screen {
         for candidate in error.looked_at() {
             self.note(format!("  - {} [{}]: {}", candidate.label, candidate.fingerprint, candidate.reason));
         }
-        if let Some(hint) = self.option_for(error.kind()).map(str::to_owned).or_else(|| self.hint(error.recovery())) {
+        if let Some(hint) = self.option_for(error).map(str::to_owned).or_else(|| self.hint(error.recovery())) {
             self.note(format!("  {} {hint}", self.lang.pick("Now:", "处理：")));
         }
     }
@@ -80,8 +80,12 @@ impl Screen {
     }
 
     /// Where an option of this program is the way out.
-    fn option_for(&self, kind: ErrorKind) -> Option<&'static str> {
-        Some(match kind {
+    fn option_for(&self, error: &Error) -> Option<&'static str> {
+        Some(match error.kind() {
+            ErrorKind::OutputFailed if error.io_kind() == Some(io::ErrorKind::AlreadyExists) => self.lang.pick(
+                "name another output, or add --overwrite to replace it.",
+                "请指定其他输出，或加 --overwrite 替换。",
+            ),
             ErrorKind::TriesUnknown => {
                 self.lang.pick("add --try-again if you are sure of the PIN.", "如确信口令正确，请加 --try-again。")
             }

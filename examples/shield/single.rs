@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use shared_shield::{Error, ErrorKind, Receipt, Request, Result, Shield, write_whole};
+use shared_shield::{Error, ErrorKind, Receipt, Request, Result, Shield};
 
 use crate::args::{Global, Signing};
+use crate::done;
 use crate::exit::Exit;
 use crate::pin::Asker;
 use crate::reach;
@@ -38,7 +39,7 @@ impl Single<'_> {
     ) -> Result<Receipt> {
         asker.run(self.signing.consent(), |prompt, consent| {
             let request = request.clone().consent(consent);
-            write_whole(out, |out| shield.sign(request, prompt, &self.global.wait(), out))
+            done::write(out, self.signing.overwrite, |out| shield.sign(request, prompt, &self.global.wait(), out))
         })
     }
 
@@ -60,12 +61,14 @@ pub(crate) fn in_words(shield: &Shield, request: Request, screen: &Screen, zh: &
 
 /// Nothing that exists is replaced without a word, and never the document itself.
 pub(crate) fn check_output(file: &Path, out: &Path, overwrite: bool) -> Result<()> {
-    let refuse = |kind, why: &str| Err(Error::new(kind, "plan output").detail(format!("{}: {why}", out.display())));
+    let refuse = |kind, why: &str| Error::new(kind, "plan output").detail(format!("{}: {why}", out.display()));
     if matches!((file.canonicalize(), out.canonicalize()), (Ok(a), Ok(b)) if a == b) {
-        return refuse(ErrorKind::Argument, "this is the file that is to be signed");
+        return Err(refuse(ErrorKind::Argument, "this is the file that is to be signed"));
     }
     if out.symlink_metadata().is_ok() && !overwrite {
-        return refuse(ErrorKind::OutputFailed, "it exists: --overwrite replaces it");
+        let there = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+        return Err(refuse(ErrorKind::OutputFailed, "it exists: --overwrite replaces it").io(&there));
     }
+    done::sweep(&[out]);
     Ok(())
 }

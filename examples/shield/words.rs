@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use shared_shield::{Certificate, Error, PinStatus, Receipt, Standing};
+use shared_shield::{Certificate, Error, PinStatus, Receipt, Recovery, Standing};
 
 use crate::screen::{Lang, clean};
 
@@ -89,11 +89,27 @@ pub(crate) fn error_json(error: &Error) -> Value {
         "operation": error.operation(),
         "status": error.raw_status().map(ToString::to_string),
         "tries": error.tries_left().map(tries_json),
-        "recovery": format!("{:?}", error.recovery()),
+        "recovery": recovery(error.recovery()),
         "candidates": error.looked_at().iter().map(|c| json!({
             "label": c.label, "fingerprint": c.fingerprint, "reason": c.reason,
         })).collect::<Vec<_>>(),
     })
+}
+
+/// What a person can do now, by the name that programs know; the role stands in the message.
+fn recovery(recovery: Recovery) -> &'static str {
+    match recovery {
+        Recovery::InsertShield => "InsertShield",
+        Recovery::EnterPin(_) => "EnterPin",
+        Recovery::UnlockAtIssuer(_) => "UnlockAtIssuer",
+        Recovery::CloseOtherProgram => "CloseOtherProgram",
+        Recovery::InstallDriver => "InstallDriver",
+        Recovery::StartPcscd => "StartPcscd",
+        Recovery::RenewCertificate => "RenewCertificate",
+        Recovery::FixDocument => "FixDocument",
+        Recovery::Retry => "Retry",
+        _ => "None",
+    }
 }
 
 /// The receipt in one line, its notes included.

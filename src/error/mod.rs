@@ -82,6 +82,7 @@ struct Inner {
     kind: ErrorKind,
     operation: &'static str,
     status: Option<Status>,
+    io: Option<std::io::ErrorKind>,
     role: Option<Role>,
     tries: Option<PinStatus>,
     detail: Option<String>,
@@ -97,6 +98,7 @@ impl Error {
             kind,
             operation,
             status: None,
+            io: None,
             role: None,
             tries: None,
             detail: None,
@@ -114,7 +116,8 @@ impl Error {
 
     /// Adds an error of the operating system as the raw status.
     #[must_use]
-    pub fn io(self, error: &std::io::Error) -> Self {
+    pub fn io(mut self, error: &std::io::Error) -> Self {
+        self.0.io = Some(error.kind());
         self.status(Status::Io(error.to_string()))
     }
 
@@ -169,6 +172,12 @@ impl Error {
     #[must_use]
     pub fn raw_status(&self) -> Option<&Status> {
         self.0.status.as_ref()
+    }
+
+    /// The kind of the operating system's error, where there was one: tells a full disk from a name that is taken.
+    #[must_use]
+    pub fn io_kind(&self) -> Option<std::io::ErrorKind> {
+        self.0.io
     }
 
     /// The role concerned, where there is one.

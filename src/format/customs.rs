@@ -12,7 +12,7 @@ use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 
 /// The suite of a customs signature: RSA with SHA-1, SM2 with SM3; under a test profile also what customs has no use for.
 pub(super) fn suite(key: KeyKind, context: &SignContext, operation: &'static str) -> Result<Suite> {
-    let refuse = |kind| Err(Error::new(kind, operation).role(context.role).detail(format!("{key:?}")));
+    let refuse = |kind| Err(Error::new(kind, operation).role(context.role).detail(key.to_string()));
     let suite = match key {
         KeyKind::Rsa { .. } if context.sha1 => Suite::RsaSha1,
         KeyKind::Sm2 => Suite::Sm2Sm3,
@@ -100,7 +100,7 @@ impl Judge {
         };
         let fitting: Vec<Suite> = suites.iter().copied().filter(|s| s.fits(key.kind())).collect();
         if fitting.is_empty() {
-            report.add(Finding::new(FindingKind::KeyMismatch).detail(format!("{:?}", key.kind())));
+            report.add(Finding::new(FindingKind::KeyMismatch).detail(key.kind().to_string()));
             return None;
         }
         let octets = octets(given);

@@ -8,7 +8,7 @@ use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::note::Note;
 use crate::source::Content;
-use crate::suite::{Digest, PublicKey, RawSignature, Suite, Summary, ToBeSigned};
+use crate::suite::{Digest, PublicKey, RawSignature, Suite, Summary, ToBeSigned, names};
 use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 
 /// The format `raw`: what is written is the signature alone, as `openssl dgst -verify` reads it.
@@ -27,16 +27,21 @@ impl Format for Raw {
         let key = by.key()?;
         let suite = Suite::preferred(key.kind()).filter(|s| context.suites.contains(s)).ok_or_else(|| {
             Error::new(ErrorKind::KeyUnsuited, "prepare raw").role(context.role).detail(format!(
-                "{:?}; the token offers {:?}",
+                "{}; the token offers {}",
                 key.kind(),
-                context.suites
+                names(&context.suites)
             ))
         })?;
         let digest = digest(content, key, suite)?;
         let display = Summary { text: format!("raw data, {} {}", digest.algorithm().name(), digest.hex()) };
         let tbs = ToBeSigned { suite, digest, message: None, display: Some(Arc::new(display)) };
+        let (content, by, signed) = (content.clone(), Arc::clone(by), tbs.digest.clone());
         let finish = Box::new(move |signature: &RawSignature, out: &mut dyn Write| {
             let wire = signature.to_wire()?;
+            // A person may have taken long: a signature over what the document was would fit nothing that is left.
+            if self::digest(&content, by.key()?, suite)? != signed {
+                return Err(Error::new(ErrorKind::DocumentChanged, "write signature"));
+            }
             out.write_all(&wire).map_err(|e| Error::new(ErrorKind::OutputFailed, "write signature").io(&e))
         });
         Ok(Prepared::new(tbs, Vec::<Note>::new(), finish))
@@ -54,7 +59,7 @@ impl Format for Raw {
         };
         let key = certificate.key()?;
         let Some(suite) = Suite::preferred(key.kind()) else {
-            report.add(Finding::new(FindingKind::KeyMismatch).detail(format!("{:?}", key.kind())));
+            report.add(Finding::new(FindingKind::KeyMismatch).detail(key.kind().to_string()));
             return Ok(report);
         };
         report.suite = Some(suite);

@@ -1,5 +1,7 @@
 //! Public keys and the check of a signature on the host. All mathematics is in the RustCrypto crates.
 
+use std::fmt;
+
 use der::Encode;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use spki::{DecodePublicKey, SubjectPublicKeyInfoRef};
@@ -23,6 +25,16 @@ pub enum KeyKind {
         /// Modulus in bits.
         bits: usize,
     },
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyKind::P256 => f.write_str("P-256"),
+            KeyKind::Sm2 => f.write_str("SM2"),
+            KeyKind::Rsa { bits } => write!(f, "RSA-{bits}"),
+        }
+    }
 }
 
 /// A certificate's public key, ready to verify.
@@ -123,7 +135,7 @@ impl PublicKey {
     /// `KeyUnsuited` when the suite is not for this key, `Unsupported` when it is not built in.
     pub fn hasher(&self, suite: Suite) -> Result<Hasher> {
         if !suite.fits(self.kind) {
-            return Err(Error::new(ErrorKind::KeyUnsuited, "digest").detail(format!("{suite} with {:?}", self.kind)));
+            return Err(Error::new(ErrorKind::KeyUnsuited, "digest").detail(format!("{suite} with {}", self.kind)));
         }
         let mut hasher = suite.digest().hasher()?;
         if suite == Suite::Sm2Sm3 {
@@ -166,7 +178,7 @@ impl PublicKey {
         if !tbs.suite.fits(self.kind) || signature.suite() != tbs.suite || tbs.digest.algorithm() != tbs.suite.digest()
         {
             return Err(
-                Error::new(ErrorKind::KeyUnsuited, operation).detail(format!("{} with {:?}", tbs.suite, self.kind))
+                Error::new(ErrorKind::KeyUnsuited, operation).detail(format!("{} with {}", tbs.suite, self.kind))
             );
         }
         let digest = tbs.digest.octets();

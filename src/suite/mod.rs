@@ -87,6 +87,12 @@ impl fmt::Display for Suite {
     }
 }
 
+/// Names of suites in one line.
+pub(crate) fn names(suites: &[Suite]) -> String {
+    let names: Vec<_> = suites.iter().map(|s| s.name()).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
 /// What a person is shown before a signature.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {

@@ -65,7 +65,7 @@ fn a_test_shield_never_replaces_what_is_there() {
     let Some(desk) = Desk::new("a_test_shield_never_replaces", &[]) else { return };
     let before = desk.read("shield/profile.toml");
     desk.bare(&["make-test-shield", "--dir", "shield"]).expect(7, &["SH-7002", "already"]);
-    desk.bare(&["make-test-shield", "--dir", "other"]).expect(3, &["SH-1012"]);
+    desk.bare(&["make-test-shield", "--dir", "other"]).expect(2, &["SH-9002", "use another label"]);
     assert_eq!(desk.read("shield/profile.toml"), before);
     assert_eq!(desk.names("other"), Vec::<String>::new());
     desk.declare(&["CEB621.xml"], &PIN).expect(0, &["1 signed"]);

@@ -101,7 +101,7 @@ impl<'m> Judge<'m> {
         let key = match certificate.key() {
             Ok(key) if suite.fits(key.kind()) => key,
             Ok(key) => {
-                self.add_detail(FindingKind::KeyMismatch, format!("{suite} with {:?}", key.kind()));
+                self.add_detail(FindingKind::KeyMismatch, format!("{suite} with {}", key.kind()));
                 return Ok(());
             }
             Err(error) => {

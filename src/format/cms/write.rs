@@ -81,9 +81,9 @@ fn suite(key: &PublicKey, context: &SignContext) -> Result<Suite> {
     }
     suite.filter(|s| context.suites.contains(s)).ok_or_else(|| {
         Error::new(ErrorKind::KeyUnsuited, PREPARE).role(context.role).detail(format!(
-            "{:?}; the token offers {:?}",
+            "{}; the token offers {}",
             key.kind(),
-            context.suites
+            crate::suite::names(&context.suites)
         ))
     })
 }

@@ -222,6 +222,8 @@ fn suite(key: KeyKind, context: &SignContext) -> Result<Suite> {
     let offered = |s: &Suite| context.suites.contains(s);
     Suite::preferred(key).filter(offered).ok_or_else(|| {
         let kind = if key == KeyKind::Sm2 { ErrorKind::Unsupported } else { ErrorKind::KeyUnsuited };
-        Error::new(kind, PREPARE).role(context.role).detail(format!("{key:?}; the token offers {:?}", context.suites))
+        Error::new(kind, PREPARE)
+            .role(context.role)
+            .detail(format!("{key}; the token offers {}", crate::suite::names(&context.suites)))
     })
 }

@@ -140,7 +140,7 @@ fn value(tree: &Document<'_>, parts: &Parts, set: Set, certificate: &Certificate
     let key = match certificate.key() {
         Ok(key) if set.suite.fits(key.kind()) => key,
         Ok(key) => {
-            let detail = format!("{} with {:?}", set.suite, key.kind());
+            let detail = format!("{} with {}", set.suite, key.kind());
             report.add(Finding::new(FindingKind::KeyMismatch).detail(detail));
             return Ok(());
         }

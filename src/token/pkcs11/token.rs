@@ -115,7 +115,7 @@ impl Pkcs11Token {
             return Ok(());
         }
         Err(Error::new(ErrorKind::KeyUnsuited, "C_GetMechanismInfo")
-            .detail(format!("the token does not offer {suite} for {kind:?}")))
+            .detail(format!("the token does not offer {suite} for {kind}")))
     }
 
     /// One C_SignInit, login where the key wants it, C_Sign. `None` where the token says that the key cannot do this.
@@ -282,7 +282,7 @@ impl Token for Pkcs11Token {
         self.check_pin(pin)?;
         let public = PublicKey::from_spki(&key.0)?;
         if !tbs.suite.fits(public.kind()) {
-            let what = format!("{} with {:?}", tbs.suite, public.kind());
+            let what = format!("{} with {}", tbs.suite, public.kind());
             return Err(Error::new(ErrorKind::KeyUnsuited, "C_SignInit").detail(what));
         }
         // Everything that can be refused without the PIN is refused before it is sent.
