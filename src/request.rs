@@ -15,16 +15,17 @@ use crate::tries::Consent;
 ///
 /// A declaration is customs and a payment is the bank, by construction. Neither takes a role:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0061
 /// use shared_shield::{Content, Request, Role};
 /// Request::payment(Role::Customs, Content::bytes(*b"order"));
 /// ```
 ///
 /// and none can be set afterwards:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0616
 /// use shared_shield::{Content, Request, Role};
-/// Request::payment(Content::bytes(*b"order")).role = Role::Customs;
+/// let mut request = Request::payment(Content::bytes(*b"order"));
+/// request.role = Role::Customs;
 /// ```
 ///
 /// ```

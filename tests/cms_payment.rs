@@ -134,7 +134,7 @@ fn one_bank_pin_signs_one_payment() {
 
         let session = shield.unlock(Unlock::of(Role::Customs), &mut typist, &Wait::default()).unwrap();
         let refused = session.sign(pay(), &Wait::default(), &mut out).unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Argument, "a payment is not signed in a customs batch");
+        assert_eq!(refused.kind(), ErrorKind::RoleMismatch, "a payment is not signed in a customs batch");
         assert!(out.is_empty() && typist.asked == 2);
     });
 }
