@@ -2,6 +2,7 @@
 
 mod choice;
 mod errors;
+mod outputs;
 mod pin;
 mod program;
 mod signing;
