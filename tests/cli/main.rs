@@ -3,6 +3,7 @@
 mod choice;
 mod customs;
 mod errors;
+mod outputs;
 mod payment;
 mod pin;
 mod program;

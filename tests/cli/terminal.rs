@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use crate::program::{CUSTOMS_PIN, Desk, WRONG_PIN, built, has, skip};
+use crate::program::{BANK_PIN, CUSTOMS_PIN, Desk, WRONG_PIN, built, changed, has, skip};
 
 /// The program on a terminal.
 pub(crate) struct Terminal {
@@ -39,9 +39,15 @@ fn can_open(name: &str) -> bool {
 
 impl Terminal {
     pub(crate) fn start(desk: &Desk, args: &[&str]) -> Terminal {
+        Terminal::start_and_then(desk, args, "")
+    }
+
+    /// The shell does `then` on the same terminal when the program has ended.
+    fn start_and_then(desk: &Desk, args: &[&str], then: &str) -> Terminal {
         let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
         let mut words = vec![quote(built("shield").to_str().unwrap())];
         words.extend(desk.arguments(args).iter().map(|a| quote(a.to_str().unwrap())));
+        words.push(then.to_owned());
         let mut command: Command = desk.command("script");
         command.args(["-q", "-e", "-f", "-c", &words.join(" "), "/dev/null"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -130,15 +136,54 @@ fn a_wrong_pin_is_followed_by_a_question_and_not_by_another_try() {
 fn one_pin_for_both_certificates_is_named_in_the_prompt() {
     const NAME: &str = "one_pin_for_both_certificates";
     let Some(desk) = Desk::new(NAME, &["--one-token"]).filter(|_| can_open(NAME)) else { return };
-    let mut terminal = Terminal::start(&desk, &[&SIGN[..], &["--lang", "zh"]].concat());
+    let then = "; code=$?; stty -a; exit $code";
+    let mut terminal = Terminal::start_and_then(&desk, &[&SIGN[..], &["--lang", "zh"]].concat(), then);
     let prompt = terminal.until("海关证书口令：");
     assert!(prompt.contains("此口令同时用于：银行"), "{prompt}");
-    // Ctrl-C in the middle of an entry.
+    // Ctrl-C in the middle of an entry: the terminal echoes again afterwards.
     std::thread::sleep(Duration::from_millis(300));
     terminal.keys.write_all(b"4829\x03").unwrap();
     terminal.keys.flush().unwrap();
     let (code, seen) = terminal.end();
-    assert_ne!(code, 0, "{seen}");
-    assert!(!seen.contains("4829"), "{seen}");
+    assert_eq!(code, 4, "{seen}");
+    assert!(seen.contains(" echo ") && seen.contains(" icanon ") && !seen.contains(" -echo "), "{seen}");
+    assert!(seen.contains("SH-2008") && !seen.contains("4829"), "{seen}");
     assert!(desk.names("signed").is_empty());
+}
+
+#[test]
+fn what_changes_while_the_pin_is_typed_is_neither_signed_nor_replaced() {
+    const NAME: &str = "what_changes_while_the_pin_is_typed";
+    let Some(desk) = Desk::new(NAME, &[]).filter(|_| can_open(NAME)) else { return };
+    desk.write("third.xml", desk.read("CEB311.xml"));
+    let mut terminal = Terminal::start(&desk, &[&SIGN[..], &["third.xml"]].concat());
+    let prompt = terminal.until("PIN of the customs certificate: ");
+    assert!(prompt.contains("3 customs messages"), "{prompt}");
+    assert!(desk.names("signed").is_empty(), "{:?}", desk.names("signed"));
+    desk.write("CEB621.xml", changed(&desk.read("CEB621.xml"), "<ceb:appTime>"));
+    desk.write("signed/CEB311.xml", "made by another program");
+    terminal.enter(CUSTOMS_PIN);
+    let (code, seen) = terminal.end();
+    assert_eq!(code, 1, "{seen}");
+    for word in ["refused CEB621.xml", "SH-4009", "left as it is", "1 signed, 0 done before, 2 refused, 0 not tried"] {
+        assert!(seen.contains(word), "no {word:?} in {seen}");
+    }
+    assert_eq!(desk.read("signed/CEB311.xml"), b"made by another program");
+    assert_eq!(desk.names("signed"), ["CEB311.xml", "third.xml"]);
+}
+
+#[test]
+fn raw_data_that_changes_while_the_pin_is_typed_gets_no_signature() {
+    const NAME: &str = "raw_data_that_changes_while_the_pin_is_typed";
+    let Some(desk) = Desk::new(NAME, &[]).filter(|_| can_open(NAME)) else { return };
+    desk.write("order.txt", "pay 100.00");
+    let sign = ["sign-raw", "--role", "bank", "order.txt", "--out", "order.sig"];
+    let mut terminal = Terminal::start(&desk, &sign);
+    terminal.until("PIN of the bank certificate: ");
+    desk.write("order.txt", "pay 900.00");
+    terminal.enter(BANK_PIN);
+    let (code, seen) = terminal.end();
+    assert_eq!(code, 6, "{seen}");
+    assert!(seen.contains("SH-4009"), "{seen}");
+    assert!(desk.names(".").iter().all(|n| !n.contains("order.sig")), "{:?}", desk.names("."));
 }
