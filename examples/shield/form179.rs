@@ -1,6 +1,6 @@
 //! `sign-179`: payment data of customs announcement 179, from JSON fields or from the ready string.
 
-use shared_shield::format::payment179::Output;
+use shared_shield::format::payment179::{MAX_OCTETS, Output};
 use shared_shield::{Content, Request, Result};
 
 use crate::args::{Global, Sign179};
@@ -18,8 +18,10 @@ pub(crate) fn run(global: &Global, args: &Sign179, screen: &Screen) -> Result<Ex
         (_, true) => Output::Form,
         _ => Output::Value,
     };
+    // Read once: what is shown is what is signed, whatever becomes of the file.
+    let content = Content::bytes(Content::file(&args.file).read(MAX_OCTETS, "read payment data")?);
     let single = Single { global, signing, screen };
-    let (shield, request) = single.reach(Request::payment179_as(Content::file(&args.file), output))?;
+    let (shield, request) = single.reach(Request::payment179_as(content, output))?;
     let request = in_words(&shield, request, screen, "海关总署公告2018年第179号支付数据")?;
     let receipt = single.sign(&shield, &request, &mut asker, &args.out)?;
     Ok(single.done(&args.out, &receipt))

@@ -11,8 +11,8 @@ use crate::types::{self, PinCallback, SHIELD_PIN_ON_DEVICE, SHIELD_PIN_TYPED};
 
 const _: () = assert!(types::SHIELD_PIN_MAX == PIN_MAX);
 
-/// One octet more than a PIN may have, so that a longer one is seen as such.
-type Buffer = Zeroizing<[u8; PIN_MAX + 1]>;
+/// One octet more than a PIN may have, so that a longer one is seen as such. Boxed: moving it leaves no copy behind.
+type Buffer = Box<Zeroizing<[u8; PIN_MAX + 1]>>;
 
 enum From {
     Octets(Buffer, usize),
@@ -41,7 +41,7 @@ impl Options for types::Pin {
 }
 
 fn copied(octets: &[u8]) -> (Buffer, usize) {
-    let mut buffer = Buffer::new([0; PIN_MAX + 1]);
+    let mut buffer = Buffer::new(Zeroizing::new([0; PIN_MAX + 1]));
     buffer.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
     (buffer, octets.len().min(PIN_MAX + 1))
 }
@@ -73,7 +73,7 @@ impl Prompt {
 
 impl PinPrompt for Prompt {
     fn ask(&mut self, question: &PinQuestion<'_>) -> Result<PinEntry, Declined> {
-        let mut buffer = Buffer::new([0; PIN_MAX + 1]);
+        let mut buffer = Buffer::new(Zeroizing::new([0; PIN_MAX + 1]));
         let mut length = 0;
         let answer = match &self.from {
             From::Octets(octets, given) => {

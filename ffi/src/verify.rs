@@ -47,6 +47,8 @@ fn certificate(octets: &[u8]) -> Result<Arc<Certificate>> {
 fn trust(options: &VerifyOptions) -> Result<Trust> {
     let (anchors, pinned) = (options.anchors.get("anchors")?, options.pinned.get("pinned")?);
     match (anchors.as_slice(), pinned.as_slice()) {
+        // A list that is there and empty is a trust store that failed to load, not a wish to trust anybody.
+        ([], []) if options.anchors.is_given() => Ok(Trust::Anchors(Vec::new())),
         ([], []) => Ok(Trust::None),
         (anchors, []) => anchors.iter().map(|a| certificate(a)).collect::<Result<_>>().map(Trust::Anchors),
         ([], pinned) => pinned.iter().map(|p| select::fingerprint(p)).collect::<Result<_>>().map(Trust::Pinned),

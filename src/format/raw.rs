@@ -1,8 +1,9 @@
 //! Raw signatures over the caller's bytes: detached, DER for ECDSA and SM2, PKCS#1 for RSA.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
+use super::cms::stream;
 use super::{Format, Prepared, SignContext};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,6 +15,9 @@ use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 /// The format `raw`: what is written is the signature alone, as `openssl dgst -verify` reads it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Raw;
+
+/// As much of a document's beginning as [`stands_for`] looks at.
+const START: u64 = 256;
 
 /// The one instance.
 pub static RAW: Raw = Raw;
@@ -32,6 +36,11 @@ impl Format for Raw {
                 names(&context.suites)
             ))
         })?;
+        if let Some(what) = stands_for(content)? {
+            return Err(Error::new(ErrorKind::DocumentAmbiguous, "prepare raw")
+                .role(context.role)
+                .detail(format!("it is {what}: a raw signature over it would be a signature of that format")));
+        }
         let digest = digest(content, key, suite)?;
         let display = Summary { text: format!("raw data, {} {}", digest.algorithm().name(), digest.hex()) };
         let tbs = ToBeSigned { suite, digest, message: None, display: Some(Arc::new(display)) };
@@ -68,6 +77,9 @@ impl Format for Raw {
             report.add(Finding::new(FindingKind::SignatureUnreadable).detail(format!("{} octets", wire.len())));
             return Ok(report);
         };
+        if let Some(what) = stands_for(content)? {
+            report.add(Finding::new(FindingKind::ContentIsAttributes).detail(what));
+        }
         let tbs = ToBeSigned { suite, digest: digest(content, key, suite)?, message: None, display: None };
         let kind = match key.verify(&tbs, &raw) {
             Ok(()) => FindingKind::SignatureRight,
@@ -76,6 +88,29 @@ impl Format for Raw {
         report.add(Finding::new(kind));
         Ok(report)
     }
+}
+
+/// What a document is that another format signs: a raw signature over it would pass as one of that format, and the reverse.
+fn stands_for(content: &Content) -> Result<Option<&'static str>> {
+    let Content::Source(source) = content else { return Ok(None) };
+    let failed = |e: std::io::Error| Error::new(ErrorKind::InputFailed, "read document").io(&e);
+    let mut start = Vec::new();
+    source.open().map_err(failed)?.take(START).read_to_end(&mut start).map_err(failed)?;
+    let length = match source.len() {
+        Some(length) => length,
+        None => std::io::copy(&mut source.open().map_err(failed)?, &mut std::io::sink()).map_err(failed)?,
+    };
+    let head = start.get(..stream::START.min(start.len())).unwrap_or_default();
+    if stream::looks_like_attributes(head, length) {
+        return Ok(Some("a set of signed attributes of a CMS message"));
+    }
+    let text = String::from_utf8_lossy(&start);
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let element = text.strip_prefix('<').and_then(|t| t.split([' ', '\t', '\r', '\n', '>', '/']).next());
+    if element.is_some_and(|e| e.rsplit(':').next() == Some("SignedInfo")) {
+        return Ok(Some("the SignedInfo of an XML signature"));
+    }
+    Ok(text.starts_with("\"sessionID\":").then_some("the signing string of announcement 179"))
 }
 
 /// The digest of a source, streamed; or the pushed one, when its algorithm is the suite's.

@@ -226,7 +226,7 @@ impl Shield {
             let credential = self.resolve(role, &options.selector, options.outside_validity)?;
             let summary = options.summary.clone().unwrap_or_else(|| batch_summary(&unlock, self));
             let (wait, entry) = self.ask(&credential, options, &summary, prompt, wait)?;
-            Session::open(self, credential, &unlock, entry, &wait)
+            Session::open(self, credential, &unlock, (entry, summary), &wait)
         };
         let mut open = open;
         open().map_err(|e| e.role(role).correlate(id)).inspect_err(log)

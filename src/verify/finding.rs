@@ -116,7 +116,7 @@ findings! {
     AttributeRepeated = "VF-310", Wrong, "a signed attribute stands there more than once, or has not exactly one value", "签名属性重复，或其值不是恰好一个";
     SigningCertificateOther = "VF-311", Wrong, "the message was signed for another certificate than the one it names", "消息所签的证书与其指明的证书不符";
     SigningCertificateAbsent = "VF-312", Info, "the signed attributes do not name the certificate (signing-certificate-v2)", "签名属性未指明证书（signing-certificate-v2）";
-    ContentIsAttributes = "VF-313", Wrong, "the content is a set of signed attributes of another message", "内容是另一消息的签名属性";
+    ContentIsAttributes = "VF-313", Wrong, "what was signed is what another format signs (attributes of a CMS message, a SignedInfo, a 179 string): the signature may have been made for that", "被签名的内容属于另一种格式（CMS 签名属性、SignedInfo、179 字符串）：该签名可能是为其所作";
     NoAttributes = "VF-314", Info, "the document is signed without attributes: neither time nor certificate is signed", "签名不含属性：时间和证书均未被签名";
     UnsignedAttributes = "VF-315", Info, "the message has unsigned attributes, which are not looked at", "消息含有未签名属性，未予采信";
     SigningTime = "VF-316", Info, "the signer gave this time", "签名人给出的时间";

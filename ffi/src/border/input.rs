@@ -105,6 +105,11 @@ impl TextList {
 }
 
 impl OctetsList {
+    /// Whether there is a list at all, be it an empty one.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.data.is_null()
+    }
+
     /// Copies of the octet strings.
     pub(crate) fn get(&self, name: &str) -> Result<Vec<Vec<u8>>> {
         // SAFETY: only C makes an `OctetsList`; it is read while the call runs and copied.

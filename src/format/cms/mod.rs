@@ -31,7 +31,7 @@ mod attributes;
 mod judge;
 mod pem;
 mod read;
-mod stream;
+pub(super) mod stream;
 mod types;
 mod write;
 

@@ -10,7 +10,7 @@ use crate::suite::{Digest, Hasher};
 
 const BUFFER: usize = 64 * 1024;
 /// As much of a document's beginning as [`looks_like_attributes`] needs.
-const START: usize = 32;
+pub(crate) const START: usize = 32;
 
 /// Opens a document, past its first `skip` octets.
 pub(super) fn open<'s>(
@@ -71,7 +71,7 @@ pub(super) fn measure(reader: &mut dyn Read, mut hasher: Hasher, operation: &'st
 /// The signature of a message with signed attributes is made over such a set. Somebody may cut the attributes out and present them as
 /// the content of a message without any: its signature is then right (RFC 5652 §5.4 makes both from the same octets). Text that
 /// begins with the digit 1 (0x31) is not meant: the length must fit, and a SEQUENCE with an object identifier must follow.
-pub(super) fn looks_like_attributes(start: &[u8], length: u64) -> bool {
+pub(crate) fn looks_like_attributes(start: &[u8], length: u64) -> bool {
     let look = || -> der::Result<bool> {
         let mut reader = SliceReader::new(start)?;
         let set = Header::decode(&mut reader)?;

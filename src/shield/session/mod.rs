@@ -14,14 +14,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::signing::{self, Entry, Job};
 use super::{Shield, log};
-use crate::credential::{Credential, Route};
+use crate::credential::{Credential, Route, Selector};
 use crate::door::Lease;
 use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::policy::{self, Policy};
 use crate::receipt::Receipt;
 use crate::request::{Request, Unlock};
 use crate::role::Role;
-use crate::suite::RawSignature;
+use crate::suite::{RawSignature, Summary};
 use crate::tries::PinStatus;
 use crate::wait::{Signal, Wait, lock};
 
@@ -36,6 +36,8 @@ struct Inner {
     route: Route,
     policy: Policy,
     outside_validity: bool,
+    /// What the person saw when the batch was unlocked.
+    shown: Summary,
     opened: Instant,
     opened_at: SystemTime,
     state: Mutex<State>,
@@ -65,7 +67,7 @@ impl Session {
         shield: &Shield,
         credential: Credential,
         unlock: &Unlock,
-        entry: Entry,
+        (entry, shown): (Entry, Summary),
         wait: &Wait,
     ) -> Result<Session> {
         let (route, mut lease) = signing::first_route(&credential, shield.open_doors(), wait)?;
@@ -84,6 +86,7 @@ impl Session {
             route,
             policy,
             outside_validity: unlock.options.outside_validity,
+            shown,
             opened: now,
             opened_at: at,
             logging_in: Mutex::default(),
@@ -149,8 +152,18 @@ impl Inner {
         if !self.outside_validity {
             self.credential.certificate.check_time(self.shield.clock().now())?;
         }
+        let selector = &request.options.selector;
+        if *selector != Selector::default() {
+            let chosen = self.shield.resolve(request.role, selector, true)?;
+            if chosen.fingerprint != self.credential.fingerprint {
+                return Err(Error::new(ErrorKind::Argument, "sign in batch")
+                    .detail(format!("the batch was unlocked for {}", self.credential.certificate.label())));
+            }
+        }
         let left = wait.remaining();
-        let job = self.shield.prepare_with(request, self.credential.clone(), id)?;
+        let mut job = self.shield.prepare_with(request, self.credential.clone(), id)?;
+        // What the person was shown is the text of the unlock.
+        job.summary = self.shown.clone();
         let wait = &wait.resumed(left);
         self.reserve()?;
         let signed = self.sign_job(&job, wait);

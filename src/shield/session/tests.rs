@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Session;
+use crate::credential::Selector;
 use crate::error::{ErrorKind, Result};
 use crate::pin::Pin;
 use crate::policy::Policy;
@@ -14,6 +15,7 @@ use crate::role::Role;
 use crate::shield::fake::{self, Habits};
 use crate::shield::signing::Entry;
 use crate::source::Content;
+use crate::suite::{DigestAlgorithm, Summary};
 use crate::tries::PinStatus;
 use crate::wait::{Wait, lock};
 
@@ -23,8 +25,12 @@ fn policy(signatures: u32, resends: u32) -> Policy {
 
 fn open_with(habits: &Arc<Habits>, policy: Policy, pin: &[u8]) -> Result<Session> {
     let (shield, credential) = fake::shield(habits);
-    let entry = Entry::Typed(Pin::new(Role::Customs, pin)?);
+    let entry = (Entry::Typed(Pin::new(Role::Customs, pin)?), shown());
     Session::open(&shield, credential, &Unlock::of(Role::Customs).policy(policy), entry, &Wait::default())
+}
+
+fn shown() -> Summary {
+    Summary { text: "five documents".to_owned() }
 }
 
 fn open(habits: &Arc<Habits>, policy: Policy) -> Session {
@@ -211,6 +217,18 @@ fn an_idle_lease_is_given_back_without_another_signature() {
 }
 
 #[test]
+fn a_receipt_of_a_batch_speaks_of_the_text_that_was_shown_and_of_the_certificate_that_was_unlocked() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, policy(5, 0));
+    let request = || Request::raw(Role::Customs, Content::bytes(*b"document"));
+    let receipt = session.sign(request().shown("never seen"), &Wait::default(), &mut Vec::new()).unwrap();
+    assert_eq!(receipt.shown, DigestAlgorithm::Sha256.of(b"five documents").unwrap());
+    let other = Selector { card_number: Some("0000000000000".to_owned()), ..Selector::default() };
+    assert!(session.sign(request().of(other), &Wait::default(), &mut Vec::new()).is_err());
+    assert_eq!(Habits::seen(&habits.signatures), 1);
+}
+
+#[test]
 fn a_bank_request_is_refused_in_a_customs_batch() {
     let habits = Arc::<Habits>::default();
     let session = open(&habits, policy(5, 0));
@@ -264,7 +282,8 @@ fn no_copy_of_the_pin_is_left_when_the_batch_is_over() {
     habits.accepts_any.store(true, Ordering::SeqCst);
     let (shield, credential) = fake::shield(&habits);
     let unlock = Unlock::of(Role::Customs).policy(policy(100, 5));
-    let session = Session::open(&shield, credential, &unlock, Entry::Typed(typed()), &Wait::default()).unwrap();
+    let session =
+        Session::open(&shield, credential, &unlock, (Entry::Typed(typed()), shown()), &Wait::default()).unwrap();
     for _ in 0..3 {
         sign(&session, &mut Vec::new()).unwrap();
     }
