@@ -47,7 +47,7 @@ fn the_readme_teaches_the_quickstart() {
     }
 }
 
-/// All Rust code of the library and its tests.
+/// All Rust code of the library, its face in C, and their tests.
 fn code() -> String {
     fn read(folder: &Path, text: &mut String) {
         for path in fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
@@ -59,7 +59,7 @@ fn code() -> String {
         }
     }
     let mut text = String::new();
-    for folder in ["src", "tests"] {
+    for folder in ["src", "tests", "ffi"] {
         read(&root().join(folder), &mut text);
     }
     text
