@@ -66,6 +66,7 @@ int main(int argc, char **argv) {
     request.struct_size = sizeof request;
     request.format = SHIELD_FORMAT_DECLARATION; /* the format has its role: customs */
     request.document_path = text(argv[2]);
+    options.wait_ms = request.wait_ms = 60000; /* a minute for slow drivers; typing does not count */
     pin.struct_size = sizeof pin;
     pin.ask = ask;
 

@@ -87,6 +87,7 @@ int main(int argc, char **argv) {
     request.document.data = (const uint8_t *)argv[2];
     request.document.length = strlen(argv[2]);
     request.shown = text(argv[2]);
+    options.wait_ms = request.wait_ms = 60000; /* a minute for slow drivers; typing does not count */
     pin.struct_size = sizeof pin;
     pin.ask = ask;
     pin.userdata = &asked;

@@ -233,6 +233,7 @@ int main(int argc, char **argv) {
     if (argc != 2 && argc != 5) return 2;
     memset(buffer, 'x', sizeof buffer);
     scan_options.struct_size = sizeof scan_options;
+    scan_options.wait_ms = request.wait_ms = unlock_options.wait_ms = WAIT;
     selector.struct_size = sizeof selector;
     selector.role = SHIELD_ROLE_CUSTOMS;
     request.struct_size = sizeof request;

@@ -120,9 +120,9 @@ static void verifying(const char *folder) {
 
 static void signing(char **argv) {
     shield_text module = text_of(argv[0]);
-    shield_scan_options scan_options = {sizeof scan_options};
-    shield_request request = {sizeof request};
-    shield_unlock_options unlock = {sizeof unlock};
+    shield_scan_options scan_options = {.struct_size = sizeof scan_options, .wait_ms = WAIT};
+    shield_request request = {.struct_size = sizeof request, .wait_ms = WAIT};
+    shield_unlock_options unlock = {.struct_size = sizeof unlock, .wait_ms = WAIT};
     shield_pin pin = {sizeof pin};
     shield_scan *scan = NULL;
     shield_device *device = NULL;

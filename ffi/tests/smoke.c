@@ -20,7 +20,7 @@ static void version(void) {
 
 static void missing_module(const char *module) {
     shield_text modules[1];
-    shield_scan_options options = {sizeof options};
+    shield_scan_options options = {.struct_size = sizeof options, .wait_ms = WAIT};
     shield_scan *scan = NULL;
     shield_device *device = NULL;
     shield_error *error = NULL, *problem = NULL;

@@ -19,7 +19,7 @@ static shield_pin pin_of(const char *digits) {
 }
 
 static shield_request raw(uint32_t role) {
-    shield_request request = {sizeof request};
+    shield_request request = {.struct_size = sizeof request, .wait_ms = WAIT};
     request.format = SHIELD_FORMAT_RAW;
     request.role = role;
     request.document.data = (const uint8_t *)"order 4711";
@@ -29,7 +29,7 @@ static shield_request raw(uint32_t role) {
 
 static void list_and_choose(const char *module, const char *profile) {
     shield_text modules[1];
-    shield_scan_options options = {sizeof options};
+    shield_scan_options options = {.struct_size = sizeof options, .wait_ms = WAIT};
     shield_selector selector = {sizeof selector};
     shield_device *same = NULL;
     shield_error *error = NULL;
@@ -162,7 +162,7 @@ static void one_signature(uint32_t role, const char *digits, shield_credential *
 }
 
 static void into_files(void) {
-    shield_request request = {sizeof request};
+    shield_request request = {.struct_size = sizeof request, .wait_ms = WAIT};
     shield_verify_options how = {sizeof how};
     shield_pin pin = pin_of(customs_pin);
     shield_receipt *receipt = NULL;
@@ -202,7 +202,7 @@ static void into_files(void) {
 }
 
 static void payment_179(void) {
-    shield_request request = {sizeof request};
+    shield_request request = {.struct_size = sizeof request, .wait_ms = WAIT};
     shield_pin pin = pin_of(customs_pin);
     shield_bytes *signed_bytes = NULL;
     shield_receipt *receipt = NULL;
@@ -227,7 +227,7 @@ static void payments(void) {
     static const char order[] = "Pay 100.00 CNY to TEST ACCOUNT 1";
     uint32_t variant;
     for (variant = 0; variant < 8; variant++) {
-        shield_request request = {sizeof request};
+        shield_request request = {.struct_size = sizeof request, .wait_ms = WAIT};
         shield_verify_options how = {sizeof how};
         shield_pin pin = pin_of(bank_pin);
         shield_bytes *signed_bytes = NULL;
@@ -266,8 +266,8 @@ static void shown_text(void) {
 
 /* A customs request cannot be made on the bank credential or the reverse. */
 static void roles(void) {
-    shield_request request = {sizeof request}, other = raw(SHIELD_ROLE_BANK);
-    shield_unlock_options unlock = {sizeof unlock};
+    shield_request request = {.struct_size = sizeof request, .wait_ms = WAIT}, other = raw(SHIELD_ROLE_BANK);
+    shield_unlock_options unlock = {.struct_size = sizeof unlock, .wait_ms = WAIT};
     shield_selector selector = {sizeof selector};
     shield_pin pin = pin_of(bank_pin);
     shield_batch *batch = NULL;
@@ -424,7 +424,7 @@ static void each_thread(void *(*work)(void *)) {
 }
 
 static void threads_share_a_batch(void) {
-    shield_unlock_options unlock = {sizeof unlock};
+    shield_unlock_options unlock = {.struct_size = sizeof unlock, .wait_ms = WAIT};
     shield_pin pin = pin_of(customs_pin);
     shield_verify_options how = {sizeof how};
     shield_request request = raw(SHIELD_ROLE_CUSTOMS);
