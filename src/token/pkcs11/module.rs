@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::RvError;
@@ -209,7 +210,32 @@ pub(super) fn twins(identity: &Identity) -> Error {
     ))
 }
 
+/// How long a module's start waits for another one's.
+const START_TURN: Duration = Duration::from_secs(2);
+static STARTING: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+/// The turn to start a module. Two drivers may be two ways into one library, whose C_Initialize is not made for two threads at
+/// once; one that hangs holds the others up for a bounded time only.
+struct StartTurn;
+
+impl StartTurn {
+    fn take() -> Self {
+        let (busy, changed) = &STARTING;
+        let waited = changed.wait_timeout_while(lock(busy), START_TURN, |busy| *busy);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 = true;
+        StartTurn
+    }
+}
+
+impl Drop for StartTurn {
+    fn drop(&mut self) {
+        *lock(&STARTING.0) = false;
+        STARTING.1.notify_all();
+    }
+}
+
 fn initialise(p11: &Pkcs11) -> Result<()> {
+    let _turn = StartTurn::take();
     match p11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         Ok(()) => Ok(()),
         Err(e) if matches!(value(&e), Some(RvError::CryptokiAlreadyInitialized)) => {
