@@ -1,4 +1,4 @@
-//! Bounds: every cap of the library in one place.
+//! Bounds: the caps of the library in one place; those of XML stand beside its parser, in `format::xmldsig`.
 
 use std::time::Duration;
 
@@ -26,12 +26,6 @@ pub const OBJECTS_MAX: usize = 256;
 pub const SLOTS_MAX: usize = 256;
 /// The largest signature that a token may give, in octets: RSA-8192.
 pub const SIGNATURE_MAX: usize = 1024;
-/// The largest XML document, in octets.
-pub const XML_MAX: usize = 64 * 1024 * 1024;
-/// The deepest nesting of XML elements.
-pub const XML_DEPTH: usize = 128;
-/// The most attributes and namespace declarations of one XML element.
-pub const XML_ATTRIBUTES: usize = 256;
 /// The largest document inside a CMS message, in octets; larger ones are signed detached. Far below the 4 GiB of a DER length, and below the
 /// 2 GiB at which readers with signed lengths stop.
 pub const CMS_ATTACHED_MAX: u64 = 1024 * 1024 * 1024;

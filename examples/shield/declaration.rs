@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use shared_shield::format::xmldsig;
 use shared_shield::{
-    Content, Digest, DigestAlgorithm, Error, ErrorKind, Receipt, Request, Result, Role, Session, Shield, Unlock, policy,
+    Content, Digest, DigestAlgorithm, Error, ErrorKind, Receipt, Request, Result, Role, Session, Shield, Unlock,
 };
 
 use crate::args::{Global, SignDeclaration};
@@ -195,7 +196,7 @@ impl Run<'_> {
 
     fn look(&self, job: &mut Job) -> Result<Output> {
         tracing::trace!(file = %job.file.display(), "a document is looked at");
-        let document = Content::file(&job.file).read(policy::XML_MAX, "read document")?;
+        let document = Content::file(&job.file).read(xmldsig::MAX_OCTETS, "read document")?;
         job.planned = Some(DigestAlgorithm::Sha256.of(&document)?);
         let pending = self.shield.prepare(self.request(&job.file, Content::bytes(document.as_slice())))?;
         let certificate = pending.certificate();
@@ -266,7 +267,7 @@ impl Run<'_> {
 
     /// The octets that are signed: those that were looked at, or none.
     fn document(&self, job: &Job) -> Result<Content> {
-        let document = Content::file(&job.file).read(policy::XML_MAX, "read document")?;
+        let document = Content::file(&job.file).read(xmldsig::MAX_OCTETS, "read document")?;
         if job.planned.as_ref() != Some(&DigestAlgorithm::Sha256.of(&document)?) {
             return Err(Error::new(ErrorKind::DocumentChanged, "read document"));
         }

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use shared_shield::format::{Format, ceb::CEB};
+use shared_shield::format::{Format, ceb::CEB, xmldsig};
 use shared_shield::{
-    Certificate, Content, ErrorKind, Profile, Result, Role, Severity, Trust, Verdict, VerifyContext, policy, write_new,
+    Certificate, Content, ErrorKind, Profile, Result, Role, Severity, Trust, Verdict, VerifyContext, write_new,
     write_whole,
 };
 
@@ -104,7 +104,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
     }
     // An output is its input and one Signature element.
-    if metadata.len() > u64::try_from(policy::XML_MAX).unwrap_or(u64::MAX).saturating_mul(2) {
+    if metadata.len() > u64::try_from(xmldsig::MAX_OCTETS).unwrap_or(u64::MAX).saturating_mul(2) {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "too large"));
     }
     fs::read(path)
