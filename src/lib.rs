@@ -26,12 +26,14 @@
 // Without a kind of token nothing opens a lease and nothing reads a PIN.
 #![cfg_attr(not(feature = "pkcs11"), allow(dead_code))]
 
+pub mod apdu;
 mod atomic;
 pub mod cert;
 mod credential;
 mod door;
 mod error;
 pub mod format;
+pub mod link;
 pub mod manual;
 mod note;
 mod pin;

@@ -26,6 +26,22 @@ pub const OBJECTS_MAX: usize = 256;
 pub const SLOTS_MAX: usize = 256;
 /// The largest signature that a token may give, in octets: RSA-8192.
 pub const SIGNATURE_MAX: usize = 1024;
+/// The most octets of one answer of a card, put together from its parts: a certificate with room to spare.
+pub const ANSWER_MAX: usize = 64 * 1024;
+/// The most GET RESPONSE commands for one answer.
+pub const ANSWER_ROUNDS: usize = 300;
+/// The most octets that one command to a card carries, put together from its parts.
+pub const COMMAND_MAX: usize = 16 * 1024;
+/// How deep the data objects of a card may be nested.
+pub const TLV_DEPTH: usize = 8;
+/// How often one connection is repaired after resets by other programs before the card is given up.
+pub const RECONNECTS: u32 = 4;
+/// The most readers that are looked at.
+pub const READERS_MAX: usize = 64;
+/// How long a shield that was there before is waited for when the smart-card service has gone away: services are restarted.
+pub const SERVICE_RETURN: Duration = Duration::from_secs(5);
+/// After this time of waiting for a shield a caller is told that it waits.
+pub const PROGRESS_AFTER: Duration = Duration::from_secs(1);
 /// The largest document inside a CMS message, in octets; larger ones are signed detached. Far below the 4 GiB of a DER length, and below the
 /// 2 GiB at which readers with signed lengths stop.
 pub const CMS_ATTACHED_MAX: u64 = 1024 * 1024 * 1024;

@@ -17,12 +17,13 @@ use crate::policy;
 /// wait.cancel.cancel(); // from another thread: every wait that shares it ends
 /// assert!(wait.check("example").is_err());
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Wait {
     /// The deadline.
     pub until: Instant,
     /// Ends the wait early.
     pub cancel: Arc<Cancel>,
+    progress: Option<Arc<dyn Fn(Duration) + Send + Sync>>,
 }
 
 impl Wait {
@@ -30,13 +31,21 @@ impl Wait {
     #[must_use]
     pub fn at_most(time: Duration) -> Self {
         let now = Instant::now();
-        Wait { until: now.checked_add(time).unwrap_or(now), cancel: Arc::default() }
+        Wait { until: now.checked_add(time).unwrap_or(now), cancel: Arc::default(), progress: None }
     }
 
     /// The same deadline, ended by `cancel`.
     #[must_use]
     pub fn with_cancel(mut self, cancel: Arc<Cancel>) -> Self {
         self.cancel = cancel;
+        self
+    }
+
+    /// Calls `tell` from the waiting thread once a second, beginning after [`policy::PROGRESS_AFTER`], with the time that one wait has taken so
+    /// far. It must return soon.
+    #[must_use]
+    pub fn with_progress(mut self, tell: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Arc::new(tell));
         self
     }
 
@@ -48,7 +57,7 @@ impl Wait {
 
     /// The same wait, as if `left` were left of it now: what a person took to type, or this library to read a document, does not count.
     pub(crate) fn resumed(&self, left: Duration) -> Wait {
-        Wait::at_most(left).with_cancel(Arc::clone(&self.cancel))
+        Wait { progress: self.progress.clone(), ..Wait::at_most(left).with_cancel(Arc::clone(&self.cancel)) }
     }
 
     /// Fails when the deadline has passed or the wait was cancelled.
@@ -63,6 +72,15 @@ impl Wait {
             return Err(Error::new(ErrorKind::Busy, operation));
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait")
+            .field("remaining", &self.remaining())
+            .field("cancel", &self.cancel)
+            .finish_non_exhaustive()
     }
 }
 
@@ -127,7 +145,12 @@ impl Signal {
     /// Asks `ready` again after each notification, until it answers or the wait ends (`None`).
     pub(crate) fn wait_for<R>(self: &Arc<Self>, wait: &Wait, mut ready: impl FnMut() -> Option<R>) -> Option<R> {
         wait.cancel.subscribe(self);
+        let (since, mut told) = (Instant::now(), policy::PROGRESS_AFTER);
         loop {
+            if let Some(tell) = wait.progress.as_ref().filter(|_| since.elapsed() >= told) {
+                tell(since.elapsed());
+                told = since.elapsed().saturating_add(policy::PROGRESS_AFTER);
+            }
             let seen = *lock(&self.count);
             if let Some(answer) = ready() {
                 return Some(answer);
@@ -137,7 +160,9 @@ impl Signal {
             }
             let count = lock(&self.count);
             if *count == seen {
-                drop(self.changed.wait_timeout(count, wait.remaining()).unwrap_or_else(PoisonError::into_inner));
+                let next = wait.progress.as_ref().map_or(Duration::MAX, |_| told.saturating_sub(since.elapsed()));
+                let bound = wait.remaining().min(next);
+                drop(self.changed.wait_timeout(count, bound).unwrap_or_else(PoisonError::into_inner));
             }
         }
     }
@@ -177,6 +202,21 @@ impl Clock for FixedClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_waits_long_is_told_and_a_short_wait_is_silent() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let list = Arc::clone(&told);
+        let wait = |time| {
+            let list = Arc::clone(&list);
+            Wait::at_most(time).with_progress(move |since| lock(&list).push(since))
+        };
+        let signal = Arc::new(Signal::default());
+        assert_eq!(signal.wait_for(&wait(Duration::from_millis(20)), || None::<()>), None);
+        assert!(lock(&told).is_empty());
+        assert_eq!(signal.wait_for(&wait(Duration::from_millis(2_500)), || None::<()>), None);
+        assert_eq!(lock(&told).len(), 2);
+    }
 
     #[test]
     fn a_cancelled_wait_ends_at_once_and_a_deadline_ends_by_itself() {

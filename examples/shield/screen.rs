@@ -131,6 +131,9 @@ impl Screen {
             Recovery::FixDocument => {
                 lang.pick("correct what is named above and repeat.", "按上述提示更正后重试。").to_owned()
             }
+            Recovery::AskAdministrator => {
+                lang.pick("ask the administrator of this computer.", "联系本机管理员。").to_owned()
+            }
             Recovery::Retry => lang.pick("try again.", "重试。").to_owned(),
             _ => return None,
         })

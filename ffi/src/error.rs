@@ -63,6 +63,8 @@ pub const SHIELD_RECOVERY_RENEW_CERTIFICATE: i64 = 7;
 pub const SHIELD_RECOVERY_FIX_DOCUMENT: i64 = 8;
 /// Try again.
 pub const SHIELD_RECOVERY_RETRY: i64 = 9;
+/// Ask the administrator of this computer for a right.
+pub const SHIELD_RECOVERY_ASK_ADMINISTRATOR: i64 = 10;
 
 pub(crate) fn role_number(role: Option<Role>) -> u32 {
     match role {
@@ -96,6 +98,7 @@ fn recovery(of: Recovery) -> i64 {
         Recovery::RenewCertificate => SHIELD_RECOVERY_RENEW_CERTIFICATE,
         Recovery::FixDocument => SHIELD_RECOVERY_FIX_DOCUMENT,
         Recovery::Retry => SHIELD_RECOVERY_RETRY,
+        Recovery::AskAdministrator => SHIELD_RECOVERY_ASK_ADMINISTRATOR,
         _ => SHIELD_RECOVERY_NONE,
     }
 }

@@ -21,6 +21,8 @@ pub enum Status {
     Sw(u16),
     /// A PKCS#11 return value by name; vendor values as `CKR_VENDOR_DEFINED(0x…)`.
     Ckr(String),
+    /// A PC/SC return code by name, such as `SCARD_E_NO_SERVICE`; others as `0x80100001`.
+    Pcsc(String),
     /// An error of the operating system.
     Io(String),
 }
@@ -29,7 +31,7 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Status::Sw(sw) => write!(f, "SW {sw:04X}"),
-            Status::Ckr(name) | Status::Io(name) => f.write_str(name),
+            Status::Ckr(name) | Status::Pcsc(name) | Status::Io(name) => f.write_str(name),
         }
     }
 }
@@ -54,6 +56,8 @@ pub enum Recovery {
     RenewCertificate,
     /// Correct the document, the profile or the arguments.
     FixDocument,
+    /// Ask the administrator of this computer for a right.
+    AskAdministrator,
     /// Try again.
     Retry,
     /// Nothing that a user can do.

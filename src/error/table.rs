@@ -98,6 +98,38 @@ kinds! {
         "This process was forked after the driver was started: scan again in the new process.",
         "驱动启动后进程已被复制（fork）：请在新进程中重新扫描。";
 
+    // 102x: cards and keys over PC/SC
+    ServiceStopped = 0x1020, StartPcscd,
+        "The smart-card service is not running: start it (on Linux pcscd, on Windows the service Smart Card) and try again.",
+        "智能卡服务未运行：请启动该服务（Linux 为 pcscd，Windows 为 Smart Card）后重试。";
+    ServiceRefused = 0x1021, AskAdministrator,
+        "The system does not let this program use the smart-card service: ask its administrator for the right (polkit rule, group or sandbox setting).",
+        "系统不允许本程序使用智能卡服务：请让管理员授予权限（polkit 规则、用户组或沙箱设置）。";
+    ServiceFull = 0x1022, CloseOtherProgram,
+        "The smart-card service takes no more connections: close programs that use it and try again.",
+        "智能卡服务的连接数已满：请关闭正在使用它的程序后重试。";
+    ServiceMissing = 0x1023, InstallDriver,
+        "This computer has no PC/SC library: install it (Debian: pcscd and libpcsclite1), or use a PKCS#11 module.",
+        "本机没有 PC/SC 库：请安装（Debian：pcscd 和 libpcsclite1），或使用 PKCS#11 模块。";
+    NoReader = 0x1024, InsertShield,
+        "No card reader and no USB key is connected: plug it in.",
+        "未连接读卡器或 USB Key：请插入。";
+    ReaderBusy = 0x1025, CloseOtherProgram,
+        "Another program holds the reader for itself alone: let it finish or close it, and try again.",
+        "其他程序正独占读卡器：请等待其完成或将其关闭后重试。";
+    CardMute = 0x1026, InsertShield,
+        "The card in the reader does not answer: take it out, look at its contacts, and plug it in again.",
+        "读卡器中的卡没有应答：请取出检查触点后重新插入。";
+    CardUnknown = 0x1027, InstallDriver,
+        "The card is of a kind that this program does not know: name the vendor's driver (PKCS#11 module) for it.",
+        "本程序不认识这种卡：请为其指定厂商驱动（PKCS#11 模块）。";
+    CardApplication = 0x1028, InsertShield,
+        "The card does not have the application that was expected on it: plug in the right card.",
+        "卡上没有所需的应用：请插入正确的卡。";
+    CardRemoved = 0x1029, InsertShield,
+        "The shield was pulled out: plug it in again and repeat.",
+        "共享盾已被拔出：请重新插入后再试。";
+
     // 2xxx: PINs
     PinIncorrect = 0x2001, EnterPin(Option::None),
         "The {role} PIN is wrong: check which of the two PINs is asked for before entering it again.",
@@ -141,6 +173,18 @@ kinds! {
     LoginFailed = 0x200E, EnterPin(Option::None),
         "The token did not take the {role} login and gave a code of its own: it may have counted as a wrong PIN, so be sure of the PIN before trying again.",
         "介质未接受{role}登录并返回了自有代码：可能已计为一次口令错误，请确认口令后再试。";
+    PukIncorrect = 0x200F, EnterPin(Option::None),
+        "The unlock code (PUK) is wrong: check it before entering it again, a wrong one uses up one of its own tries.",
+        "解锁码（PUK）不正确：再次输入前请核对，输错会消耗解锁码自身的次数。";
+    PukLocked = 0x2010, UnlockAtIssuer(Option::None),
+        "The unlock code (PUK) is locked, so the {role} PIN cannot be unlocked with it: ask {office}.",
+        "解锁码（PUK）已锁定，无法用其解锁{role}口令：请联系{office}。";
+    NewPinRefused = 0x2011, EnterPin(Option::None),
+        "The shield does not take the new {role} PIN: choose one of the allowed length and characters, the old one is still in force.",
+        "共享盾不接受新的{role}口令：请选择长度和字符符合要求的口令，原口令仍然有效。";
+    AdminKey = 0x2012, None,
+        "The administration key of the shield is wrong or was not given: nothing was changed.",
+        "共享盾的管理密钥不正确或未提供：未作任何更改。";
 
     // 3xxx: certificates and keys
     NoCredential = 0x3001, InsertShield,

@@ -14,17 +14,102 @@
     )
 )]
 
+mod admin;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex};
 
+use crate::apdu::Transmit;
 use crate::error::Error;
 use crate::error::Result;
+use crate::link::Atr;
 use crate::pin::Pin;
 use crate::suite::{RawSignature, Suite, ToBeSigned};
 use crate::tries::PinStatus;
-use crate::wait::Wait;
+use crate::wait::{Wait, lock};
+
+pub use self::admin::{AdminAuth, ContentKey, Issuing, Opening, Pins, Place, Recipient};
+
+/// A family of cards. It is chosen by ATR first and by its application's AID last; one line in the registry each.
+pub trait Driver: Send + Sync {
+    /// Its name in door names and reports, such as `piv`.
+    fn name(&self) -> &'static str;
+
+    /// What the ATR says.
+    fn fit(&self, atr: &Atr) -> Fit;
+
+    /// Whether the application is on the card. One SELECT, nothing else.
+    ///
+    /// # Errors
+    /// What the card answers, but for "no such application", which is `Ok(false)`.
+    fn probe(&self, card: &mut dyn Transmit) -> Result<bool>;
+
+    /// Who the card is: read without a PIN, once for an insertion. The application is selected already.
+    ///
+    /// # Errors
+    /// What the card answers.
+    fn identify(&self, card: &mut dyn Transmit) -> Result<CardId>;
+
+    /// The token of a lease: selects the application. `held` is the lease's port; dropping the token drops it and so ends the transaction.
+    /// `at` keeps what is known of this insertion between leases.
+    ///
+    /// # Errors
+    /// `CardApplication` when the application is not there any more, and what the card answers.
+    fn attach(&self, held: Box<dyn Transmit>, at: &Arc<Insertion>) -> Result<Box<dyn Token>>;
+}
+
+/// What an ATR says of a driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// The card is of another family.
+    No,
+    /// The ATR does not tell: the AID decides.
+    Perhaps,
+    /// The ATR is one of this family's.
+    Yes,
+}
+
+/// Who a card is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CardId {
+    /// Serial number in the text form that people and other software show. Not empty.
+    pub serial: String,
+    /// Label, where the card has one.
+    pub label: String,
+    /// Manufacturer, where the card tells.
+    pub manufacturer: String,
+    /// Model, with the firmware's version where the card tells.
+    pub model: String,
+}
+
+/// What is known of one insertion of a card: it is filled by the first lease and gone when the card is pulled out. It never holds a PIN, a
+/// login or a selected application, because other programs change those.
+#[derive(Debug, Default)]
+pub struct Insertion {
+    /// Names of the places that are looked at, such as `9A`; empty: those that the family looks at by itself.
+    pub(crate) wanted: Vec<String>,
+    certificates: Mutex<BTreeMap<Vec<u8>, Arc<[u8]>>>,
+}
+
+impl Insertion {
+    /// A certificate that was read in this insertion.
+    pub(crate) fn certificate(&self, of: &CertRef) -> Option<Arc<[u8]>> {
+        lock(&self.certificates).get(&of.0).cloned()
+    }
+
+    /// Keeps a certificate that was read.
+    pub(crate) fn keep(&self, of: &CertRef, der: &[u8]) {
+        lock(&self.certificates).insert(of.0.clone(), Arc::from(der));
+    }
+
+    /// Forgets what was read: somebody wrote to the card, or a signature did not verify.
+    pub(crate) fn forget(&self) {
+        lock(&self.certificates).clear();
+    }
+}
 
 /// Names a private key inside its token; opaque, and still true after a re-plug.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -150,4 +235,19 @@ pub trait Token: Send {
     /// # Errors
     /// `PinIncorrect`, `PinLocked`, `PinRequired`, `LoginHeldByHost`, `KeyMissing`, `TokenFailed`, ...
     fn sign(&mut self, key: &KeyRef, pin: &PinRef, auth: Auth<'_>, tbs: &ToBeSigned) -> Result<RawSignature>;
+
+    /// The side that opens envelopes; `None` where the token has none.
+    fn opening(&mut self) -> Option<&mut dyn Opening> {
+        None
+    }
+
+    /// Changing and unblocking PINs; `None` where the token does not let us.
+    fn pins(&mut self) -> Option<&mut dyn Pins> {
+        None
+    }
+
+    /// Making keys and writing certificates; `None` where the token does not let us.
+    fn issuing(&mut self) -> Option<&mut dyn Issuing> {
+        None
+    }
 }

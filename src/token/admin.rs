@@ -1,0 +1,116 @@
+//! What a token can do beside signing: open envelopes, change PINs, issue keys and certificates. Each is optional.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::{Auth, CertRef, KeyRef, PinRef};
+use crate::error::Result;
+use crate::pin::Pin;
+use crate::suite::{PublicKey, Suite};
+
+/// The side that decrypts.
+pub trait Opening {
+    /// What the token makes of the sender's half: the secret from which a content key comes.
+    ///
+    /// # Errors
+    /// As [`super::Token::sign`]; `Unsupported` for a recipient of another kind.
+    fn content_key(&mut self, key: &KeyRef, pin: &PinRef, auth: Auth<'_>, from: &Recipient<'_>) -> Result<ContentKey>;
+}
+
+/// What the sender made for the key on the token.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Recipient<'a> {
+    /// The sender's ephemeral P-256 point, uncompressed: 65 octets (SEC 1 §2.3.3).
+    EcdhP256(&'a [u8]),
+    /// An RSA ciphertext under PKCS#1 v1.5, as long as the modulus.
+    RsaPkcs1(&'a [u8]),
+}
+
+/// What came out.
+#[non_exhaustive]
+pub enum ContentKey {
+    /// It is on the host: the shared x coordinate (ECDH, 32 octets), or the content key (RSA).
+    OnHost(Zeroizing<Vec<u8>>),
+}
+
+impl fmt::Debug for ContentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ContentKey(..)")
+    }
+}
+
+/// What entitles to administer: never a user's PIN.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum AdminAuth<'a> {
+    /// PUK, SO PIN or admin PIN.
+    Pin(&'a Pin),
+    /// Management or device key, in octets.
+    Key(&'a [u8]),
+}
+
+impl fmt::Debug for AdminAuth<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AdminAuth::Pin(_) => "Pin",
+            AdminAuth::Key(_) => "Key",
+        })
+    }
+}
+
+/// Changing and unblocking PINs. Each call sends what was entered once.
+pub trait Pins {
+    /// Changes a PIN.
+    ///
+    /// # Errors
+    /// `PinIncorrect` with the tries left, `PinLocked`, `NewPinRefused` (the old one is in force), `PinLength`, `PinEncoding`: no try used.
+    fn change(&mut self, pin: &PinRef, old: &Pin, new: &Pin) -> Result<()>;
+
+    /// Sets a new PIN and all its tries by the unlock code.
+    ///
+    /// # Errors
+    /// `PukIncorrect` with the tries of the unlock code, `PukLocked`, `NewPinRefused`, `Unsupported` for another kind of `by`.
+    fn unblock(&mut self, pin: &PinRef, by: AdminAuth<'_>, new: &Pin) -> Result<()>;
+
+    /// Changes the unlock code itself.
+    ///
+    /// # Errors
+    /// `PukIncorrect`, `PukLocked`, `NewPinRefused`.
+    fn change_puk(&mut self, old: &Pin, new: &Pin) -> Result<()>;
+}
+
+/// Where a key pair can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The key.
+    pub key: KeyRef,
+    /// Its certificate.
+    pub certificate: CertRef,
+    /// The field's name for it, such as `9C`.
+    pub name: String,
+    /// A certificate is there: writing would destroy it.
+    pub taken: bool,
+}
+
+/// Making keys and writing certificates.
+pub trait Issuing {
+    /// Every place, free or taken.
+    ///
+    /// # Errors
+    /// What the token answers.
+    fn places(&mut self) -> Result<Vec<Place>>;
+
+    /// Makes a key pair on the token. It destroys the key that is there; a taken place is refused by the caller, not here.
+    ///
+    /// # Errors
+    /// `AdminKey`, `Unsupported` for a suite that the token does not make.
+    fn generate(&mut self, at: &Place, suite: Suite, by: AdminAuth<'_>) -> Result<PublicKey>;
+
+    /// Writes a certificate.
+    ///
+    /// # Errors
+    /// `AdminKey`, `CertificateMalformed` for one that is larger than the token takes.
+    fn import_certificate(&mut self, of: &Place, der: &[u8], by: AdminAuth<'_>) -> Result<()>;
+}
