@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Found, Listed, Route, Selector, Standing};
+use super::{Found, Listed, Reference, Route, Selector, Standing};
 use crate::cert::{Certificate, EportText, date, plain};
 use crate::error::{Candidate, Error, ErrorKind};
 use crate::profile::Profile;
@@ -33,7 +33,12 @@ pub(super) struct Judged {
 
 impl Judged {
     pub(super) fn listed(self) -> Listed {
+        let fingerprint = self.certificate.fingerprint();
+        // A slash in a module's label would be taken for the end of the door's name.
+        let place = |r: &Route| if r.slot.label.contains('/') { String::new() } else { r.slot.label.clone() };
+        let refer = |r: &Route| Reference { door: r.door.clone(), place: place(r), fingerprint };
         Listed {
+            references: self.routes.iter().map(refer).collect(),
             doors: self.routes.iter().map(|r| r.door.clone()).collect(),
             certificate: self.certificate,
             role: self.role,

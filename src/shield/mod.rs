@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod fake;
+mod pins;
 mod session;
 mod signing;
 
@@ -9,11 +10,11 @@ use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 
-use self::signing::{Entry, Job};
+use self::signing::{Entry, Job, Ready};
 use crate::cert::Certificate;
 use crate::credential::{self, Credential, Found, Listed, Selector};
-use crate::door::{Door, DoorInfo};
-use crate::error::{Error, Result, next_correlation};
+use crate::door::{Door, DoorId, DoorInfo, Way};
+use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::format::SignContext;
 use crate::profile::Profile;
 use crate::prompt::PinPrompt;
@@ -85,8 +86,9 @@ impl Shield {
     /// The roles besides `role` that the same PIN opens.
     #[must_use]
     pub fn also_opens(&self, credential: &Credential) -> Vec<Role> {
-        let pins: Vec<_> = credential.routes.iter().map(|r| &r.slot.pin).collect();
-        let shares = |found: &&Found| found.routes.iter().any(|r| pins.contains(&&r.slot.pin));
+        // A verifier's name is one inside its token.
+        let pins: Vec<_> = credential.routes.iter().map(|r| (&r.door, &r.slot.pin)).collect();
+        let shares = |found: &&Found| found.routes.iter().any(|r| pins.contains(&(&r.door, &r.slot.pin)));
         let mut roles: Vec<Role> = self
             .0
             .found
@@ -106,8 +108,7 @@ impl Shield {
     /// As [`Shield::credential`], and what the token answers.
     pub fn pin_status(&self, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
         let credential = self.resolve(role, selector, true)?;
-        let (route, mut lease) = signing::first_route(&credential, &self.0.doors, wait)?;
-        Ok(signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?.status)
+        Ok(signing::first_route(&credential, &self.0.doors, wait)?.state.status)
     }
 
     /// Asks for the PIN, signs once, verifies, writes to `out`.
@@ -142,8 +143,7 @@ impl Shield {
         let job = self.prepare_job(&request, id)?;
         let wait = &wait.resumed(left);
         let (wait, entry) = self.ask(&job.credential, &options, &job.summary, prompt, wait)?;
-        let (route, mut lease) = signing::first_route(&job.credential, &self.0.doors, &wait)?;
-        let state = signing::read_state(&mut lease, &route.slot, &job.credential.certificate, &wait)?;
+        let Ready { route, mut lease, state } = signing::first_route(&job.credential, &self.0.doors, &wait)?;
         signing::guard_tries(state.status, options.consent, job.credential.role)?;
         let signature = signing::sign_in(&mut lease, route, &entry, &job, &wait)?;
         drop(entry);
@@ -151,7 +151,8 @@ impl Shield {
             .map_or(PinStatus::Unknown { refused: false }, |s| s.status);
         drop(lease);
         let door = route.door.clone();
-        let receipt = signing::finish(job, &signature, Some(door), after, out)?;
+        let receipt = signing::finish(job, &signature, Some(door.clone()), after, out)
+            .inspect_err(|error| self.doubt(&door, error))?;
         tracing::info!(correlation = id, role = %receipt.role, format = receipt.format, certificate = receipt.number, "signed");
         Ok(receipt)
     }
@@ -175,8 +176,7 @@ impl Shield {
     }
 
     fn state_before_prompt(&self, credential: &Credential, options: &Options, wait: &Wait) -> Result<PinState> {
-        let (route, mut lease) = signing::first_route(credential, &self.0.doors, wait)?;
-        let state = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?;
+        let state = signing::first_route(credential, &self.0.doors, wait)?.state;
         signing::guard_tries(state.status, options.consent, credential.role)?;
         Ok(state)
     }
@@ -230,6 +230,19 @@ impl Shield {
         };
         let mut open = open;
         open().map_err(|e| e.role(role).correlate(id)).inspect_err(log)
+    }
+
+    /// After a signature that does not verify, what is kept of a card is not believed any more: the next lease reads the certificate again.
+    pub(crate) fn doubt(&self, door: &DoorId, error: &Error) {
+        if error.kind() == ErrorKind::SignatureWrong
+            && let Some(door) = self.0.doors.iter().find(|d| d.id() == door)
+        {
+            door.forget();
+        }
+    }
+
+    pub(crate) fn way(&self, door: &DoorId) -> Option<Way> {
+        self.0.doors.iter().find(|d| d.id() == door).map(|d| d.way())
     }
 
     pub(crate) fn open_doors(&self) -> &[Arc<dyn Door>] {

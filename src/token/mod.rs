@@ -53,13 +53,16 @@ pub trait Driver: Send + Sync {
     /// What the card answers.
     fn identify(&self, card: &mut dyn Transmit) -> Result<CardId>;
 
-    /// The token of a lease: selects the application. `held` is the lease's port; dropping the token drops it and so ends the transaction.
-    /// `at` keeps what is known of this insertion between leases.
+    /// The token of a lease. `held` is the lease's port; dropping the token drops it and so ends the transaction. `selected`: the application
+    /// was selected in this very transaction; otherwise it is selected now. `at` keeps what is known of this insertion between leases.
     ///
     /// # Errors
     /// `CardApplication` when the application is not there any more, and what the card answers.
-    fn attach(&self, held: Box<dyn Transmit>, at: &Arc<Insertion>) -> Result<Box<dyn Token>>;
+    fn attach(&self, held: Box<dyn Transmit>, selected: bool, at: &Arc<Insertion>) -> Result<Box<dyn Token>>;
 }
+
+/// Every family that is known: one line each.
+pub(crate) static DRIVERS: &[&dyn Driver] = &[];
 
 /// What an ATR says of a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +98,11 @@ pub struct Insertion {
 }
 
 impl Insertion {
+    /// Nothing is known yet.
+    pub(crate) fn wanting(wanted: Vec<String>) -> Self {
+        Insertion { wanted, certificates: Mutex::default() }
+    }
+
     /// A certificate that was read in this insertion.
     pub(crate) fn certificate(&self, of: &CertRef) -> Option<Arc<[u8]>> {
         lock(&self.certificates).get(&of.0).cloned()

@@ -1,0 +1,110 @@
+//! Changing and unblocking the PIN of a role.
+
+use super::signing::{self, Ready};
+use super::{Shield, log};
+use crate::credential::{Credential, Selector};
+use crate::door::DoorId;
+use crate::error::{Error, ErrorKind, Result, next_correlation};
+use crate::pin::Pin;
+use crate::role::Role;
+use crate::token::{AdminAuth, PinRef, Pins};
+use crate::tries::Consent;
+use crate::wait::Wait;
+
+impl Shield {
+    /// Changes the PIN of a role. What was entered is sent once. Where one PIN opens both roles ([`Shield::also_opens`]) it changes for both.
+    ///
+    /// # Errors
+    /// `PinIncorrect` with the tries left; `LastTry` and `TriesUnknown` unless `consent` says otherwise; `NewPinRefused`: the old PIN is in
+    /// force; `PinLength`, `PinEncoding`: nothing was sent; `Unsupported` where the token does not let us; and as [`Shield::pin_status`].
+    pub fn change_pin(
+        &self,
+        role: Role,
+        selector: &Selector,
+        (old, new): (&Pin, &Pin),
+        consent: Consent,
+        wait: &Wait,
+    ) -> Result<()> {
+        let (old, new) = (old.duplicate(), new.duplicate());
+        self.with_pins(role, selector, Some(consent), wait, move |pins, pin| {
+            if old.role() != role || new.role() != role {
+                return Err(Error::new(ErrorKind::PinRole, "change PIN"));
+            }
+            pins.change(pin, &old, &new)
+        })
+    }
+
+    /// Sets a new PIN by the unlock code (PUK), and gives it all its tries. What was entered is sent once; a wrong unlock code uses up one of
+    /// its own tries.
+    ///
+    /// # Errors
+    /// `PukIncorrect` with the tries of the unlock code, `PukLocked`, `NewPinRefused`, `PinLength`, `PinEncoding`; `Unsupported` where the
+    /// token does not let us; and as [`Shield::pin_status`].
+    pub fn unblock_pin(&self, role: Role, selector: &Selector, (puk, new): (&Pin, &Pin), wait: &Wait) -> Result<()> {
+        let (puk, new) = (puk.duplicate(), new.duplicate());
+        self.with_pins(role, selector, None, wait, move |pins, pin| {
+            if new.role() != role {
+                return Err(Error::new(ErrorKind::PinRole, "unblock PIN"));
+            }
+            pins.unblock(pin, AdminAuth::Pin(&puk), &new)
+        })
+    }
+
+    /// Changes the unlock code (PUK) itself. What was entered is sent once.
+    ///
+    /// # Errors
+    /// As [`Shield::unblock_pin`].
+    pub fn change_puk(&self, role: Role, selector: &Selector, (old, new): (&Pin, &Pin), wait: &Wait) -> Result<()> {
+        let (old, new) = (old.duplicate(), new.duplicate());
+        self.with_pins(role, selector, None, wait, move |pins, _| pins.change_puk(&old, &new))
+    }
+
+    /// Finds the first way that lets PINs be changed, and does `work` there. With `consent`, the PIN's tries are looked at first.
+    fn with_pins(
+        &self,
+        role: Role,
+        selector: &Selector,
+        consent: Option<Consent>,
+        wait: &Wait,
+        work: impl FnOnce(&mut dyn Pins, &PinRef) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let id = next_correlation();
+        let run = || {
+            let credential = self.resolve(role, selector, true)?;
+            let Ready { route, mut lease, state } = self.pin_route(&credential, wait)?;
+            if let Some(consent) = consent {
+                signing::guard_tries(state.status, consent, role)?;
+            }
+            let pin = route.slot.pin.clone();
+            let door = route.door.clone();
+            lease.call("change PIN", wait, move |token| match token.pins() {
+                Some(pins) => work(pins, &pin),
+                None => Err(cannot(&door)),
+            })
+        };
+        run().map_err(|e| e.role(role).correlate(id)).inspect_err(log)
+    }
+
+    /// As for a signature; a way that cannot change PINs is passed over while there is another.
+    fn pin_route<'r>(&self, credential: &'r Credential, wait: &Wait) -> Result<Ready<'r>> {
+        let mut refused = None;
+        for route in &credential.routes {
+            let alone = std::slice::from_ref(route);
+            match signing::first_of(alone, credential, self.open_doors(), wait) {
+                Ok(mut ready) => {
+                    if ready.lease.call("change PIN", wait, |token| Ok(token.pins().is_some()))? {
+                        return Ok(ready);
+                    }
+                    refused.get_or_insert(cannot(&route.door));
+                }
+                Err(error) if signing::is_gone(&error) => drop(refused.get_or_insert(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused.unwrap_or_else(|| Error::new(ErrorKind::NoShield, "change PIN")))
+    }
+}
+
+fn cannot(door: &DoorId) -> Error {
+    Error::new(ErrorKind::Unsupported, "change PIN").detail(format!("{door} does not change PINs"))
+}
