@@ -183,6 +183,52 @@ static void payment_179(const char *folder) {
     free(certificate);
 }
 
+/* Trusted issuers as they come in a file: several in one text, each of them counts. */
+static void bundles(const char *folder) {
+    size_t length, rsa_length, sm2_length;
+    uint8_t *message = read_file(folder, "synthetic_CEB311_rsa.xml", &length);
+    uint8_t *rsa = read_file(folder, "synthetic_rsa_cert.pem", &rsa_length);
+    uint8_t *sm2 = read_file(folder, "synthetic_sm2_cert.pem", &sm2_length);
+    shield_verify_options options = {sizeof options};
+    shield_octets anchors[2];
+    shield_report *report = NULL;
+    char both[8192];
+    int found;
+    options.format = SHIELD_FORMAT_DECLARATION;
+    options.document.data = message;
+    options.document.length = length;
+    options.at_given = 1;
+    options.at = THEN;
+    options.anchors.data = anchors;
+    options.anchors.count = 1;
+    anchors[0].data = sm2;
+    anchors[0].length = sm2_length;
+    CHECK(judge(&options, "VF-133", &found) == SHIELD_VERDICT_INVALID && found);
+    anchors[0].data = (const uint8_t *)both;
+    anchors[0].length = (size_t)snprintf(both, sizeof both, "issuers\n%s\n%s", (char *)sm2, (char *)rsa);
+    CHECK(judge(&options, "VF-133", &found) == SHIELD_VERDICT_VALID && !found);
+    /* Cut off within the second: not passed over. */
+    anchors[0].length -= 40;
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_CERTIFICATE_MALFORMED);
+    anchors[0].length = (size_t)snprintf(both, sizeof both, "%s%s", (char *)rsa, (char *)sm2);
+    CHECK(judge(&options, "VF-133", &found) == SHIELD_VERDICT_VALID && !found);
+    anchors[0].data = sm2;
+    anchors[0].length = sm2_length;
+    anchors[1].data = rsa;
+    anchors[1].length = rsa_length;
+    options.anchors.count = 2;
+    CHECK(judge(&options, "VF-133", &found) == SHIELD_VERDICT_VALID && !found);
+    /* A certificate that is given, and is not the one of the message. */
+    options.certificate = anchors[0];
+    CHECK(judge(&options, "VF-123", &found) == SHIELD_VERDICT_INVALID && found);
+    options.certificate = anchors[1];
+    CHECK(judge(&options, "VF-123", &found) == SHIELD_VERDICT_VALID && !found);
+    CHECK(report == NULL);
+    free(message);
+    free(rsa);
+    free(sm2);
+}
+
 /* Structs of programs that were compiled with an older or a newer header. */
 static void sizes(const char *folder) {
     struct {
@@ -203,14 +249,12 @@ static void sizes(const char *folder) {
     report = NULL;
     CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
     CHECK(report == NULL);
-    /* An older program's struct ends behind the document; what follows is not looked at. */
-    options.known.struct_size = offsetof(shield_verify_options, document_path);
-    options.known.document_path.data = (const char *)1;
-    options.known.document_path.length = 77;
+    /* No version of the struct ended earlier: each smaller size is a mistake. */
+    options.newer[1] = 0;
+    for (options.known.struct_size = 0; options.known.struct_size < sizeof options.known; options.known.struct_size++)
+        CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
     CODE(shield_verify(&options.known, &report, NULL), SHIELD_OK);
     CODE(shield_report_free(report), SHIELD_OK);
-    options.known.struct_size = 0;
-    CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
     options.known.struct_size = 1 << 20;
     CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
     free(message);
@@ -260,6 +304,7 @@ int main(int argc, char **argv) {
     buffers();
     declarations(argv[1]);
     payment_179(argv[1]);
+    bundles(argv[1]);
     sizes(argv[1]);
     arguments(argv[1]);
     return finish("smoke");
