@@ -236,6 +236,28 @@ fn without_attributes_a_digest_alone_is_neither_signed_nor_verified() {
     assert!(refused.to_string().contains("without signed attributes"), "{refused}");
 }
 
+/// The messages that the C programs verify, on Windows too: both judges take them.
+#[test]
+fn the_messages_among_the_vectors_are_accepted_by_openssl_and_by_us() {
+    let vector = |name: &str| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name);
+        std::fs::read(path).unwrap()
+    };
+    let order = vector("synthetic_order.txt");
+    let document = file(&order);
+    for (name, detached) in [
+        ("synthetic_cms_attached_rsa.p7m", false),
+        ("synthetic_cms_attached_p256.p7m", false),
+        ("synthetic_cms_detached_rsa.pem", true),
+    ] {
+        let message = vector(name);
+        let report = if detached { verify_detached(&order, &message) } else { verify(&message) }.unwrap();
+        assert!(report.has(FindingKind::SignatureRight) && report.has(FindingKind::DigestRight), "{name}");
+        let document = detached.then_some(document.as_path());
+        assert_eq!(openssl_verify(&message, document, &["-noverify"]).unwrap(), order, "{name}");
+    }
+}
+
 #[test]
 fn the_judge_itself_refuses_a_message_of_another_authority() {
     let message = desk().p256.sign(CmsOptions::attached(), &Content::bytes(DOCUMENT)).unwrap();

@@ -183,6 +183,48 @@ static void payment_179(const char *folder) {
     free(certificate);
 }
 
+/* Payments as CMS: attached with RSA and with P-256, detached and without attributes; and each with one octet changed. */
+static void payments(const char *folder) {
+    static const char *const names[] = {"synthetic_cms_attached_rsa.p7m", "synthetic_cms_attached_p256.p7m"};
+    shield_verify_options options = {sizeof options};
+    size_t length, order_length;
+    uint8_t *order = read_file(folder, "synthetic_order.txt", &order_length), *message;
+    int i, found;
+    options.format = SHIELD_FORMAT_PAYMENT;
+    options.at_given = 1;
+    options.at = THEN;
+    for (i = 0; i < 2; i++) {
+        size_t place = 0;
+        message = read_file(folder, names[i], &length);
+        options.document.data = message;
+        options.document.length = length;
+        CHECK(judge(&options, "VF-001", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
+        CHECK(judge(&options, "VF-002", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
+        while (place + order_length < length && memcmp(message + place, order, order_length) != 0) place++;
+        CHECK(place + order_length < length);
+        message[place] ^= 1;
+        CHECK(judge(&options, "VF-102", &found) == SHIELD_VERDICT_INVALID && found);
+        message[place] ^= 1;
+        message[length - 1] ^= 1;
+        CHECK(judge(&options, "VF-101", &found) == SHIELD_VERDICT_INVALID && found);
+        options.document.length = length - 1;
+        CHECK(judge(&options, "", &found) == -1);
+        free(message);
+    }
+    message = read_file(folder, "synthetic_cms_detached_rsa.pem", &length);
+    options.document.data = message;
+    options.document.length = length;
+    CHECK(judge(&options, "VF-304", &found) == SHIELD_VERDICT_INVALID && found);
+    options.signature = options.document;
+    options.document.data = order;
+    options.document.length = order_length;
+    CHECK(judge(&options, "VF-314", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
+    order[5] ^= 1;
+    CHECK(judge(&options, "VF-101", &found) == SHIELD_VERDICT_INVALID && found);
+    free(message);
+    free(order);
+}
+
 /* Trusted issuers as they come in a file: several in one text, each of them counts. */
 static void bundles(const char *folder) {
     size_t length, rsa_length, sm2_length;
@@ -304,6 +346,7 @@ int main(int argc, char **argv) {
     buffers();
     declarations(argv[1]);
     payment_179(argv[1]);
+    payments(argv[1]);
     bundles(argv[1]);
     sizes(argv[1]);
     arguments(argv[1]);
