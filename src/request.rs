@@ -20,6 +20,11 @@ use crate::tries::Consent;
 /// Request::payment(Role::Customs, Content::bytes(*b"order"));
 /// ```
 ///
+/// ```compile_fail,E0061
+/// use shared_shield::{Content, Request, Role};
+/// Request::declaration(Role::Bank, Content::file("CEB621.xml"));
+/// ```
+///
 /// and none can be set afterwards:
 ///
 /// ```compile_fail,E0616

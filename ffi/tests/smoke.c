@@ -155,32 +155,41 @@ static void declarations(const char *folder) {
 }
 
 static void payment_179(const char *folder) {
-    size_t length, value_length, certificate_length;
-    uint8_t *string = read_file(folder, "synthetic_179_string.txt", &length);
-    uint8_t *value = read_file(folder, "synthetic_179_sig_rsa.b64", &value_length);
-    uint8_t *certificate = read_file(folder, "synthetic_rsa_cert.pem", &certificate_length);
-    shield_verify_options options = {sizeof options};
+    static const char *const names[] = {"synthetic_179_sig_rsa.b64", "synthetic_179_sig_sm2.b64"};
+    static const char *const certificates[] = {"synthetic_rsa_cert.pem", "synthetic_sm2_cert.pem"};
     shield_octets anchors[1];
-    int found;
-    options.format = SHIELD_FORMAT_PAYMENT_179;
-    options.document.data = string;
-    options.document.length = length;
-    options.signature.data = value;
-    options.signature.length = value_length;
-    options.certificate.data = certificate;
-    options.certificate.length = certificate_length;
-    options.at_given = 1;
-    options.at = THEN;
-    CHECK(judge(&options, "VF-001", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
-    anchors[0] = options.certificate;
-    options.anchors.data = anchors;
-    options.anchors.count = 1;
-    CHECK(judge(&options, "VF-134", &found) != SHIELD_VERDICT_SIGNATURE_ONLY && !found);
-    string[length - 2] ^= 1;
-    CHECK(judge(&options, "VF-101", &found) <= SHIELD_VERDICT_INVALID);
-    free(string);
-    free(value);
-    free(certificate);
+    int i, found;
+    for (i = 0; i < 2; i++) {
+        size_t length, value_length, certificate_length;
+        uint8_t *string = read_file(folder, "synthetic_179_string.txt", &length);
+        uint8_t *value = read_file(folder, names[i], &value_length);
+        uint8_t *certificate = read_file(folder, certificates[i], &certificate_length);
+        shield_verify_options options = {sizeof options};
+        options.format = SHIELD_FORMAT_PAYMENT_179;
+        options.document.data = string;
+        options.document.length = length;
+        options.signature.data = value;
+        options.signature.length = value_length;
+        options.certificate.data = certificate;
+        options.certificate.length = certificate_length;
+        options.at_given = 1;
+        options.at = THEN;
+        CHECK(judge(&options, "VF-001", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
+        anchors[0] = options.certificate;
+        options.anchors.data = anchors;
+        options.anchors.count = 1;
+        CHECK(judge(&options, "VF-134", &found) == SHIELD_VERDICT_VALID && !found);
+        /* A newline at the end is named as the reason. */
+        string[length] = '\n';
+        options.document.length = length + 1;
+        CHECK(judge(&options, "VF-201", &found) == SHIELD_VERDICT_INVALID && found);
+        options.document.length = length;
+        string[20] ^= 1;
+        CHECK(judge(&options, "VF-101", &found) == SHIELD_VERDICT_INVALID && found);
+        free(string);
+        free(value);
+        free(certificate);
+    }
 }
 
 /* Payments as CMS: attached with RSA and with P-256, detached and without attributes; and each with one octet changed. */
