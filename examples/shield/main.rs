@@ -9,6 +9,7 @@ mod declaration;
 mod done;
 mod exit;
 mod form179;
+mod held;
 mod info;
 mod list;
 mod log;
