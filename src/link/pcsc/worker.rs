@@ -1,6 +1,7 @@
 //! The thread of one connection. It owns context and card; callers wait at the [`Desk`].
 
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use zeroize::{Zeroize, Zeroizing};
@@ -88,8 +89,12 @@ impl Line {
         let card = loop {
             match context.connect(&reader) {
                 Ok(card) => break card,
-                // An exclusive holder goes away in the end.
-                Err(code) if code.fate() == Fate::Busy && ticket.wanted() && wait.check(CONNECT).is_ok() => {
+                // An exclusive holder goes away in the end; a card without power is switched on again by pcscd when nobody uses it for a while.
+                Err(code)
+                    if matches!(code.fate(), Fate::Busy | Fate::Repair)
+                        && ticket.wanted()
+                        && wait.check(CONNECT).is_ok() =>
+                {
                     ticket.hint(code);
                     pause.sleep();
                 }
@@ -145,9 +150,10 @@ impl Line {
             Some(card) => card,
             None => self.reopen()?,
         };
-        let mut turn = Turn { line: self, desk, served: false, trouble: None };
+        let mut turn = Turn { line: self, desk, served: false, trouble: None, mark: None };
         let result = card.transaction(&mut |held| turn.run(held));
-        let (served, trouble) = (turn.served, turn.trouble);
+        // Dropped when this returns: the transaction has ended then.
+        let (served, trouble, _mark) = (turn.served, turn.trouble, turn.mark);
         self.served |= served;
         self.broken = trouble.is_some() || (self.broken && !served);
         match result {
@@ -175,10 +181,19 @@ impl Line {
     fn repair(&mut self) -> Result<(), Code> {
         self.broken = true;
         let Some(card) = self.card.as_mut() else { return Ok(()) };
-        match card.reconnect() {
+        // The neighbour may have switched the card off, which is told in the same way. Connecting switches it on. Reconnecting does not: it makes
+        // pcscd believe that the card has power, and then nobody can connect any more. The second connection goes as soon as the first is repaired.
+        let power = self.context.connect(&self.reader);
+        if let Err(code) = power
+            && code.fate() == Fate::Dead
+        {
+            return Err(code);
+        }
+        let repaired = card.reconnect();
+        drop(power);
+        match repaired {
             Ok(()) => Ok(()),
             Err(code) if code.fate() == Fate::Dead => Err(code),
-            // Reconnecting does not switch a card on that somebody switched off; connecting does.
             Err(_) => {
                 self.card = None;
                 Ok(())
@@ -215,6 +230,8 @@ struct Turn<'a> {
     desk: &'a Desk,
     served: bool,
     trouble: Option<Code>,
+    /// Its drop tells the caller that the transaction is over.
+    mark: Option<Sender<()>>,
 }
 
 impl Turn<'_> {
@@ -269,7 +286,8 @@ impl Turn<'_> {
     }
 
     fn serve(&mut self, held: &mut dyn Held, protocol: Protocol, serving: Serving) {
-        for job in &serving.jobs {
+        self.mark = Some(serving.mark);
+        for job in serving.jobs {
             let Job { command, reply } = job;
             let answer = match self.trouble {
                 // The card's state is not known any more: no further command reaches it in this transaction.
