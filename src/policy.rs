@@ -38,6 +38,8 @@ pub const TLV_DEPTH: usize = 8;
 pub const RECONNECTS: u32 = 4;
 /// The most readers that are looked at.
 pub const READERS_MAX: usize = 64;
+/// The most calls into the smart-card service that may be under way without an answer.
+pub const SERVICE_CALLS_MAX: usize = 64;
 /// How long a shield that was there before is waited for when the smart-card service has gone away: services are restarted.
 pub const SERVICE_RETURN: Duration = Duration::from_secs(5);
 /// After this time of waiting for a shield a caller is told that it waits.

@@ -17,6 +17,8 @@
     )
 )]
 
+pub mod pcsc;
+
 use std::fmt;
 use std::sync::Arc;
 

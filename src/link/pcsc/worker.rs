@@ -1,0 +1,306 @@
+//! The thread of one connection. It owns context and card; callers wait at the [`Desk`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::api::{Broken, Card, Context, Held, Protocol, Service, Watched};
+use super::capability;
+use super::codes::{Code, Fate};
+use super::desk::{Desk, EndMark, Grant, Job, Promise, Serving, Ticket, transaction};
+use super::readers::Trying;
+use super::refusal::{self, Live};
+use crate::apdu::Limits;
+use crate::error::{Error, ErrorKind, Result, Status};
+use crate::link::{Atr, Continuity};
+use crate::policy;
+use crate::wait::Wait;
+
+const CONNECT: &str = "SCardConnect";
+const BEGIN: &str = "SCardBeginTransaction";
+const TRANSMIT: &str = "SCardTransmit";
+
+/// The longest answer of a card: 65,536 octets of data and a status word (ISO/IEC 7816-4 §5.1).
+const ANSWER: usize = 65_538;
+
+/// Waits that become longer: somebody else has the card for a time that nobody knows.
+struct Pause(Duration);
+
+impl Pause {
+    const FIRST: Pause = Pause(Duration::from_millis(10));
+
+    fn sleep(&mut self) {
+        std::thread::sleep(self.0);
+        self.0 = self.0.saturating_mul(2).min(Duration::from_millis(200));
+    }
+}
+
+/// What a caller gets of a connection.
+pub(super) struct Opened {
+    pub(super) desk: Arc<Desk>,
+    pub(super) atr: Atr,
+}
+
+/// Connects and then serves transactions until the link is dropped or the card is gone. Runs on a thread of its own.
+pub(super) fn run(service: &dyn Service, reader: String, wait: &Wait, promise: Promise<Opened>, trying: Trying) {
+    let mut line = match Line::open(service, reader, wait, &promise.0) {
+        Ok(line) => line,
+        Err(error) => {
+            promise.give(Err(error));
+            return;
+        }
+    };
+    drop(trying);
+    let desk = Arc::<Desk>::default();
+    let _mark = EndMark(Arc::clone(&desk));
+    if !promise.give(Ok(Opened { desk: Arc::clone(&desk), atr: line.atr.clone() })) {
+        return;
+    }
+    while desk.wait_for_work() {
+        if let Err(code) = line.serve(&desk) {
+            desk.die(code.error(BEGIN));
+            return;
+        }
+    }
+}
+
+/// A connection. The card stands before its context, so that it is dropped before it.
+struct Line {
+    /// `None`: its transaction could not be ended, so it was given back and has to be opened anew.
+    card: Option<Box<dyn Card>>,
+    context: Live,
+    reader: String,
+    atr: Atr,
+    /// Insertions and removals at the time of connecting; 0 where the service does not count them.
+    events: u32,
+    extended: Option<bool>,
+    served: bool,
+    /// The card was reset, or lost a command, since the last transaction.
+    broken: bool,
+    answer: Zeroizing<Vec<u8>>,
+}
+
+impl Line {
+    fn open(service: &dyn Service, reader: String, wait: &Wait, ticket: &Ticket<Opened>) -> Result<Line> {
+        let mut context = refusal::open(service, CONNECT)?;
+        let mut pause = Pause::FIRST;
+        let card = loop {
+            match context.connect(&reader) {
+                Ok(card) => break card,
+                // An exclusive holder goes away in the end.
+                Err(code) if code.fate() == Fate::Busy && ticket.wanted() && wait.check(CONNECT).is_ok() => {
+                    ticket.hint(code);
+                    pause.sleep();
+                }
+                Err(code) => return Err(code.at_connect(CONNECT).detail(reader)),
+            }
+        };
+        let seen = look(&mut **context, &reader).map_err(|code| code.at_connect(CONNECT))?;
+        Ok(Line {
+            card: Some(card),
+            context,
+            reader,
+            atr: Atr::new(&seen.atr),
+            events: seen.now >> 16,
+            extended: None,
+            served: false,
+            broken: false,
+            answer: Zeroizing::new(vec![0; ANSWER]),
+        })
+    }
+
+    /// Serves one who waits, or finds that nobody does.
+    ///
+    /// # Errors
+    /// What the connection died of.
+    fn serve(&mut self, desk: &Desk) -> Result<(), Code> {
+        let (mut repairs, mut pause) = (0_u32, Pause::FIRST);
+        while desk.anyone() {
+            let Err(code) = self.attempt(desk) else { return Ok(()) };
+            match code.fate() {
+                Fate::Dead => return Err(code),
+                Fate::Busy => pause.sleep(),
+                Fate::Once => {
+                    desk.fail_waiting(&code.error(BEGIN));
+                    return Ok(());
+                }
+                Fate::Repair if repairs >= policy::RECONNECTS => {
+                    let error = Error::new(ErrorKind::Busy, BEGIN).status(Status::Pcsc(code.name()));
+                    desk.fail_waiting(&error.detail("another program resets the card again and again"));
+                    return Ok(());
+                }
+                Fate::Repair => {
+                    repairs = repairs.saturating_add(1);
+                    self.repair()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One transaction. `Ok`: it was served, or nobody wanted it any more.
+    fn attempt(&mut self, desk: &Desk) -> Result<(), Code> {
+        let mut card = match self.card.take() {
+            Some(card) => card,
+            None => self.reopen()?,
+        };
+        let mut turn = Turn { line: self, desk, served: false, trouble: None };
+        let result = card.transaction(&mut |held| turn.run(held));
+        let (served, trouble) = (turn.served, turn.trouble);
+        self.served |= served;
+        self.broken = trouble.is_some() || (self.broken && !served);
+        match result {
+            Ok(()) => self.card = Some(card),
+            Err(Broken::Begin(code)) => {
+                self.card = Some(card);
+                return Err(code);
+            }
+            // pcscd does not unlock when a reset is pending: only disconnecting frees the card for the others (SCardEndTransaction in winscard.c).
+            Err(Broken::End(code)) => {
+                drop(card);
+                self.broken = true;
+                if code.fate() == Fate::Dead {
+                    return Err(code);
+                }
+            }
+        }
+        match trouble {
+            Some(code) if !served || code.fate() == Fate::Dead => Err(code),
+            _ => Ok(()),
+        }
+    }
+
+    /// Acknowledges a reset by another program.
+    fn repair(&mut self) -> Result<(), Code> {
+        self.broken = true;
+        let Some(card) = self.card.as_mut() else { return Ok(()) };
+        match card.reconnect() {
+            Ok(()) => Ok(()),
+            Err(code) if code.fate() == Fate::Dead => Err(code),
+            // Reconnecting does not switch a card on that somebody switched off; connecting does.
+            Err(_) => {
+                self.card = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Connects anew to the *same* insertion: a new connection would not be told that the card was out in between, so the count of events has to
+    /// be the same. Where nobody counts, the insertion is given up.
+    fn reopen(&mut self) -> Result<Box<dyn Card>, Code> {
+        if self.events == 0 {
+            return Err(Code::SCARD_W_REMOVED_CARD);
+        }
+        let card = self.context.connect(&self.reader)?;
+        let seen = look(&mut **self.context, &self.reader)?;
+        if seen.now >> 16 != self.events {
+            return Err(Code::SCARD_W_REMOVED_CARD);
+        }
+        Ok(card)
+    }
+}
+
+/// The state of one reader now.
+fn look(context: &mut dyn Context, reader: &str) -> Result<Watched, Code> {
+    let mut entry = [Watched::unaware(reader)];
+    context.watch(&mut entry, Duration::ZERO)?;
+    let [entry] = entry;
+    Ok(entry)
+}
+
+/// What happens between begin and end.
+struct Turn<'a> {
+    line: &'a mut Line,
+    desk: &'a Desk,
+    served: bool,
+    trouble: Option<Code>,
+}
+
+impl Turn<'_> {
+    fn run(&mut self, held: &mut dyn Held) {
+        // pcscd looks for resets before it locks: one that came in between shows here, before anybody was given the card.
+        let protocol = match held.status() {
+            Ok(protocol) => protocol,
+            Err(code) => {
+                self.trouble = Some(code);
+                return;
+            }
+        };
+        let limits = Limits { extended: self.extended(held, protocol) };
+        while let Some(ticket) = self.desk.next() {
+            let (grant, serving) = transaction(self.continuity(), limits);
+            self.desk.set_held(true);
+            let unwanted = ticket.give(Ok(grant));
+            // Whoever panics while he waits drops his ticket with the grant in it; this one must not keep it alive.
+            drop(ticket);
+            match unwanted {
+                None => {
+                    self.served = true;
+                    self.serve(held, protocol, serving);
+                    self.desk.set_held(false);
+                    return;
+                }
+                // The caller gave up while it was handed over. The serving side goes first: dropping the grant waits for it.
+                Some(unwanted) => {
+                    drop(serving);
+                    drop::<Result<Grant>>(unwanted);
+                    self.desk.set_held(false);
+                }
+            }
+        }
+    }
+
+    fn continuity(&self) -> Continuity {
+        match (self.line.served, self.line.broken) {
+            (false, _) => Continuity::First,
+            (true, false) => Continuity::Unbroken,
+            (true, true) => Continuity::Reset,
+        }
+    }
+
+    fn extended(&mut self, held: &mut dyn Held, protocol: Protocol) -> bool {
+        let atr = &self.line.atr;
+        *self.line.extended.get_or_insert_with(|| {
+            protocol == Protocol::T1
+                && capability::card_takes_extended(atr.octets())
+                && capability::reader_takes_extended(held.largest())
+        })
+    }
+
+    fn serve(&mut self, held: &mut dyn Held, protocol: Protocol, serving: Serving) {
+        for job in &serving.jobs {
+            let Job { command, reply } = job;
+            let answer = match self.trouble {
+                // The card's state is not known any more: no further command reaches it in this transaction.
+                Some(code) => Err(code.error(TRANSMIT)),
+                None => self.transmit(held, protocol, &command),
+            };
+            let _ = reply.send(answer);
+        }
+    }
+
+    fn transmit(&mut self, held: &mut dyn Held, protocol: Protocol, command: &[u8]) -> Result<Vec<u8>> {
+        let adapted = match protocol {
+            Protocol::T1 => None,
+            Protocol::T0 => Some(capability::over_t0(command)?),
+        };
+        let sent = adapted.as_ref().map_or(command, |a| a.as_slice());
+        let buffer = &mut *self.line.answer;
+        let length = match held.transmit(sent, buffer) {
+            Ok(length) => length,
+            Err(code) => {
+                self.trouble = Some(code);
+                return Err(code.error(TRANSMIT));
+            }
+        };
+        let nonsense = || Error::new(ErrorKind::TokenAnswer, TRANSMIT).detail(format!("an answer of {length} octets"));
+        let part = buffer.get_mut(..length).ok_or_else(nonsense)?;
+        let answer = part.to_vec();
+        part.zeroize();
+        if answer.len() < 2 {
+            return Err(nonsense());
+        }
+        Ok(answer)
+    }
+}
