@@ -60,7 +60,10 @@ pub(crate) fn unblock(global: &Global, args: &Unblock, screen: &Screen) -> Resul
         let new = job.new_entry(&new, ("new PIN", "新口令"), "--new-pin-fd or --new-pin-env")?;
         job.shield.unblock_pin(job.role, &job.selector, (&puk, &new), &global.wait())
     })?;
-    job.done("unlocked the {} PIN: the new one is in force, with all its tries", "已解锁{}口令：新口令已生效，次数已恢复")
+    job.done(
+        "unlocked the {} PIN: the new one is in force, with all its tries",
+        "已解锁{}口令：新口令已生效，次数已恢复",
+    )
 }
 
 pub(crate) fn change_puk(global: &Global, args: &ChangePuk, screen: &Screen) -> Result<Exit> {
@@ -95,8 +98,10 @@ fn puk_source(args: &Puk) -> Result<Source> {
 /// One descriptor would be read from its beginning again where it is a file: the old PIN would be the new one.
 fn apart(old: &Source, new: &Source, one: &str, other: &str) -> Result<()> {
     match (old, new) {
-        (Source::Descriptor(a), Source::Descriptor(b)) if a == b => Err(Error::new(ErrorKind::Argument, "PIN entry")
-            .detail(format!("{one} and {other} need a descriptor each"))),
+        (Source::Descriptor(a), Source::Descriptor(b)) if a == b => {
+            Err(Error::new(ErrorKind::Argument, "PIN entry")
+                .detail(format!("{one} and {other} need a descriptor each")))
+        }
         _ => Ok(()),
     }
 }
@@ -163,10 +168,9 @@ impl<'r> Job<'r> {
     fn head(&self, text: &str) -> Result<()> {
         let (lang, serial) = (self.screen.lang, clean(self.shield.serial()));
         let role = lang.role(self.role);
-        self.screen.line(lang.pick(
-            format!("Shield {serial}, {role} PIN: {text}"),
-            format!("共享盾 {serial}，{role}口令：{text}"),
-        ));
+        self.screen.line(
+            lang.pick(format!("Shield {serial}, {role} PIN: {text}"), format!("共享盾 {serial}，{role}口令：{text}")),
+        );
         let others = self.others()?;
         if !others.is_empty() {
             self.screen.line(lang.pick(
@@ -199,7 +203,9 @@ impl<'r> Job<'r> {
 
     fn puk(&self, source: &Source, text: &str) -> Result<Pin> {
         self.entry(source, text, "--puk-fd or --puk-env").map_err(|e| match e.kind() {
-            ErrorKind::PinEmpty | ErrorKind::PinLength | ErrorKind::PinEncoding => e.detail("this is about the unlock code"),
+            ErrorKind::PinEmpty | ErrorKind::PinLength | ErrorKind::PinEncoding => {
+                e.detail("this is about the unlock code")
+            }
             _ => e,
         })
     }

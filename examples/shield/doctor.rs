@@ -95,7 +95,8 @@ fn print_service(service: &Service, seen: &Diagnosis, screen: &Screen) {
         Ok(readers) => readers,
         Err(error) => {
             let code = error.code();
-            screen.line(lang.pick(format!("Smart-card service: {code}, see below"), format!("智能卡服务：{code}，见下")));
+            screen
+                .line(lang.pick(format!("Smart-card service: {code}, see below"), format!("智能卡服务：{code}，见下")));
             return;
         }
     };
@@ -129,11 +130,15 @@ fn print_module(module: &Module, screen: &Screen) {
 
 fn print_finding(finding: &Finding, screen: &Screen) {
     let mark = match finding.severity {
-        Severity::Info => "ok  ",
+        Severity::Info => "info",
         Severity::Warning => "note",
         _ => "BAD ",
     };
-    let text = screen.lang.pick(finding.text(), finding.text_zh());
+    let mut text = screen.lang.pick(finding.text(), finding.text_zh());
+    // What is not there and not needed either would read as a failure.
+    if finding.severity == Severity::Info && finding.error().is_some() {
+        text.push_str(screen.lang.pick(" Not needed for what was found.", "目前找到的共享盾不需要它。"));
+    }
     let shield = finding.shield.as_deref().map(|s| format!("[{}] ", clean(s))).unwrap_or_default();
     screen.line(format!("{mark} {shield}{text}"));
     let candidates = finding.error().map(Error::looked_at).unwrap_or_default();
@@ -163,11 +168,13 @@ fn to_json(seen: &Diagnosis, exit: Exit) -> Value {
         }),
         Err(error) => json!({ "state": "not available", "error": words::error_json(error), "readers": [] }),
     });
-    let modules = seen.modules.iter().map(|m| json!({
-        "path": m.path.display().to_string(),
-        "tokens": m.tokens,
-        "error": m.problem.as_ref().map(words::error_json),
-    }));
+    let modules = seen.modules.iter().map(|m| {
+        json!({
+            "path": m.path.display().to_string(),
+            "tokens": m.tokens,
+            "error": m.problem.as_ref().map(words::error_json),
+        })
+    });
     let shields: Vec<_> = seen
         .shields
         .iter()

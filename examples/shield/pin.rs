@@ -60,9 +60,10 @@ impl<'s> Asker<'s> {
 
     /// One answer, or why there is none.
     fn answer(&mut self, question: &PinQuestion<'_>) -> Result<PinEntry> {
-        let octets = self.source.read(&prompt_text(question, self.screen.lang)).map_err(|e| {
-            self.source.failed(&e, "--pin-fd or --pin-env").role(question.role)
-        })?;
+        let octets = self
+            .source
+            .read(&prompt_text(question, self.screen.lang))
+            .map_err(|e| self.source.failed(&e, "--pin-fd or --pin-env").role(question.role))?;
         question.pin(&octets).map(PinEntry::Typed)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared_shield::{Error, ErrorKind, Profile, Reference, Result, Role, Scan, Scanner, Selector, Shield};
+use shared_shield::{Error, ErrorKind, Profile, Reference, Result, Role, Scan, Scanner, Shield};
 
 use crate::args::{Choice, Global};
 use crate::readers;
@@ -41,6 +41,11 @@ pub(crate) fn scan(global: &Global, reference: Option<&Reference>) -> Result<Rea
     scan.problems = problems;
     // Nothing leads anywhere: then this is what stands in the way.
     if scan.shields.is_empty() && scan.problems.is_empty() {
+        if reference.is_some() {
+            let unseen = unseen.first().map(|e| format!("; {}", not_seen(e))).unwrap_or_default();
+            return Err(Error::new(ErrorKind::NoShield, "scan")
+                .detail(format!("no certificate with this reference was found{unseen}")));
+        }
         return Ok(Reached { scan: Scan { problems: unseen, ..scan }, unseen: Vec::new() });
     }
     Ok(Reached { scan, unseen })
@@ -66,7 +71,7 @@ pub(crate) fn choose(reached: &Reached, role: Role, choice: &Choice, outside_val
         Err(error) => error,
     };
     if let (ErrorKind::NoCredential, Some(unseen)) = (refused.kind(), reached.unseen.first()) {
-        return Err(refused.detail(format!("and the readers could not be looked at, {}", unseen.code())));
+        return Err(refused.detail(not_seen(unseen)));
     }
     if !outside_validity || !is_about_time(&refused) {
         return Err(refused);
@@ -77,6 +82,10 @@ pub(crate) fn choose(reached: &Reached, role: Role, choice: &Choice, outside_val
         [shield] => Ok(Shield::clone(shield)),
         _ => Err(refused),
     }
+}
+
+fn not_seen(why: &Error) -> String {
+    format!("the readers could not be looked at, {}", why.code())
 }
 
 /// The shield of one command: scanned and chosen.

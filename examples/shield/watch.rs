@@ -94,9 +94,7 @@ fn print(event: &Event, screen: &Screen) {
             let reader = clean(reader);
             lang.pick(format!("reader {reader} was disconnected"), format!("读卡器 {reader} 已断开"))
         }
-        Event::ServiceStopped => {
-            lang.pick("the smart-card service does not run", "智能卡服务未运行").to_owned()
-        }
+        Event::ServiceStopped => lang.pick("the smart-card service does not run", "智能卡服务未运行").to_owned(),
         Event::ServiceStarted => lang.pick("the smart-card service runs again", "智能卡服务已恢复运行").to_owned(),
         // A later version of the library may see more.
         other => format!("{other:?}"),

@@ -40,14 +40,10 @@ impl Reference {
     /// The name of a route's certificate. Labels of tokens and objects stay out: issuers write persons' names there, and whoever opens a
     /// PKCS#11 token again goes by the fingerprint alone.
     pub(crate) fn of(route: &Route, fingerprint: Fingerprint) -> Self {
-        let parts: Vec<&str> = route.door.0.splitn(4, ':').collect();
-        match parts.as_slice() {
-            ["pkcs11", module, serial, _] => {
-                Reference { door: DoorId(format!("pkcs11:{module}:{serial}")), place: String::new(), fingerprint }
-            }
-            // A slash in a place would be taken for the end of the door's name.
-            _ => Reference { door: route.door.clone(), place: route.slot.label.replace('/', ""), fingerprint },
-        }
+        let door = route.door.without_label();
+        // A slash in a place would be taken for the end of the door's name.
+        let place = if door == route.door { route.slot.label.replace('/', "") } else { String::new() };
+        Reference { door, place, fingerprint }
     }
 
     /// SHA-256 of the certificate that it names.

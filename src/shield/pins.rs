@@ -128,5 +128,5 @@ impl Shield {
 }
 
 fn cannot(door: &DoorId) -> Error {
-    Error::new(ErrorKind::Unsupported, "change PIN").detail(format!("{door} does not change PINs"))
+    Error::new(ErrorKind::Unsupported, "change PIN").detail(format!("{} does not change PINs", door.without_label()))
 }
