@@ -105,8 +105,12 @@ impl Bundle {
     fn shield(&mut self, examined: &Examined) {
         self.line(0, &format!("shield {}", masked(examined.shield.serial())));
         for door in examined.shield.doors() {
-            let [module, maker, model] = [&door.module, &door.manufacturer, &door.model].map(|t| self.foreign(t));
-            self.line(1, &format!("door {module}, {maker}, {model}, serial number {}", masked(&door.serial)));
+            let known: Vec<_> = [&door.module, &door.manufacturer, &door.model]
+                .into_iter()
+                .map(|t| self.foreign(t))
+                .filter(|t| !t.is_empty())
+                .collect();
+            self.line(1, &format!("door {}, serial number {}", known.join(", "), masked(&door.serial)));
         }
         for one in &examined.certificates {
             self.certificate(one);

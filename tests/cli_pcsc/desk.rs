@@ -138,6 +138,12 @@ impl Desk {
         self.card.commands().iter().filter(|c| c.is_login()).count()
     }
 
+    /// yubico-piv-tool's word for the tries that are left.
+    pub(crate) fn tries(&self) -> String {
+        let status = self.card.tool(&["-a", "status"]).unwrap();
+        status.lines().find_map(|l| l.strip_prefix("PIN tries left:")).unwrap().trim().to_owned()
+    }
+
     /// Whether yubico-piv-tool's own check accepts this PIN.
     pub(crate) fn tool_accepts(&self, pin: &str) -> bool {
         self.card.tool(&["-a", "verify-pin", "-P", pin]).is_ok()

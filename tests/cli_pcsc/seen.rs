@@ -105,12 +105,11 @@ fn the_bundle_of_a_card_holds_nothing_of_it_that_names_somebody() {
     desk.shield(&["doctor", "--bundle", "bundle.txt"]).expect(0, &["Wrote bundle.txt"]);
     let bundle = std::fs::read_to_string(desk.dir.join("bundle.txt")).unwrap();
     let home = desk.dir.display().to_string();
-    for word in [serial.as_str(), PIN, &home, "CN=", "Story customs\n"] {
+    // The holders are called as their issuers but for one word: that is taken out of the issuers too.
+    for word in [serial.as_str(), PIN, &home, "Story customs", "Story bank"] {
         assert!(!bundle.contains(word), "{word:?} stands in\n{bundle}");
     }
-    for word in
-        ["driver piv (ATR", "customs, Serves, P-256", "issuer Story customs CA", "tries left: 3", "runs, 2 readers"]
-    {
+    for word in ["driver piv (ATR", "customs, Serves, P-256", "issuer *** CA", "tries left: 3", "runs, 2 readers"] {
         assert!(bundle.contains(word), "no {word:?} in\n{bundle}");
     }
 }
