@@ -42,6 +42,8 @@ pub const READERS_MAX: usize = 64;
 pub const SERVICE_CALLS_MAX: usize = 64;
 /// How long a shield that was there before is waited for when the smart-card service has gone away: services are restarted.
 pub const SERVICE_RETURN: Duration = Duration::from_secs(5);
+/// How much later than its own thread a caller stops waiting, so that it hears the reason.
+pub const GRACE: Duration = Duration::from_millis(200);
 /// After this time of waiting for a shield a caller is told that it waits.
 pub const PROGRESS_AFTER: Duration = Duration::from_secs(1);
 /// The largest document inside a CMS message, in octets; larger ones are signed detached. Far below the 4 GiB of a DER length, and below the

@@ -15,6 +15,7 @@ mod done;
 mod entry;
 mod exit;
 mod form179;
+mod held;
 mod info;
 mod list;
 mod log;

@@ -13,7 +13,8 @@
 
 /* Shows what will be signed and asks for the PIN. A program with windows opens a dialog here; one at a terminal turns the
  * echo off (termios on Unix, SetConsoleMode on Windows). */
-static uint32_t ask(void *userdata, const shield_pin_question *question, uint8_t *pin, size_t capacity, size_t *length) {
+static uint32_t SHIELD_CALL ask(void *userdata, const shield_pin_question *question, uint8_t *pin, size_t capacity,
+                                size_t *length) {
     (void)userdata;
     fprintf(stderr, "To be signed: %s\nCustoms PIN: ", question->summary);
     if (question->tries == SHIELD_TRIES_KNOWN) fprintf(stderr, "(%u tries left) ", (unsigned)question->tries_left);

@@ -13,7 +13,8 @@
 #include "shared_shield.h"
 
 /* As in sign_declaration.c; `userdata` counts how often the person was asked. */
-static uint32_t ask(void *userdata, const shield_pin_question *question, uint8_t *pin, size_t capacity, size_t *length) {
+static uint32_t SHIELD_CALL ask(void *userdata, const shield_pin_question *question, uint8_t *pin, size_t capacity,
+                                size_t *length) {
     ++*(int *)userdata;
     fprintf(stderr, "To be signed:\n%s\nBank PIN: ", question->summary);
     if (question->also_opens) fprintf(stderr, "(the same PIN opens the customs certificate) ");

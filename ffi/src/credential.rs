@@ -6,9 +6,9 @@ use crate::border::export;
 use crate::error::role_number;
 use crate::{Bytes, Credential, no_field, seconds};
 
-/// `SHIELD_ROLE_…`, 0 where no rule gives it one.
+/// `SHIELD_ROLE_*`, 0 where no rule gives it one.
 pub const SHIELD_CREDENTIAL_ROLE: u32 = 1;
-/// `SHIELD_STANDING_…`.
+/// `SHIELD_STANDING_*`.
 pub const SHIELD_CREDENTIAL_STANDING: u32 = 2;
 /// First moment of validity, seconds since 1970 UTC.
 pub const SHIELD_CREDENTIAL_NOT_BEFORE: u32 = 3;

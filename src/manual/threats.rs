@@ -45,6 +45,8 @@
 //!   another page embeds.
 //! - **Digests.** A challenge of 20 or 32 octets may be a digest. Where some protocol signs a digest *as a message* (CertificateVerify of TLCP, GB/T 38636-2020, signs the
 //!   32 octets of an SM3 digest), it cannot be told from a random. Formats of this library hash documents once, never a digest as a message.
+//! - **Pushed digests.** What a digest is of cannot be seen. CMS without signed attributes refuses one, on both sides; a raw signature over one is
+//!   the caller's own word that it is no other format's octets, because the guard of raw signatures cannot look into it.
 //! - **A program that lies.** Who calls the library can call for a raw signature just as well. The guard protects a program from the sites that it
 //!   talks to, not a person from the program. On the same computer only a shield with its own display helps.
 //!

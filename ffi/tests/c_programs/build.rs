@@ -81,13 +81,22 @@ pub enum Tool {
 /// The exit code by which a tool says that it found something.
 pub const FOUND: i32 = 99;
 
-/// A compiled program; its file goes with it.
+/// A compiled program; its file goes with it, and the folder where it has one of its own.
 #[derive(Debug)]
-pub struct Program(PathBuf);
+pub struct Program(PathBuf, Option<PathBuf>);
 
 impl Program {
-    pub fn at(path: PathBuf) -> Self {
-        Program(path)
+    /// A program in a folder that nothing else needs.
+    pub fn alone_in(folder: PathBuf, name: &str) -> Self {
+        Program(folder.join(name), Some(folder))
+    }
+
+    /// A program that is to run under AddressSanitizer is linked with it, and no other is.
+    pub fn has_the_sanitizer_or_not(&self, tool: Tool) {
+        let output = Command::new("nm").args(["-D", "--undefined-only"]).arg(&self.0).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let linked = String::from_utf8_lossy(&output.stdout).contains("__asan_init");
+        assert_eq!(linked, tool == Tool::AddressSanitizer, "{}", self.0.display());
     }
 }
 
@@ -95,6 +104,9 @@ impl Drop for Program {
     fn drop(&mut self) {
         for file in ["", "out", "err", "in"].map(|e| self.0.with_extension(e)) {
             let _ = fs::remove_file(file);
+        }
+        if let Some(folder) = &self.1 {
+            let _ = fs::remove_dir_all(folder);
         }
     }
 }
@@ -120,7 +132,9 @@ pub fn compile(source: &str, library: Library, tool: Tool) -> Program {
         .arg(format!("-Wl,-rpath,{}", lib.display()));
     let output = cc.arg("-pthread").output().unwrap();
     assert!(output.status.success(), "{source}: {}", String::from_utf8_lossy(&output.stderr));
-    Program(program)
+    let program = Program(program, None);
+    program.has_the_sanitizer_or_not(tool);
+    program
 }
 
 /// What a program said.
@@ -137,7 +151,7 @@ pub fn run<A: AsRef<OsStr>>(program: &Program, tool: Tool, arguments: &[A]) -> S
 }
 
 /// As [`run`], with something to read.
-pub fn run_with<A: AsRef<OsStr>>(Program(program): &Program, tool: Tool, arguments: &[A], typed: &str) -> Said {
+pub fn run_with<A: AsRef<OsStr>>(Program(program, _): &Program, tool: Tool, arguments: &[A], typed: &str) -> Said {
     let mut command = match tool {
         Tool::Valgrind => {
             let mut valgrind = Command::new("valgrind");

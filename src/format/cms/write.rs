@@ -9,7 +9,7 @@ use der::{Encode, Header, Length, Tag, TagNumber};
 
 use super::stream::{self, Measured, put};
 use super::types::{DATA, IssuerAndSerial, RawSet, SIGNED_DATA, SignerId, SignerInfo};
-use super::{CmsOptions, algorithms, attributes, pem};
+use super::{CmsOptions, UNSEEN, algorithms, attributes, pem};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Prepared, SignContext};
@@ -96,6 +96,7 @@ fn document(options: CmsOptions, content: &Content, key: &PublicKey, suite: Suit
         Content::Digest(_) if !options.detached => {
             return refuse(ErrorKind::Argument, "an attached message needs the document itself, not its digest");
         }
+        Content::Digest(_) if options.bare => return refuse(ErrorKind::Argument, UNSEEN),
         Content::Digest(digest) if digest.algorithm() != suite.digest() => {
             let (given, signed) = (digest.algorithm().name(), suite.digest().name());
             return refuse(ErrorKind::Argument, &format!("{given} was given, {suite} signs {signed}"));

@@ -88,8 +88,12 @@ impl Line {
         let card = loop {
             match context.connect(&reader) {
                 Ok(card) => break card,
-                // An exclusive holder goes away in the end.
-                Err(code) if code.fate() == Fate::Busy && ticket.wanted() && wait.check(CONNECT).is_ok() => {
+                // An exclusive holder goes away in the end; a card without power is switched on again by pcscd when nobody uses it for a while.
+                Err(code)
+                    if matches!(code.fate(), Fate::Busy | Fate::Repair)
+                        && ticket.wanted()
+                        && wait.check(CONNECT).is_ok() =>
+                {
                     ticket.hint(code);
                     pause.sleep();
                 }
@@ -175,10 +179,19 @@ impl Line {
     fn repair(&mut self) -> Result<(), Code> {
         self.broken = true;
         let Some(card) = self.card.as_mut() else { return Ok(()) };
-        match card.reconnect() {
+        // The neighbour may have switched the card off, which is told in the same way. Connecting switches it on. Reconnecting does not: it makes
+        // pcscd believe that the card has power, and then nobody can connect any more. The second connection goes as soon as the first is repaired.
+        let power = self.context.connect(&self.reader);
+        if let Err(code) = power
+            && code.fate() == Fate::Dead
+        {
+            return Err(code);
+        }
+        let repaired = card.reconnect();
+        drop(power);
+        match repaired {
             Ok(()) => Ok(()),
             Err(code) if code.fate() == Fate::Dead => Err(code),
-            // Reconnecting does not switch a card on that somebody switched off; connecting does.
             Err(_) => {
                 self.card = None;
                 Ok(())
