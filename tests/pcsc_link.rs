@@ -282,10 +282,15 @@ fn sixteen_readers_are_watched_as_one_is() {
         let readers = system();
         let before = readers.list(&ms(5_000)).unwrap();
         assert_eq!(before.len(), 16);
-        let _card = Card::put_in(&pcscd.readers()[15], pcscd);
+        let card = Card::put_in(&pcscd.readers()[15], pcscd);
         let with = readers.changed(&before, &ms(10_000)).unwrap();
         assert!(matches!(with[15].presence, Presence::Card(_)), "{with:?}");
         assert_eq!(readers.changed(&with, &ms(1_500)).unwrap(), with);
+        // pcscd looks after its readers every 400 ms: this is seen by the watch and not by the first look.
+        card.pull_out();
+        let pulled = Instant::now();
+        assert_eq!(readers.changed(&with, &ms(10_000)).unwrap()[15].presence, Presence::Empty);
+        println!("removal seen after {:?}", pulled.elapsed());
     });
 }
 

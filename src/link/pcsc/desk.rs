@@ -111,16 +111,16 @@ pub(super) struct Grant {
     pub(super) limits: Limits,
 }
 
-/// The thread's side: it ends when the caller's side is dropped, and the caller's drop ends when this is dropped.
+/// The thread's side: the jobs end when the caller's side is dropped, and the caller's drop ends when the mark is dropped.
 pub(super) struct Serving {
     pub(super) jobs: Receiver<Job>,
-    _ended: Sender<()>,
+    pub(super) mark: Sender<()>,
 }
 
 pub(super) fn transaction(continuity: Continuity, limits: Limits) -> (Grant, Serving) {
     let (jobs, inbox) = channel();
     let (mark, ended) = channel();
-    (Grant { jobs: Some(jobs), ended, continuity, limits }, Serving { jobs: inbox, _ended: mark })
+    (Grant { jobs: Some(jobs), ended, continuity, limits }, Serving { jobs: inbox, mark })
 }
 
 const TRANSMIT: &str = "SCardTransmit";

@@ -1,6 +1,7 @@
 //! The thread of one connection. It owns context and card; callers wait at the [`Desk`].
 
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use zeroize::{Zeroize, Zeroizing};
@@ -149,9 +150,10 @@ impl Line {
             Some(card) => card,
             None => self.reopen()?,
         };
-        let mut turn = Turn { line: self, desk, served: false, trouble: None };
+        let mut turn = Turn { line: self, desk, served: false, trouble: None, mark: None };
         let result = card.transaction(&mut |held| turn.run(held));
-        let (served, trouble) = (turn.served, turn.trouble);
+        // Dropped when this returns: the transaction has ended then.
+        let (served, trouble, _mark) = (turn.served, turn.trouble, turn.mark);
         self.served |= served;
         self.broken = trouble.is_some() || (self.broken && !served);
         match result {
@@ -228,6 +230,8 @@ struct Turn<'a> {
     desk: &'a Desk,
     served: bool,
     trouble: Option<Code>,
+    /// Its drop tells the caller that the transaction is over.
+    mark: Option<Sender<()>>,
 }
 
 impl Turn<'_> {
@@ -282,7 +286,8 @@ impl Turn<'_> {
     }
 
     fn serve(&mut self, held: &mut dyn Held, protocol: Protocol, serving: Serving) {
-        for job in &serving.jobs {
+        self.mark = Some(serving.mark);
+        for job in serving.jobs {
             let Job { command, reply } = job;
             let answer = match self.trouble {
                 // The card's state is not known any more: no further command reaches it in this transaction.

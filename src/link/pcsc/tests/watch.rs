@@ -104,6 +104,9 @@ fn the_watch_tells_of_cards_and_readers_that_come_and_go_and_sleeps_in_between()
         service.remove(READER);
         service.insert(READER, &ATR);
     });
+    // It may have been told in the middle of that.
+    known = readers.list(&ms(1_000)).unwrap();
+    assert_eq!(known[0].events, 5);
     next(&mut known, &|| service.plug("Second"));
     assert_eq!(known.len(), 2);
     next(&mut known, &|| service.unplug(READER));
