@@ -23,12 +23,12 @@
 
 #![allow(dead_code, unreachable_pub)]
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::Write;
+#[path = "child.rs"]
+pub mod child;
+
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::mechanism::Mechanism;
@@ -48,12 +48,12 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::{SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 use x509_cert::time::Validity;
 
+pub use child::skip;
+
 /// The module, where Debian and Ubuntu install it.
 pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 /// The security officer's PIN of every test token.
 pub const SO_PIN: &str = "00000000";
-/// A story that takes longer than this has hung.
-const LONGEST: Duration = Duration::from_secs(180);
 
 /// The private folder of one story.
 #[derive(Debug)]
@@ -67,75 +67,27 @@ pub fn story(name: &str, body: impl FnOnce(&SoftHsm)) {
 }
 
 /// As [`story`], with more variables in the child's environment; `env` is given the private folder.
-pub fn story_with(name: &str, env: impl FnOnce(&Path) -> Vec<(&'static str, OsString)>, body: impl FnOnce(&SoftHsm)) {
-    if let Some(dir) = std::env::var_os("SHIELD_STORY_DIR") {
-        return body(&SoftHsm { dir: dir.into() });
-    }
-    if !Path::new(MODULE).exists() {
+pub fn story_with(name: &str, env: impl FnOnce(&Path) -> child::Env, body: impl FnOnce(&SoftHsm)) {
+    if !child::inside() && !Path::new(MODULE).exists() {
         return skip(name, "SoftHSM is not installed (apt-get install softhsm2)");
     }
-    let dir = make_dir(name);
-    let (status, output) = run_child(name, &dir, env(&dir));
-    assert!(status && output.contains("1 passed"), "{name} failed in its own process:\n{output}");
-    for said in output.lines().filter_map(|line| line.split_once("SKIPPED ")) {
-        say(said.1);
-    }
-    fs::remove_dir_all(&dir).unwrap();
+    let prepare = |dir: &Path| {
+        let mut variables = vec![("SOFTHSM2_CONF", configure(dir).into())];
+        variables.extend(env(dir));
+        variables
+    };
+    child::story(name, prepare, |dir| body(&SoftHsm::at(dir.to_owned())));
 }
 
-/// Says that a test did not run; with `SHIELD_NO_SKIP` set that is a failure.
-pub fn skip(name: &str, reason: &str) {
-    assert!(std::env::var_os("SHIELD_NO_SKIP").is_none(), "{name} cannot run: {reason}");
-    say(&format!("{name}: {reason}"));
-}
-
-#[allow(clippy::explicit_write)] // the test harness would keep what eprintln writes to itself
-fn say(skipped: &str) {
-    writeln!(std::io::stderr(), "SKIPPED {skipped}").unwrap();
-}
-
-fn make_dir(name: &str) -> PathBuf {
-    let file = format!("{}-{}-{}", env!("CARGO_CRATE_NAME"), name.replace("::", "-"), std::process::id());
-    // Unit tests have no such folder.
-    let parent = option_env!("CARGO_TARGET_TMPDIR").map_or_else(std::env::temp_dir, PathBuf::from);
-    let dir = parent.join(file);
-    let _ = fs::remove_dir_all(&dir);
-    fs::create_dir_all(dir.join("tokens")).unwrap();
+fn configure(dir: &Path) -> PathBuf {
+    let (tokens, file) = (dir.join("tokens"), dir.join("softhsm2.conf"));
+    fs::create_dir_all(&tokens).unwrap();
     let text = format!(
         "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
-        dir.join("tokens").display()
+        tokens.display()
     );
-    fs::write(dir.join("softhsm2.conf"), text).unwrap();
-    dir
-}
-
-fn run_child(name: &str, dir: &Path, env: Vec<(&'static str, OsString)>) -> (bool, String) {
-    // A file and not a pipe: a full pipe would stop the child.
-    let log = dir.join("output");
-    let output = File::create(&log).unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"])
-        .env("SHIELD_STORY_DIR", dir)
-        .env("SOFTHSM2_CONF", dir.join("softhsm2.conf"))
-        .envs(env)
-        .stdin(Stdio::null())
-        .stdout(output.try_clone().unwrap())
-        .stderr(output)
-        .spawn()
-        .unwrap();
-    let start = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status.success();
-        }
-        if start.elapsed() > LONGEST {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            break false;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    (status, String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned())
+    fs::write(&file, text).unwrap();
+    file
 }
 
 impl SoftHsm {

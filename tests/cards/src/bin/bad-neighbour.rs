@@ -1,0 +1,184 @@
+//! A program that shares a reader badly: it resets the card under everybody else's feet, leaves another applet selected, and keeps
+//! the reader to itself for seconds. See the README beside.
+
+use std::ffi::{CStr, CString};
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, ValueEnum};
+use pcsc::{Card, Context, Disposition, Error, Protocols, Scope, ShareMode};
+
+/// The applet that `piv-card` has beside PIV; see there.
+const SELECT_OTHER: &[u8] = b"\x00\xa4\x04\x00\x06\xf0OTHER";
+/// One visit after the other.
+const VISIT: Duration = Duration::from_secs(1);
+/// How often, and for how long, the reader is kept.
+const KEEP_EVERY: Duration = Duration::from_secs(10);
+const KEEP: Duration = Duration::from_secs(3);
+
+/// Every second: connects (shared), selects another applet, and disconnects with a reset. Every 10 s: keeps the reader to itself for
+/// 3 s. Or, with --hold, takes the reader once, says "holding", and gives it back.
+#[derive(Parser)]
+struct Options {
+    /// Part of the reader's name; the first reader that has it and a card is taken.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reader: String,
+    /// Ends after this time; without it, when it is killed or its standard input ends.
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+    /// Takes the reader once.
+    #[arg(long, value_enum, value_name = "HOW", requires = "ms")]
+    hold: Option<Hold>,
+    /// For so long.
+    #[arg(long, value_name = "N", requires = "hold")]
+    ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Hold {
+    /// Connected as the only one.
+    Exclusive,
+    /// In a transaction on a shared connection.
+    Transaction,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let done = match (options.hold, options.ms) {
+        (Some(how), Some(ms)) => hold(&options.reader, how, Duration::from_millis(ms)),
+        _ => annoy(&options.reader, options.seconds.map(Duration::from_secs)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("bad-neighbour: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A reader with a card in it.
+fn find(context: &Context, part: &str) -> Result<CString, Error> {
+    let names = context.list_readers_owned()?;
+    let has = |name: &CStr| name.to_string_lossy().contains(part);
+    let there = |name: &CStr| {
+        let mut states = [pcsc::ReaderState::new(name, pcsc::State::UNAWARE)];
+        context.get_status_change(Duration::ZERO, &mut states).is_ok()
+            && states[0].event_state().contains(pcsc::State::PRESENT)
+    };
+    names.into_iter().find(|name| has(name) && there(name)).ok_or(Error::NoSmartcard)
+}
+
+/// Waits for its turn as long as others have the reader.
+fn connect(context: &Context, reader: &CStr, mode: ShareMode) -> Result<Card, Error> {
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        match context.connect(reader, mode, Protocols::ANY) {
+            Err(Error::SharingViolation) if Instant::now() < end => std::thread::sleep(Duration::from_millis(1)),
+            other => return other,
+        }
+    }
+}
+
+fn hold(part: &str, how: Hold, time: Duration) -> Result<(), Error> {
+    let context = Context::establish(Scope::User)?;
+    let reader = find(&context, part)?;
+    let leave = |card: Card| card.disconnect(Disposition::LeaveCard).map_err(|(_, e)| e);
+    match how {
+        Hold::Exclusive => {
+            let card = connect(&context, &reader, ShareMode::Exclusive)?;
+            wait(time);
+            leave(card)
+        }
+        Hold::Transaction => {
+            let mut card = connect(&context, &reader, ShareMode::Shared)?;
+            let transaction = card.transaction()?;
+            wait(time);
+            transaction.end(Disposition::LeaveCard).map_err(|(_, e)| e)?;
+            leave(card)
+        }
+    }
+}
+
+fn wait(time: Duration) {
+    say("holding");
+    std::thread::sleep(time);
+    say("done");
+}
+
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// What it managed to do.
+#[derive(Default)]
+struct Counts {
+    visits: u32,
+    selects: u32,
+    resets: u32,
+    kept: u32,
+    refused: u32,
+}
+
+fn annoy(part: &str, time: Option<Duration>) -> Result<(), Error> {
+    let ended = at_end_of_input(time.is_none());
+    let context = Context::establish(Scope::User)?;
+    let reader = find(&context, part)?;
+    say("ready");
+    let mut counts = Counts::default();
+    let start = Instant::now();
+    let mut keep_next = start + KEEP_EVERY;
+    while time.is_none_or(|t| start.elapsed() < t) {
+        let next = Instant::now() + VISIT;
+        visit(&context, &reader, &mut counts);
+        if Instant::now() >= keep_next {
+            keep_next += KEEP_EVERY;
+            match connect(&context, &reader, ShareMode::Exclusive) {
+                Ok(card) => {
+                    std::thread::sleep(KEEP);
+                    drop(card.disconnect(Disposition::ResetCard));
+                    counts.kept += 1;
+                }
+                Err(_) => counts.refused += 1,
+            }
+        }
+        if ended.recv_timeout(next.saturating_duration_since(Instant::now())) != Err(TIMEOUT) {
+            break;
+        }
+    }
+    let Counts { visits, selects, resets, kept, refused } = counts;
+    say(&format!("visits {visits} selects {selects} resets {resets} kept {kept} refused {refused}"));
+    Ok(())
+}
+
+fn visit(context: &Context, reader: &CStr, counts: &mut Counts) {
+    let Ok(card) = connect(context, reader, ShareMode::Shared) else {
+        counts.refused += 1;
+        return;
+    };
+    counts.visits += 1;
+    // No transaction: the select falls between whatever commands others send outside of theirs.
+    let mut room = [0; 258];
+    if card.transmit(SELECT_OTHER, &mut room).is_ok_and(|answer| answer == [0x90, 0]) {
+        counts.selects += 1;
+    }
+    if card.disconnect(Disposition::ResetCard).is_ok() {
+        counts.resets += 1;
+    }
+}
+
+const TIMEOUT: std::sync::mpsc::RecvTimeoutError = std::sync::mpsc::RecvTimeoutError::Timeout;
+
+/// A channel that closes when standard input ends, if that is wanted: so the counts come when a test is done.
+fn at_end_of_input(wanted: bool) -> std::sync::mpsc::Receiver<()> {
+    let (hold, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let read = if wanted { std::io::copy(&mut std::io::stdin(), &mut std::io::sink()) } else { Ok(0) };
+        if !wanted || read.is_err() {
+            std::thread::sleep(Duration::MAX);
+        }
+        drop(hold);
+    });
+    ended
+}
