@@ -22,8 +22,10 @@ impl Random {
     }
 }
 
+type Answer = Box<dyn FnMut(usize, &[u8]) -> Vec<u8> + Send>;
+
 /// Answers by a function of the command and of its number.
-struct Card(Box<dyn FnMut(usize, &[u8]) -> Vec<u8> + Send>, Vec<Vec<u8>>, bool);
+struct Card(Answer, Vec<Vec<u8>>, bool);
 
 impl Transmit for Card {
     fn transmit(&mut self, command: &Wire) -> Result<Vec<u8>> {

@@ -150,7 +150,7 @@ pub fn write(to: &mut Vec<u8>, tag: u32, value: &[u8]) -> Result<()> {
 /// One data object.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn object(tag: u32, value: &[u8]) -> Result<Vec<u8>> {
     let mut octets = Vec::with_capacity(value.len().saturating_add(8));
     write(&mut octets, tag, value)?;
