@@ -96,9 +96,9 @@ fn open(readers: &Arc<dyn Readers>, look: &Look, wait: &Wait, report: &mut CardR
     let driver = choose(&mut *transaction, look, report)?;
     let id = match &look.serial {
         Some(serial) => CardId { serial: serial.clone(), ..CardId::default() },
-        None => driver.identify(&mut *transaction)?,
+        None => driver.identify(&mut *transaction, &link.atr())?,
     };
-    let insertion = Arc::new(Insertion::wanting(look.wanted.clone()));
+    let insertion = Arc::new(Insertion::new(report.atr.clone(), look.wanted.clone()));
     let mut token = driver.attach(transaction, true, &insertion)?;
     let (contents, notes) = read(&mut *token)?;
     drop(token);

@@ -125,11 +125,11 @@ impl Card {
         if !self.driver.probe(&mut *transaction)? {
             return Ok(Err(format!("a card that is no {}", self.driver.name())));
         }
-        let id = self.driver.identify(&mut *transaction)?;
+        let id = self.driver.identify(&mut *transaction, &link.atr())?;
         if id.serial != self.id.serial {
             return Ok(Err(id.serial));
         }
-        let insertion = Arc::new(Insertion::wanting(self.wanted.clone()));
+        let insertion = Arc::new(Insertion::new(link.atr(), self.wanted.clone()));
         Ok(Ok((Live { link, insertion }, transaction)))
     }
 
