@@ -56,10 +56,13 @@ pub(crate) struct Looked {
     pub(crate) outcome: Result<Opened>,
 }
 
+/// Certificates with their slots.
+pub(crate) type Contents = Vec<(Slot, Arc<Certificate>)>;
+
 /// What was seen in the transaction in which a card was looked at.
 pub(crate) struct Opened {
     pub(crate) door: Arc<dyn Door>,
-    pub(crate) contents: Vec<(Slot, Arc<Certificate>)>,
+    pub(crate) contents: Contents,
     pub(crate) notes: Vec<Error>,
 }
 
@@ -150,7 +153,7 @@ fn choose(card: &mut dyn Transaction, look: &Look, report: &mut CardReport) -> R
 }
 
 /// Certificates of a token. No PIN is needed.
-pub(crate) fn read(token: &mut dyn Token) -> Result<(Vec<(Slot, Arc<Certificate>)>, Vec<Error>)> {
+pub(crate) fn read(token: &mut dyn Token) -> Result<(Contents, Vec<Error>)> {
     let (mut contents, slots) = (Vec::new(), token.slots()?);
     let mut notes = token.notes();
     for slot in slots.into_iter().take(policy::OBJECTS_MAX) {

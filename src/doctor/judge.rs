@@ -30,7 +30,7 @@ pub(super) fn findings(seen: &Diagnosis, problems: &[Error]) -> Vec<Finding> {
         found.push(Finding::of(Severity::Warning, FindingKind::TestProfile));
     }
     // The sort is stable.
-    found.sort_by(|a, b| b.severity.cmp(&a.severity));
+    found.sort_by_key(|f| std::cmp::Reverse(f.severity));
     found
 }
 
