@@ -24,6 +24,15 @@ impl DoorId {
         let parts: Vec<_> = parts.into_iter().map(|p| p.replace('%', "%25").replace(':', "%3A")).collect();
         DoorId(parts.join(":"))
     }
+
+    /// The same without a PKCS#11 token's label, which may be a person's name: for what is shown and stored. Where one module has two tokens
+    /// of one serial number it names both.
+    pub(crate) fn without_label(&self) -> Self {
+        match self.0.splitn(4, ':').collect::<Vec<_>>().as_slice() {
+            ["pkcs11", module, serial, _] => DoorId(format!("pkcs11:{module}:{serial}")),
+            _ => self.clone(),
+        }
+    }
 }
 
 impl fmt::Display for DoorId {

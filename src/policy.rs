@@ -67,6 +67,8 @@ pub const CMS_ATTRIBUTES_MAX: usize = 64 * 1024;
 pub const DISPLAY_MAX: usize = 4096;
 /// A receipt warns when the certificate ends within this many days (manual::customs §8, pain 8: 90, 30 and 7 days ahead).
 pub const EXPIRY_WARNING_DAYS: u64 = 90;
+/// Days before the end of a certificate at which `doctor` becomes more urgent: [`EXPIRY_WARNING_DAYS`] is the last of them.
+pub const EXPIRY_STEPS: [u64; 3] = [7, 30, EXPIRY_WARNING_DAYS];
 /// The largest profile file, in octets.
 pub const PROFILE_MAX: u64 = 256 * 1024;
 

@@ -71,6 +71,11 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("watch", &["error", "link", "scan", "shield", "wait"]),
+    // It looks at everything that stands between a person and a signature, and is asked by nobody inside.
+    (
+        "doctor",
+        &["card", "cert", "credential", "error", "link", "policy", "role", "scan", "shield", "tries", "verify", "wait"],
+    ),
     ("manual", &[]),
 ];
 

@@ -67,9 +67,7 @@ struct Run<'r> {
 pub(crate) fn run(global: &Global, args: &SignDeclaration, screen: &Screen) -> Result<Exit> {
     let mut asker = Asker::new(&args.signing.pin, screen)?;
     let jobs = jobs(args)?;
-    let scan = reach::scan(global)?;
-    let selector = args.signing.choice.selector();
-    let shield = reach::choose(&scan, Role::Customs, &selector, args.signing.even_outside_validity)?;
+    let shield = reach::shield(global, Role::Customs, &args.signing.choice, args.signing.even_outside_validity)?;
     let run = Run { global, args, screen, shield, bar: bar(jobs.len()) };
     let mut tally = Tally::default();
     done::sweep(&jobs.iter().map(|j| j.output.as_path()).collect::<Vec<_>>());

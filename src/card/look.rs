@@ -56,10 +56,13 @@ pub(crate) struct Looked {
     pub(crate) outcome: Result<Opened>,
 }
 
+/// Certificates with their slots.
+pub(crate) type Contents = Vec<(Slot, Arc<Certificate>)>;
+
 /// What was seen in the transaction in which a card was looked at.
 pub(crate) struct Opened {
     pub(crate) door: Arc<dyn Door>,
-    pub(crate) contents: Vec<(Slot, Arc<Certificate>)>,
+    pub(crate) contents: Contents,
     pub(crate) notes: Vec<Error>,
 }
 
@@ -96,9 +99,9 @@ fn open(readers: &Arc<dyn Readers>, look: &Look, wait: &Wait, report: &mut CardR
     let driver = choose(&mut *transaction, look, report)?;
     let id = match &look.serial {
         Some(serial) => CardId { serial: serial.clone(), ..CardId::default() },
-        None => driver.identify(&mut *transaction)?,
+        None => driver.identify(&mut *transaction, &link.atr())?,
     };
-    let insertion = Arc::new(Insertion::wanting(look.wanted.clone()));
+    let insertion = Arc::new(Insertion::new(report.atr.clone(), look.wanted.clone()));
     let mut token = driver.attach(transaction, true, &insertion)?;
     let (contents, notes) = read(&mut *token)?;
     drop(token);
@@ -150,7 +153,7 @@ fn choose(card: &mut dyn Transaction, look: &Look, report: &mut CardReport) -> R
 }
 
 /// Certificates of a token. No PIN is needed.
-pub(crate) fn read(token: &mut dyn Token) -> Result<(Vec<(Slot, Arc<Certificate>)>, Vec<Error>)> {
+pub(crate) fn read(token: &mut dyn Token) -> Result<(Contents, Vec<Error>)> {
     let (mut contents, slots) = (Vec::new(), token.slots()?);
     let mut notes = token.notes();
     for slot in slots.into_iter().take(policy::OBJECTS_MAX) {

@@ -56,6 +56,9 @@ struct Live {
     insertion: Arc<Insertion>,
 }
 
+/// A connection with the transaction in which the card was found.
+type Held = (Live, Box<dyn Transaction>);
+
 impl Card {
     /// The token of a lease.
     fn open(&self, wait: &Wait) -> Result<Box<dyn Token>> {
@@ -97,7 +100,7 @@ impl Card {
     }
 
     /// Looks for the card: in its last reader first, then in the others. The transaction has the application selected.
-    fn find(&self, wait: &Wait) -> Result<(Live, Box<dyn Transaction>)> {
+    fn find(&self, wait: &Wait) -> Result<Held> {
         let mut readers: Vec<String> =
             self.readers.list(wait)?.into_iter().filter(|r| r.presence != Presence::Empty).map(|r| r.reader).collect();
         let last = lock(&self.place).reader.clone();
@@ -119,17 +122,17 @@ impl Card {
     }
 
     /// Whether the card in a reader is this one; otherwise who it is.
-    fn is_in(&self, reader: &str, wait: &Wait) -> Result<Result<(Live, Box<dyn Transaction>), String>> {
+    fn is_in(&self, reader: &str, wait: &Wait) -> Result<Result<Held, String>> {
         let link = self.readers.connect(reader, wait)?;
         let mut transaction = link.begin(wait)?;
         if !self.driver.probe(&mut *transaction)? {
             return Ok(Err(format!("a card that is no {}", self.driver.name())));
         }
-        let id = self.driver.identify(&mut *transaction)?;
+        let id = self.driver.identify(&mut *transaction, &link.atr())?;
         if id.serial != self.id.serial {
             return Ok(Err(id.serial));
         }
-        let insertion = Arc::new(Insertion::wanting(self.wanted.clone()));
+        let insertion = Arc::new(Insertion::new(link.atr(), self.wanted.clone()));
         Ok(Ok((Live { link, insertion }, transaction)))
     }
 

@@ -34,11 +34,8 @@ pub(super) struct Judged {
 impl Judged {
     pub(super) fn listed(self) -> Listed {
         let fingerprint = self.certificate.fingerprint();
-        // A slash in a module's label would be taken for the end of the door's name.
-        let place = |r: &Route| if r.slot.label.contains('/') { String::new() } else { r.slot.label.clone() };
-        let refer = |r: &Route| Reference { door: r.door.clone(), place: place(r), fingerprint };
         Listed {
-            references: self.routes.iter().map(refer).collect(),
+            references: self.routes.iter().map(|r| Reference::of(r, fingerprint)).collect(),
             doors: self.routes.iter().map(|r| r.door.clone()).collect(),
             certificate: self.certificate,
             role: self.role,

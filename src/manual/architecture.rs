@@ -2,7 +2,7 @@
 //!
 //! # Words
 //!
-//! A **shield** is one device. A **door** is one way to reach it: a PKCS#11 token today; a card applet over PC/SC and a vendor's
+//! A **shield** is one device. A **door** is one way to reach it: a card's application over PC/SC, or a PKCS#11 token; a vendor's
 //! SKF library later. A **credential** is a certificate, its private key on the token, and the PIN that opens it. A **role** is what a
 //! credential is for. A **lease** is bounded use of one door. A **format** is a signed document's shape.
 //!
@@ -12,7 +12,9 @@
 //! shield, session        hold leases, ask the person, verify, write
 //!   request, prompt, receipt, credential, profile
 //!   format  ->  verify, cert, source, suite          never a token
-//!   door    ->  token  ->  token/pkcs11              never a document, never a prompt
+//!   door    ->  token  ->  token/pkcs11, token/piv   never a document, never a prompt
+//!   card    ->  link, token                          never a PIN
+//! doctor, watch          look at what scan finds; nobody inside asks them
 //! error, role, tries, policy, pin, wait, suite, source, note, atomic    leaves
 //! ```
 //!
@@ -42,6 +44,16 @@
 //!
 //! **A module is never finalised.** Modules stay loaded for the life of the process: other parts of it may use them, and finalising at exit has
 //! taken hosts down (`parallaxsecond/rust-cryptoki#208`).
+//!
+//! **A diagnosis uses what everything else uses.** `doctor` lists readers, scans and reads PIN states by the calls that a program makes, so
+//! that what it calls right is right. What it adds is a look at the file system (is the service installed, is a key on the USB bus) and the
+//! judgement: a way that is not there is wrong only where no other way leads to a shield.
+//!
+//! **A text for a stranger is made of our own words.** The bundle of `doctor` leaves out details of errors, reasons, paths and labels rather than
+//! searching them; only names of readers, makers and issuers are searched for what names somebody.
+//!
+//! **A reference holds no label.** Issuers write persons' names into labels of tokens and objects; a PKCS#11 token is found again by the
+//! fingerprint alone.
 //!
 //! **The time in which a person types does not count.** A [`crate::Wait`] bounds what machines do; after the prompt the rest of it starts anew.
 //!

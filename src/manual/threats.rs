@@ -56,3 +56,20 @@
 //!   that a reader of the fields does not see. A field that stands twice is refused, because readers disagree which one counts.
 //! - `certNo` is not signed. A verifier compares it with the certificate and says so; the certificate comes from its own register, never from the document.
 //! - An accepted upload is no verdict: customs was seen to accept a string that was signed with a newline. Verify before sending.
+//!
+//! # Cards over PC/SC
+//!
+//! Every program of the computer reaches the same card. A PIN is sent only in a transaction in which the application was selected and its tries were
+//! read; the card is left as it is when the transaction ends, and never reset. What a card answers is parsed within bounds or refused.
+//!
+//! What remains:
+//!
+//! - **A PIN stays verified.** A PIV card knows one state for its PIN, whoever entered it. After our VERIFY any other program may sign with 9A until the
+//!   card is reset, powered off or pulled out, or another application is selected. We do not log out: that would log out other programs too, and
+//!   would cost a command each time. 9C wants the PIN for each signature, whoever asks. On a computer with programs that are not trusted, pull
+//!   the key out.
+//! - **One PIN for both roles.** PIV has one PIN: the prompt and `change-pin` name both roles, tries count once. Roles are kept apart by this library,
+//!   not by the card.
+//! - **A false reader or service** sees the PIN, as it does with every program. The socket of the service belongs to the system.
+//! - **What `doctor` writes.** A bundle names no person and masks numbers, but says which makers, issuers and readers are here, and when certificates
+//!   end. Look at it before it is sent.

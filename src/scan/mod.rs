@@ -109,6 +109,26 @@ impl Scanner {
         self.look_at(sources, wait)
     }
 
+    /// Every service whose readers were named.
+    pub(crate) fn services(&self) -> &[Arc<dyn Readers>] {
+        &self.readers
+    }
+
+    /// Every module that was named, once, in order.
+    pub(crate) fn modules(&self) -> Vec<PathBuf> {
+        let mut modules: Vec<PathBuf> = Vec::new();
+        for module in &self.modules {
+            if !modules.contains(module) {
+                modules.push(module.clone());
+            }
+        }
+        modules
+    }
+
+    pub(crate) fn rules(&self) -> (&Arc<Profile>, &dyn Clock) {
+        (&self.profile, &*self.clock)
+    }
+
     /// The service, where readers of exactly one were named.
     pub(crate) fn one_service(&self) -> Option<Arc<dyn Readers>> {
         match self.readers.as_slice() {
@@ -125,13 +145,7 @@ impl Scanner {
     }
 
     fn module_sources(&self) -> Vec<Source> {
-        let mut modules: Vec<&PathBuf> = Vec::new();
-        for module in &self.modules {
-            if !modules.contains(&module) {
-                modules.push(module);
-            }
-        }
-        modules.into_iter().cloned().map(Source::Module).collect()
+        self.modules().into_iter().map(Source::Module).collect()
     }
 
     fn look_at(&self, sources: Vec<Source>, wait: &Wait) -> Result<Scan> {

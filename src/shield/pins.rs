@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::pin::Pin;
 use crate::role::Role;
 use crate::token::{AdminAuth, PinRef, Pins};
-use crate::tries::Consent;
+use crate::tries::{Consent, PinStatus};
 use crate::wait::Wait;
 
 impl Shield {
@@ -59,6 +59,28 @@ impl Shield {
         self.with_pins(role, selector, None, wait, move |pins, _| pins.change_puk(&old, &new))
     }
 
+    /// Tries left for a role's PIN, read where [`Shield::change_pin`] would change it: so that nobody is asked for a PIN which could not be
+    /// changed. Spends no try.
+    ///
+    /// # Errors
+    /// `Unsupported` where no way lets PINs be changed, and as [`Shield::pin_status`].
+    pub fn pin_change_status(&self, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
+        let credential = self.resolve(role, selector, true).map_err(|e| e.role(role))?;
+        self.pin_route(&credential, wait).map(|ready| ready.state.status).map_err(|e| e.role(role))
+    }
+
+    /// Every role that the PIN of `role` opens, `role` itself among them, valid certificates and others.
+    ///
+    /// # Errors
+    /// As [`Shield::credential`], but for a certificate's time.
+    pub fn opened_together(&self, role: Role, selector: &Selector) -> Result<Vec<Role>> {
+        let credential = self.resolve(role, selector, true)?;
+        let mut roles = self.also_opens(&credential);
+        roles.push(role);
+        roles.sort();
+        Ok(roles)
+    }
+
     /// Finds the first way that lets PINs be changed, and does `work` there. With `consent`, the PIN's tries are looked at first.
     fn with_pins(
         &self,
@@ -106,5 +128,5 @@ impl Shield {
 }
 
 fn cannot(door: &DoorId) -> Error {
-    Error::new(ErrorKind::Unsupported, "change PIN").detail(format!("{door} does not change PINs"))
+    Error::new(ErrorKind::Unsupported, "change PIN").detail(format!("{} does not change PINs", door.without_label()))
 }

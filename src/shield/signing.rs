@@ -222,7 +222,7 @@ pub(crate) fn first_of<'r>(
         match open() {
             Ok(ready) => return Ok(ready),
             Err(error) if is_gone(&error) => {
-                tracing::debug!(door = %route.door, code = error.code(), "route does not answer, trying the next");
+                tracing::debug!(door = %route.door.without_label(), code = error.code(), "route does not answer, trying the next");
                 // The route that should serve says best what is wrong.
                 first.get_or_insert(error);
             }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 
+#[cfg(feature = "piv")]
+pub(crate) use digest::hex;
 pub use digest::{Digest, DigestAlgorithm, Hasher};
 pub use key::{KeyKind, PublicKey, SM2_DEFAULT_ID};
 

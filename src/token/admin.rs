@@ -8,6 +8,7 @@ use super::{Auth, CertRef, KeyRef, PinRef};
 use crate::error::Result;
 use crate::pin::Pin;
 use crate::suite::{PublicKey, Suite};
+use crate::tries::PinStatus;
 
 /// The side that decrypts.
 pub trait Opening {
@@ -73,6 +74,14 @@ pub trait Pins {
     /// # Errors
     /// `PukIncorrect` with the tries of the unlock code, `PukLocked`, `NewPinRefused`, `Unsupported` for another kind of `by`.
     fn unblock(&mut self, pin: &PinRef, by: AdminAuth<'_>, new: &Pin) -> Result<()>;
+
+    /// The tries of the unlock code, where the token tells them without spending one.
+    ///
+    /// # Errors
+    /// What the token answers.
+    fn puk_status(&mut self) -> Result<PinStatus> {
+        Ok(PinStatus::Unknown { refused: false })
+    }
 
     /// Changes the unlock code itself.
     ///

@@ -192,7 +192,12 @@ impl Line {
         let repaired = card.reconnect();
         drop(power);
         match repaired {
-            Ok(()) => Ok(()),
+            // pcscd keeps one event for each connection: a reset by whoever used the next card hides that this one was pulled out.
+            Ok(()) => match look(&mut **self.context, &self.reader) {
+                Ok(seen) if seen.now >> 16 == self.events => Ok(()),
+                Err(code) if code.fate() == Fate::Dead => Err(code),
+                _ => Err(Code::SCARD_W_REMOVED_CARD),
+            },
             Err(code) if code.fate() == Fate::Dead => Err(code),
             Err(_) => {
                 self.card = None;

@@ -44,6 +44,12 @@ fn each_reason_for_no_service_has_its_own_kind() {
     service.because(Why::Connections(200));
     service.fail(Call::Establish, Code::SCARD_W_SECURITY_VIOLATION);
     assert_eq!(kind(&readers), ErrorKind::ServiceFull);
+    // A service that is being stopped says so once, and is gone when it is asked again.
+    service.because(Why::Unknown);
+    service.fail(Call::Establish, Code::SCARD_W_SECURITY_VIOLATION);
+    service.fail(Call::Establish, Code::SCARD_E_NO_SERVICE);
+    assert_eq!(kind(&readers), ErrorKind::ServiceStopped);
+    service.because(Why::Connections(200));
     service.fail(Call::Connect, Code::SCARD_W_SECURITY_VIOLATION);
     assert_eq!(
         readers.connect(READER, &ms(1_000)).err().unwrap().kind(),
