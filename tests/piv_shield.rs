@@ -150,17 +150,21 @@ fn another_key_behind_the_same_name_gets_no_pin() {
         let made = card.fill(Key::P256);
         let shield = shield(&made);
         sign(&shield, Role::Customs, "first", piv_card::PIN).unwrap();
-        // A second card that says it is the first.
-        let serial = std::fs::read(card.folder().join("serial")).unwrap();
-        let twin = card.folder().with_file_name("twin");
-        std::fs::create_dir_all(&twin).unwrap();
-        std::fs::write(twin.join("serial"), serial).unwrap();
+        // A batch keeps its connection, and the service tells it of one event alone: the reset by whoever used the second card.
+        let session = unlock(&shield, Role::Customs);
+        // A second card that says it is the first: it has the same CHUID.
+        let chuid = card.folder().with_file_name("chuid");
+        let chuid = chuid.to_str().unwrap();
+        card.tool(&["-a", "read-object", "--id", "0x5fc102", "-o", chuid]).unwrap();
         card.swap("twin");
+        card.manage(&["-a", "write-object", "--id", "0x5fc102", "-i", chuid]);
         card.equip("9a", Key::P256, "CN=Story customs CA", "CN=Story customs", vec![]);
         pcscd.wait_for_card(card.reader(), true);
         let before = logins(card);
         let error = sign(&shield, Role::Customs, "second", piv_card::PIN).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::CertificateChanged, "{error}");
+        let in_batch = sign_in(&session, "second").unwrap_err();
+        assert_eq!(in_batch.kind(), ErrorKind::CertificateChanged, "{in_batch}");
         assert_eq!(logins(card), before, "no VERIFY for a key that nobody was shown");
         card.swap("card");
         let (_, out) = sign(&shield, Role::Customs, "third", piv_card::PIN).unwrap();
@@ -231,6 +235,8 @@ fn whoever_waits_for_a_held_reader_hears_busy_in_time() {
             ("transaction", [ErrorKind::Busy, ErrorKind::Busy]),
             ("exclusive", [ErrorKind::Busy, ErrorKind::ReaderBusy]),
         ] {
+            // A connection that nobody uses is closed after a while, or nobody could ever hold the reader alone.
+            std::thread::sleep(shared_shield::policy::CONNECTION_IDLE * 2);
             let neighbour = Neighbour::holds(pcscd, card.reader(), how, 4_000);
             let since = Instant::now();
             let wait = Wait::at_most(Duration::from_millis(300));

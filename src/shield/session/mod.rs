@@ -65,6 +65,8 @@ struct Open {
     entry: Entry,
     full: PinStatus,
     anchor: Option<Lease>,
+    /// A card keeps its login as long as it has power.
+    _power: Vec<Box<dyn Send + Sync>>,
 }
 
 impl Session {
@@ -88,7 +90,7 @@ impl Session {
             Some(Way::Card) => (None, vec![lease]),
             _ => (Some(lease), Vec::new()),
         };
-        let open = Open { entry, full, anchor };
+        let open = Open { entry, full, anchor, _power: shield.hold(&credential) };
         let inner = Arc::new(Inner {
             shield: shield.clone(),
             credential,
