@@ -20,7 +20,7 @@ mod exchange;
 mod response;
 mod sw;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod tlv;
 
 use std::fmt;

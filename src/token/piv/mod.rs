@@ -8,8 +8,12 @@
 
 mod driver;
 mod family;
+#[cfg(test)]
+mod hostile_tests;
 mod issuing;
 mod manage;
+#[cfg(test)]
+mod manage_tests;
 #[cfg(test)]
 mod model;
 mod object;
