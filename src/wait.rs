@@ -169,7 +169,7 @@ impl Signal {
 }
 
 /// A lock that survives a panic elsewhere: what it guards is kept consistent by its users.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -205,11 +205,9 @@ fn cards_that_come_and_go_are_seen_and_resets_are_not_taken_for_that() {
         let before = readers.list(&ms(5_000)).unwrap();
         assert_eq!(before.iter().map(|r| &r.presence).collect::<Vec<_>>(), [&Presence::Empty, &Presence::Empty]);
         assert_eq!(readers.changed(&before, &ms(100)).unwrap(), before);
-        let started = Instant::now();
         let card = Card::put_in(reader, pcscd);
         let with = readers.changed(&before, &ms(10_000)).unwrap();
         assert!(matches!(&with[0].presence, Presence::Card(atr) if atr.octets() == ATR), "{with:?}");
-        println!("insertion seen after {:?}", started.elapsed());
         let link = readers.connect(&reader.name, &ms(5_000)).unwrap();
         neighbour(reader, ShareMode::Shared).disconnect(Disposition::ResetCard).map_err(|(_, e)| e).unwrap();
         assert_eq!(readers.changed(&with, &ms(1_500)).unwrap(), with, "a reset is no insertion");
@@ -239,10 +237,8 @@ fn a_service_that_is_killed_and_started_again_is_found_again() {
         let watching = Arc::clone(&readers);
         let watch = std::thread::spawn(move || watching.changed(&known, &ms(20_000)).err().unwrap());
         std::thread::sleep(Duration::from_millis(300));
-        let killed = Instant::now();
         pcscd.kill();
         assert_eq!(watch.join().unwrap().kind(), ErrorKind::ServiceStopped);
-        println!("watch told after {:?}", killed.elapsed());
         assert_eq!(transaction.transmit(&verify()).unwrap_err().kind(), ErrorKind::ServiceStopped);
         assert_eq!(readers.list(&ms(5_000)).unwrap_err().kind(), ErrorKind::ServiceStopped);
         assert_eq!(readers.connect(&reader.name, &ms(5_000)).err().unwrap().kind(), ErrorKind::ServiceStopped);
@@ -269,7 +265,6 @@ fn a_service_that_is_full_says_so_and_is_not_taken_for_one_that_refuses() {
         }
         let error = readers.list(&ms(5_000)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ServiceFull, "{} contexts: {error}", others.len());
-        println!("{} contexts: {error}", others.len());
         drop(others);
         assert!(readers.list(&ms(5_000)).is_ok());
     });
@@ -288,9 +283,7 @@ fn sixteen_readers_are_watched_as_one_is() {
         assert_eq!(readers.changed(&with, &ms(1_500)).unwrap(), with);
         // pcscd looks after its readers every 400 ms: this is seen by the watch and not by the first look.
         card.pull_out();
-        let pulled = Instant::now();
         assert_eq!(readers.changed(&with, &ms(10_000)).unwrap()[15].presence, Presence::Empty);
-        println!("removal seen after {:?}", pulled.elapsed());
     });
 }
 
@@ -303,7 +296,6 @@ fn a_socket_that_this_user_may_not_open_is_a_question_of_rights_and_not_a_stoppe
     if std::env::var_os(OTHER_USER).is_some() {
         let error = system().list(&ms(5_000)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ServiceRefused, "{error}");
-        println!("{error}");
         return;
     }
     pcscd::story(name, &[NAME], |pcscd| {

@@ -17,7 +17,18 @@
     )
 )]
 
+#[cfg(any(test, feature = "doubles"))]
+pub mod card;
+#[cfg(test)]
+mod doubles_tests;
+#[cfg(any(test, feature = "doubles"))]
+pub mod faults;
 pub mod pcsc;
+#[cfg(any(test, feature = "doubles"))]
+pub mod replay;
+pub mod trace;
+#[cfg(test)]
+mod trace_tests;
 
 use std::fmt;
 use std::sync::Arc;
