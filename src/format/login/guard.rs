@@ -2,6 +2,8 @@
 //!
 //! The text of `manual::threats` says why each is here, and what no guard can tell.
 
+use crate::format::double::{header, sequence_of_oid};
+
 /// What `challenge` begins as, where that is more than a random.
 pub(super) fn begins_as(challenge: &[u8]) -> Option<&'static str> {
     let text = after_blanks(challenge);
@@ -51,21 +53,6 @@ fn text_form(text: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// A BER header: what the length field says, or `None` for the indefinite form, and what follows the header.
-fn header(octets: &[u8]) -> Option<(Option<usize>, &[u8])> {
-    let [_, first, rest @ ..] = octets else { return None };
-    match *first {
-        short @ 0..=0x7F => Some((Some(usize::from(short)), rest)),
-        0x80 => Some((None, rest)),
-        0xFF => None,
-        long => {
-            let (length, rest) = rest.split_at_checked(usize::from(long & 0x7F))?;
-            let value = length.iter().try_fold(0_usize, |v, o| v.checked_mul(256)?.checked_add(usize::from(*o)));
-            Some((Some(value.unwrap_or(usize::MAX)), rest))
-        }
-    }
-}
-
 /// SET (0x31) and SEQUENCE (0x30).
 ///
 /// Both tags are digits in ASCII, and one random in 128 begins with one of them, so the tag alone proves nothing. A signature can be
@@ -87,11 +74,6 @@ fn der_form(octets: &[u8]) -> Option<&'static str> {
         false if whole => Some("a DER SEQUENCE, such as a certificate request"),
         _ => None,
     }
-}
-
-/// SEQUENCE { OBJECT IDENTIFIER …: an attribute (RFC 5652 §5.3), or the AlgorithmIdentifier of a DigestInfo (RFC 8017 §9.2).
-fn sequence_of_oid(content: &[u8]) -> bool {
-    matches!(content, [0x30, ..]) && header(content).is_some_and(|(_, inner)| matches!(inner, [0x06, ..]))
 }
 
 /// RFC 4252 §7: session identifier as a string (its length in four octets), then SSH_MSG_USERAUTH_REQUEST (50).
