@@ -37,8 +37,8 @@
 //!
 //! - **Plain text.** Some customs pages sign chosen form fields one after the other as text ([`crate::manual::customs`] §1.9), and a CMS message *without* signed attributes signs
 //!   its content as it stands. No guard can tell such a text of up to 256 octets from a random that happens to be text. Therefore the prompt
-//!   shows a challenge that is text, with invisible characters made visible: **a person who sees an order there must not enter the PIN.** Binary
-//!   challenges are shown in hex. A program that puts its own text into the prompt (`Request::shown`) takes this away and has to show the challenge itself.
+//!   shows a challenge that is text, with invisible characters made visible: **a person who sees an order there must not enter the PIN.** One that holds text is
+//!   shown as that text, with escapes for the rest; others are shown in hex. A program that puts its own text into the prompt (`Request::shown`) takes this away and has to show the challenge itself.
 //!   A bank should not take CMS without signed attributes; this library writes it only when told to.
 //! - **Other randoms.** The challenge does not name the site. A false site can pass on the challenge of the true one and log in with the answer
 //!   (a relay). Nothing in the octets shows it. Take challenges only from a site whose TLS certificate was checked, and never from a page that
