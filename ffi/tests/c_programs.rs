@@ -17,5 +17,7 @@ mod examples;
 mod header;
 #[path = "c_programs/programs.rs"]
 mod programs;
+#[path = "c_programs/readers.rs"]
+mod readers;
 #[path = "../../tests/support/softhsm.rs"]
 mod softhsm;

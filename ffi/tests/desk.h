@@ -7,7 +7,6 @@
 static shield_scan *scan;
 static shield_device *device;
 static shield_credential *customs, *bank;
-static const char *customs_pin, *bank_pin, *declaration;
 
 static inline void open_desk(const char *module, const char *profile) {
     shield_text modules[1];
