@@ -51,7 +51,7 @@ pub(crate) fn unblock(global: &Global, args: &Unblock, screen: &Screen) -> Resul
     apart(&puk, &new, "--puk-fd", "--new-pin-fd")?;
     let job = Job::reach(global, Role::from(args.role), &args.choice, screen)?;
     job.repeat(&puk, &[ErrorKind::PukIncorrect], |_| {
-        job.status()?;
+        job.has_unlock_code()?;
         job.head(screen.lang.pick(
             "set anew by the unlock code (PUK); a wrong code uses up one of its own tries",
             "用解锁码（PUK）重设；解锁码输错会消耗其自身的次数",
@@ -75,7 +75,7 @@ pub(crate) fn change_puk(global: &Global, args: &ChangePuk, screen: &Screen) -> 
         None => Job::of_any_role(global, &args.choice, screen)?,
     };
     job.repeat(&old, &[ErrorKind::PukIncorrect], |_| {
-        job.status()?;
+        job.has_unlock_code()?;
         job.head(screen.lang.pick(
             "change of the unlock code (PUK); a wrong one uses up one of its own tries",
             "修改解锁码（PUK）；输错会消耗其自身的次数",
@@ -162,6 +162,11 @@ impl<'r> Job<'r> {
     /// Tries left, or why PINs cannot be changed here: known before anybody is asked.
     fn status(&self) -> Result<PinStatus> {
         self.shield.pin_change_status(self.role, &self.selector, &self.global.wait())
+    }
+
+    /// Likewise for the unlock code.
+    fn has_unlock_code(&self) -> Result<()> {
+        self.shield.pin_unblock_status(self.role, &self.selector, &self.global.wait()).map(drop)
     }
 
     /// Which PIN of which shield, and what else it opens.

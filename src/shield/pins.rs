@@ -11,6 +11,35 @@ use crate::token::{AdminAuth, PinRef, Pins};
 use crate::tries::{Consent, PinStatus};
 use crate::wait::Wait;
 
+/// What is done with a PIN.
+#[derive(Clone, Copy)]
+enum Job {
+    /// By the old one.
+    Change(Consent),
+    /// By the unlock code, or to that code itself.
+    ByUnlockCode,
+}
+
+impl Job {
+    fn is_possible(self, pins: Option<&mut dyn Pins>) -> bool {
+        match self {
+            Job::Change(_) => pins.is_some(),
+            Job::ByUnlockCode => pins.is_some_and(|p| p.has_unlock_code()),
+        }
+    }
+
+    fn impossible(self, door: &DoorId) -> Error {
+        let door = door.without_label();
+        let why = match self {
+            Job::Change(_) => format!("{door} does not change PINs"),
+            Job::ByUnlockCode => {
+                format!("{door} has no unlock code (PUK): use the vendor's program, or ask the office")
+            }
+        };
+        Error::new(ErrorKind::Unsupported, "change PIN").detail(why)
+    }
+}
+
 impl Shield {
     /// Changes the PIN of a role. What was entered is sent once. Where one PIN opens both roles ([`Shield::also_opens`]) it changes for both.
     ///
@@ -26,7 +55,7 @@ impl Shield {
         wait: &Wait,
     ) -> Result<()> {
         let (old, new) = (old.duplicate(), new.duplicate());
-        self.with_pins(role, selector, Some(consent), wait, move |pins, pin| {
+        self.with_pins(role, selector, Job::Change(consent), wait, move |pins, pin| {
             if old.role() != role || new.role() != role {
                 return Err(Error::new(ErrorKind::PinRole, "change PIN"));
             }
@@ -42,7 +71,7 @@ impl Shield {
     /// token does not let us; and as [`Shield::pin_status`].
     pub fn unblock_pin(&self, role: Role, selector: &Selector, (puk, new): (&Pin, &Pin), wait: &Wait) -> Result<()> {
         let (puk, new) = (puk.duplicate(), new.duplicate());
-        self.with_pins(role, selector, None, wait, move |pins, pin| {
+        self.with_pins(role, selector, Job::ByUnlockCode, wait, move |pins, pin| {
             if new.role() != role {
                 return Err(Error::new(ErrorKind::PinRole, "unblock PIN"));
             }
@@ -56,7 +85,7 @@ impl Shield {
     /// As [`Shield::unblock_pin`].
     pub fn change_puk(&self, role: Role, selector: &Selector, (old, new): (&Pin, &Pin), wait: &Wait) -> Result<()> {
         let (old, new) = (old.duplicate(), new.duplicate());
-        self.with_pins(role, selector, None, wait, move |pins, _| pins.change_puk(&old, &new))
+        self.with_pins(role, selector, Job::ByUnlockCode, wait, move |pins, _| pins.change_puk(&old, &new))
     }
 
     /// Tries left for a role's PIN, read where [`Shield::change_pin`] would change it: so that nobody is asked for a PIN which could not be
@@ -65,8 +94,20 @@ impl Shield {
     /// # Errors
     /// `Unsupported` where no way lets PINs be changed, and as [`Shield::pin_status`].
     pub fn pin_change_status(&self, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
+        self.status_for(Job::Change(Consent::None), role, selector, wait)
+    }
+
+    /// The same where [`Shield::unblock_pin`] and [`Shield::change_puk`] would do their work.
+    ///
+    /// # Errors
+    /// `Unsupported` where no way has an unlock code, and as [`Shield::pin_status`].
+    pub fn pin_unblock_status(&self, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
+        self.status_for(Job::ByUnlockCode, role, selector, wait)
+    }
+
+    fn status_for(&self, job: Job, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
         let credential = self.resolve(role, selector, true).map_err(|e| e.role(role))?;
-        self.pin_route(&credential, wait).map(|ready| ready.state.status).map_err(|e| e.role(role))
+        self.pin_route(job, &credential, wait).map(|ready| ready.state.status).map_err(|e| e.role(role))
     }
 
     /// Every role that the PIN of `role` opens, `role` itself among them, valid certificates and others.
@@ -81,43 +122,43 @@ impl Shield {
         Ok(roles)
     }
 
-    /// Finds the first way that lets PINs be changed, and does `work` there. With `consent`, the PIN's tries are looked at first.
+    /// Finds the first way on which the job can be done, and does `work` there. For a change the PIN's tries are looked at first.
     fn with_pins(
         &self,
         role: Role,
         selector: &Selector,
-        consent: Option<Consent>,
+        job: Job,
         wait: &Wait,
         work: impl FnOnce(&mut dyn Pins, &PinRef) -> Result<()> + Send + 'static,
     ) -> Result<()> {
         let id = next_correlation();
         let run = || {
             let credential = self.resolve(role, selector, true)?;
-            let Ready { route, mut lease, state } = self.pin_route(&credential, wait)?;
-            if let Some(consent) = consent {
+            let Ready { route, mut lease, state } = self.pin_route(job, &credential, wait)?;
+            if let Job::Change(consent) = job {
                 signing::guard_tries(state.status, consent, role)?;
             }
             let pin = route.slot.pin.clone();
             let door = route.door.clone();
             lease.call("change PIN", wait, move |token| match token.pins() {
                 Some(pins) => work(pins, &pin),
-                None => Err(cannot(&door)),
+                None => Err(job.impossible(&door)),
             })
         };
         run().map_err(|e| e.role(role).correlate(id)).inspect_err(log)
     }
 
-    /// As for a signature; a way that cannot change PINs is passed over while there is another.
-    fn pin_route<'r>(&self, credential: &'r Credential, wait: &Wait) -> Result<Ready<'r>> {
+    /// As for a signature; a way on which the job cannot be done is passed over while there is another.
+    fn pin_route<'r>(&self, job: Job, credential: &'r Credential, wait: &Wait) -> Result<Ready<'r>> {
         let mut refused = None;
         for route in &credential.routes {
             let alone = std::slice::from_ref(route);
             match signing::first_of(alone, credential, self.open_doors(), wait) {
                 Ok(mut ready) => {
-                    if ready.lease.call("change PIN", wait, |token| Ok(token.pins().is_some()))? {
+                    if ready.lease.call("change PIN", wait, move |token| Ok(job.is_possible(token.pins())))? {
                         return Ok(ready);
                     }
-                    refused.get_or_insert(cannot(&route.door));
+                    refused.get_or_insert(job.impossible(&route.door));
                 }
                 Err(error) if signing::is_gone(&error) => drop(refused.get_or_insert(error)),
                 Err(error) => return Err(error),
@@ -125,8 +166,4 @@ impl Shield {
         }
         Err(refused.unwrap_or_else(|| Error::new(ErrorKind::NoShield, "change PIN")))
     }
-}
-
-fn cannot(door: &DoorId) -> Error {
-    Error::new(ErrorKind::Unsupported, "change PIN").detail(format!("{} does not change PINs", door.without_label()))
 }

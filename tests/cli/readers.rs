@@ -72,21 +72,24 @@ fn a_certificate_is_opened_by_the_reference_that_the_list_shows() {
 }
 
 #[test]
-fn pins_of_a_driver_that_cannot_change_them_are_not_asked_for() {
-    let Some(desk) = Desk::new("pins_of_a_driver_that_cannot_change_them", &["--label", "Synthetic Person"]) else {
-        return;
+fn a_drivers_pin_is_changed_and_its_unlock_code_is_not_asked_for() {
+    let Some(desk) = Desk::new("a_drivers_pin_is_changed", &["--label", "Synthetic Person"]) else { return };
+    let change = ["change-pin", "--role", "customs"];
+    let to = |old: &str, new: &str| {
+        desk.shield(&[&change[..], &["--pin-env", old, "--new-pin-env", new, "--try-again"]].concat())
     };
-    let pins = ["--pin-env", "CUSTOMS_PIN", "--new-pin-env", "WRONG_PIN"];
-    for args in [&["change-pin", "--role", "customs"][..], &["unblock", "--role", "customs"]] {
-        // No terminal is there: a question would fail with another error.
-        let ran = desk.shield(args).expect(8, &["SH-9001", "does not change PINs"]);
+    to("WRONG_PIN", "BANK_PIN").expect(4, &["SH-2001"]);
+    to("CUSTOMS_PIN", "BANK_PIN").expect(0, &["tries left:", "changed the customs PIN\n"]);
+    desk.declare(&["CEB621.xml"], &["--pin-env", "CUSTOMS_PIN"]).expect(4, &["SH-2001"]);
+    desk.declare(&["CEB621.xml"], &["--pin-env", "BANK_PIN", "--try-again"]).expect(0, &["1 signed"]);
+    // No terminal is there: a question would fail with another error.
+    for args in [&["unblock", "--role", "customs"][..], &["change-puk", "--role", "bank"]] {
+        let ran = desk.shield(args).expect(8, &["SH-9001", "has no unlock code"]);
         assert!(!ran.err.contains("Person"), "{ran:?}");
     }
-    desk.shield(&[&["change-pin", "--role", "customs"][..], &pins].concat()).expect(8, &["SH-9001"]);
-    desk.shield(&["list"]).expect(0, &["tries left: unknown\n"]);
-    desk.shield(&["change-pin", "--role", "customs", "--pin-fd", "0", "--new-pin-fd", "0"])
+    desk.shield(&[&change[..], &["--try-again", "--pin-fd", "0", "--new-pin-fd", "0"]].concat())
         .expect(2, &["a descriptor each"]);
-    desk.shield(&["change-pin", "--role", "customs", "--new-pin-env", "NO_SUCH"]).expect(2, &["NO_SUCH", "not set"]);
+    desk.shield(&[&change[..], &["--new-pin-env", "NO_SUCH"]].concat()).expect(2, &["NO_SUCH", "not set"]);
     desk.shield(&["change-puk"]).expect(2, &["SH-9002", "say --role"]);
 }
 

@@ -17,8 +17,17 @@ use crate::wait::{Signal, Wait, lock};
 /// One answer that somebody waits for, or has stopped waiting for.
 pub(super) struct Ticket<T> {
     slot: Mutex<Slot<T>>,
-    obstacle: Mutex<Option<Code>>,
+    obstacle: Mutex<Option<Obstacle>>,
     signal: Arc<Signal>,
+}
+
+/// What keeps an answer from coming.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// The service said this, and is asked again.
+    Said(Code),
+    /// `SCardConnect` has not come back: it waits, without a word, as long as another program is in a transaction.
+    Connecting,
 }
 
 enum Slot<T> {
@@ -50,12 +59,12 @@ impl<T> Ticket<T> {
     }
 
     /// Tells whoever waits what is in the way.
-    pub(super) fn hint(&self, code: Code) {
-        *lock(&self.obstacle) = Some(code);
+    pub(super) fn hint(&self, obstacle: Obstacle) {
+        *lock(&self.obstacle) = Some(obstacle);
     }
 
     /// What was in the way at last.
-    pub(super) fn obstacle(&self) -> Option<Code> {
+    pub(super) fn obstacle(&self) -> Option<Obstacle> {
         *lock(&self.obstacle)
     }
 

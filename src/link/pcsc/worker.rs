@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::api::{Broken, Card, Context, Held, Protocol, Service, Watched};
 use super::capability;
 use super::codes::{Code, Fate};
-use super::desk::{Desk, EndMark, Grant, Job, Promise, Serving, Ticket, transaction};
+use super::desk::{Desk, EndMark, Grant, Job, Obstacle, Promise, Serving, Ticket, transaction};
 use super::readers::Trying;
 use super::refusal::{self, Live};
 use crate::apdu::Limits;
@@ -87,6 +87,9 @@ impl Line {
         let mut context = refusal::open(service, CONNECT)?;
         let mut pause = Pause::FIRST;
         let card = loop {
+            if ticket.obstacle().is_none() {
+                ticket.hint(Obstacle::Connecting);
+            }
             match context.connect(&reader) {
                 Ok(card) => break card,
                 // An exclusive holder goes away in the end; a card without power is switched on again by pcscd when nobody uses it for a while.
@@ -95,7 +98,7 @@ impl Line {
                         && ticket.wanted()
                         && wait.check(CONNECT).is_ok() =>
                 {
-                    ticket.hint(code);
+                    ticket.hint(Obstacle::Said(code));
                     pause.sleep();
                 }
                 Err(code) => return Err(code.at_connect(CONNECT).detail(reader)),
