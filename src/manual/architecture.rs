@@ -45,6 +45,11 @@
 //! **A module is never finalised.** Modules stay loaded for the life of the process: other parts of it may use them, and finalising at exit has
 //! taken hosts down (`parallaxsecond/rust-cryptoki#208`).
 //!
+//! **For C, PC/SC stands in a library of its own** (`ffi/pcsc`). A `libshared_shield.so` that is linked with libpcsclite does not load where that is
+//! missing, and Debian and Ubuntu have no static libpcsclite to put inside. The small library has one symbol, a table of calls over
+//! [`crate::link::pcsc::api`]; it is opened when a program asks for readers, from the folder of the first and from nowhere else: who sets the
+//! environment or the working directory of a program must not choose what it loads. Windows and macOS always have PC/SC: there it is linked.
+//!
 //! **A diagnosis uses what everything else uses.** `doctor` lists readers, scans and reads PIN states by the calls that a program makes, so
 //! that what it calls right is right. What it adds is a look at the file system (is the service installed, is a key on the USB bus) and the
 //! judgement: a way that is not there is wrong only where no other way leads to a shield.

@@ -253,3 +253,7 @@ pub(crate) fn file_of(address: usize) -> Option<std::ffi::OsString> {
     let name = unsafe { std::ffi::CStr::from_ptr(name) };
     Some(std::ffi::OsStr::from_bytes(name.to_bytes()).to_owned())
 }
+
+#[cfg(test)]
+#[path = "plugin_tests.rs"]
+mod tests;
