@@ -320,12 +320,19 @@ impl Turn<'_> {
                 return Err(code.error(TRANSMIT));
             }
         };
-        let nonsense = || Error::new(ErrorKind::TokenAnswer, TRANSMIT).detail(format!("an answer of {length} octets"));
+        let what = || format!("an answer of {length} octets");
+        let nonsense = || Error::new(ErrorKind::TokenAnswer, TRANSMIT).detail(what());
         let part = buffer.get_mut(..length).ok_or_else(nonsense)?;
         let answer = part.to_vec();
         part.zeroize();
-        if answer.len() < 2 {
-            return Err(nonsense());
+        match answer.len() {
+            // A success without anything is what reader drivers say of a card that was pulled out in the middle of a command.
+            0 => {
+                self.trouble = Some(Code::SCARD_E_NOT_TRANSACTED);
+                return Err(Error::new(ErrorKind::TokenFailed, TRANSMIT).detail(what()));
+            }
+            1 => return Err(nonsense()),
+            _ => {}
         }
         Ok(answer)
     }

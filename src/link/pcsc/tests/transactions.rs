@@ -267,6 +267,18 @@ fn an_answer_without_a_status_word_is_refused_and_the_longest_one_is_taken() {
 }
 
 #[test]
+fn an_answer_of_nothing_is_a_card_that_went_and_nothing_more_is_sent_in_that_transaction() {
+    let (service, readers) = desk();
+    service.answer(|command| if command.get(1) == Some(&0xA4) { Vec::new() } else { vec![0x90, 0x00] });
+    let link = readers.connect(READER, &ms(1_000)).unwrap();
+    let mut transaction = link.begin(&ms(1_000)).unwrap();
+    assert_eq!(select(&mut *transaction).unwrap_err().kind(), ErrorKind::TokenFailed);
+    assert_eq!(transaction.transmit(&command(&[0x00, 0xCB, 0x3F, 0xFF])).unwrap_err().kind(), ErrorKind::TokenFailed);
+    drop(transaction);
+    assert_eq!(link.begin(&ms(1_000)).unwrap().continuity(), Continuity::Reset);
+}
+
+#[test]
 fn links_and_transactions_may_be_used_from_any_thread() {
     fn crosses<T: Send + ?Sized>() {}
     fn shared<T: Send + Sync + ?Sized>() {}
