@@ -117,18 +117,41 @@ fn a_reset_in_the_middle_of_a_transaction_is_an_error_and_never_leaves_the_card_
     let (service, readers) = desk();
     let link = readers.connect(READER, &ms(1_000)).unwrap();
     let mut transaction = link.begin(&ms(1_000)).unwrap();
+    select(&mut *transaction).unwrap();
     service.reset(READER);
     for _ in 0..2 {
         let error = select(&mut *transaction).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TokenFailed);
         assert_eq!(error.raw_status(), Some(&Status::Pcsc("SCARD_W_RESET_CARD".into())));
     }
-    assert_eq!(service.count(Call::Transmit), 1, "nothing more is sent after an error");
+    assert_eq!(service.count(Call::Transmit), 2, "nothing more is sent after an error");
     drop(transaction);
     assert!(!service.locked(READER), "an end that fails leaves the card locked at the service");
     let mut transaction = link.begin(&ms(1_000)).unwrap();
     assert_eq!(transaction.continuity(), Continuity::Reset);
     select(&mut *transaction).unwrap();
+}
+
+#[test]
+fn a_late_reset_is_repaired_before_the_first_command_of_those_who_take_nothing_for_granted() {
+    let (service, readers) = desk();
+    let link = readers.connect(READER, &ms(1_000)).unwrap();
+    let mut transaction = link.begin(&ms(1_000)).unwrap();
+    assert_eq!(transaction.continuity(), Continuity::First);
+    service.fail(Call::Transmit, Code::SCARD_E_PROTO_MISMATCH);
+    service.fail(Call::Transmit, Code::SCARD_W_RESET_CARD);
+    select(&mut *transaction).unwrap();
+    drop(transaction);
+    assert_eq!((service.count(Call::Reconnect), service.count(Call::End)), (2, 1));
+    let mut transaction = link.begin(&ms(1_000)).unwrap();
+    assert_eq!(transaction.continuity(), Continuity::Unbroken);
+    service.fail(Call::Transmit, Code::SCARD_W_RESET_CARD);
+    assert_eq!(
+        select(&mut *transaction).unwrap_err().kind(),
+        ErrorKind::TokenFailed,
+        "it was told that all is as it was"
+    );
+    assert_eq!(service.count(Call::Reconnect), 2);
 }
 
 #[test]
