@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::api::{Broken, Card, Context, Held, Protocol, Service, Watched};
 use super::capability;
 use super::codes::{Code, Fate};
-use super::desk::{Desk, EndMark, Grant, Job, Obstacle, Promise, Serving, Ticket, transaction};
+use super::desk::{Desk, EndMark, GoneMark, Grant, Job, Obstacle, Promise, Serving, Ticket, transaction};
 use super::readers::Trying;
 use super::refusal::{self, Live};
 use crate::apdu::Limits;
@@ -79,6 +79,9 @@ pub(super) struct Opened {
 
 /// Connects and then serves transactions until the link is dropped or the card is gone. Runs on a thread of its own.
 pub(super) fn run(service: &dyn Service, reader: String, wait: &Wait, promise: Promise<Opened>, trying: Trying) {
+    let desk = Arc::<Desk>::default();
+    // Dropped last, behind the line.
+    let _gone = GoneMark(Arc::clone(&desk));
     let mut line = match Line::open(service, reader, wait, &promise.0) {
         Ok(line) => line,
         Err(error) => {
@@ -87,13 +90,14 @@ pub(super) fn run(service: &dyn Service, reader: String, wait: &Wait, promise: P
         }
     };
     drop(trying);
-    let desk = Arc::<Desk>::default();
     let _mark = EndMark(Arc::clone(&desk));
     if !promise.give(Ok(Opened { desk: Arc::clone(&desk), atr: line.atr.clone() })) {
         return;
     }
     while desk.wait_for_work() {
-        if let Err(code) = line.serve(&desk) {
+        let served = line.serve(&desk);
+        desk.set_asking(false);
+        if let Err(code) = served {
             desk.die(code.error(BEGIN));
             return;
         }
@@ -161,6 +165,7 @@ impl Line {
     fn serve(&mut self, desk: &Desk) -> Result<(), Code> {
         let (mut repairs, mut pause) = (0_u32, Pause::FIRST);
         while desk.anyone() {
+            desk.set_asking(true);
             let Err(code) = self.attempt(desk) else { return Ok(()) };
             match code.fate() {
                 Fate::Dead => return Err(code),
@@ -287,6 +292,7 @@ struct Turn<'a> {
 impl Turn<'_> {
     fn run(&mut self, held: &mut dyn Held) {
         self.since = Some(Instant::now());
+        self.desk.set_asking(false);
         // pcscd looks for resets before it locks: one that came in between shows here, before anybody was given the card.
         let protocol = match held.status() {
             Ok(protocol) => protocol,

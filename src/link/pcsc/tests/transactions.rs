@@ -14,8 +14,28 @@ fn a_transaction_carries_commands_and_dropping_it_and_the_link_gives_everything_
     assert!(service.locked(READER));
     drop(transaction);
     assert!(!service.locked(READER), "when the drop has returned others reach the card");
+    for _ in 0..50 {
+        let link = readers.connect(READER, &ms(1_000)).unwrap();
+        drop(link.begin(&ms(1_000)).unwrap());
+        drop(link);
+        assert_eq!(service.count(Call::Disconnect) + 1, service.count(Call::Connect), "when the drop has returned");
+        assert_eq!(service.count(Call::Release) + 1, service.count(Call::Establish), "when the drop has returned");
+    }
     assert_eq!(link.begin(&ms(1_000)).unwrap().continuity(), Continuity::Unbroken);
     drop(link);
+    all_given_back(&service);
+}
+
+#[test]
+fn dropping_a_link_whose_card_another_program_holds_waits_for_nobody() {
+    let (service, readers) = desk();
+    let link = readers.connect(READER, &ms(1_000)).unwrap();
+    service.hold(READER, true);
+    assert!(link.begin(&ms(50)).is_err());
+    let start = Instant::now();
+    drop(link);
+    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    service.hold(READER, false);
     all_given_back(&service);
 }
 
