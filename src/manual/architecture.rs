@@ -12,7 +12,7 @@
 //! shield, session        hold leases, ask the person, verify, write
 //!   request, prompt, receipt, credential, profile
 //!   format  ->  verify, cert, source, suite          never a token
-//!   door    ->  token  ->  token/pkcs11              never a document, never a prompt
+//!   door    ->  token  ->  token/pkcs11, token/piv -> apdu              never a document, never a prompt
 //! error, role, tries, policy, pin, wait, suite, source, note, atomic    leaves
 //! ```
 //!
