@@ -80,6 +80,12 @@ pub trait Door: Send + Sync {
     /// By which kind of software it is reached. A card's lease keeps every other program out until it ends; a module's does not.
     fn way(&self) -> Way;
 
+    /// Keeps what the door has open until the result is dropped: a card's connection, and with it its power and its login. It keeps nobody
+    /// from sharing the card.
+    fn hold(&self) -> Option<Box<dyn Send + Sync>> {
+        None
+    }
+
     /// Forgets what was read and kept, because a signature did not verify: the next lease reads again.
     fn forget(&self) {}
 

@@ -40,6 +40,8 @@ pub const RECONNECTS: u32 = 4;
 pub const READERS_MAX: usize = 64;
 /// The most calls into the smart-card service that may be under way without an answer.
 pub const SERVICE_CALLS_MAX: usize = 64;
+/// How long the connection to a card stays open after its last use, at the least; at most twice as long.
+pub const CONNECTION_IDLE: Duration = Duration::from_secs(2);
 /// How long a shield that was there before is waited for when the smart-card service has gone away: services are restarted.
 pub const SERVICE_RETURN: Duration = Duration::from_secs(5);
 /// How much later than its own thread a caller stops waiting, so that it hears the reason.

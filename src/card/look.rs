@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{Card, CardDoor, Live, Place};
+use super::{Card, CardDoor, Live, Place, Usage};
 use crate::cert::Certificate;
 use crate::door::{Door, DoorId, DoorInfo};
 use crate::error::Error;
@@ -113,10 +113,12 @@ fn open(readers: &Arc<dyn Readers>, look: &Look, wait: &Wait, report: &mut CardR
         serial: id.serial.clone(),
         reader: report.reader.clone(),
     };
-    let place = Place { reader: report.reader.clone(), live: Some(Live { link, insertion }) };
+    let place = Place { reader: report.reader.clone(), live: None, usage: Usage::new() };
     let name = DoorId::of([driver.name(), &id.serial]);
     let card = Card { readers: Arc::clone(readers), driver, id, wanted: look.wanted.clone(), place: Mutex::new(place) };
-    let door = Arc::new(CardDoor { id: name, info, card: Arc::new(card) });
+    let card = Arc::new(card);
+    card.keep(Live { link, insertion });
+    let door = Arc::new(CardDoor { id: name, info, card });
     Ok(Opened { door, contents, notes })
 }
 

@@ -5,6 +5,7 @@
 //! serial number; whoever leases it then checks the certificate before a PIN is sent.
 
 mod look;
+mod usage;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ use crate::link::Transaction;
 use crate::policy;
 use crate::token::{CardId, Driver, Insertion, Token};
 use crate::wait::{Signal, Wait, lock};
+
+use self::usage::{Port, Usage, User};
 
 pub use self::look::{CardReport, Tried};
 pub(crate) use self::look::{Look, look_at, read};
@@ -47,6 +50,7 @@ struct Card {
 struct Place {
     reader: String,
     live: Option<Live>,
+    usage: Usage,
 }
 
 /// A connection that was good when it was last used, with what is known of this insertion.
@@ -61,7 +65,8 @@ type Held = (Live, Box<dyn Transaction>);
 
 impl Card {
     /// The token of a lease.
-    fn open(&self, wait: &Wait) -> Result<Box<dyn Token>> {
+    fn open(self: &Arc<Self>, wait: &Wait) -> Result<Box<dyn Token>> {
+        let _user = User::of(self);
         let since = Instant::now();
         let mut service_went = false;
         for _ in 0..=policy::RECONNECTS {
@@ -85,18 +90,22 @@ impl Card {
         self.attempt(wait)
     }
 
-    fn attempt(&self, wait: &Wait) -> Result<Box<dyn Token>> {
+    fn attempt(self: &Arc<Self>, wait: &Wait) -> Result<Box<dyn Token>> {
         let live = lock(&self.place).live.clone();
         if let Some(live) = live {
             match live.link.begin(wait) {
-                Ok(transaction) => return self.driver.attach(transaction, false, &live.insertion),
+                Ok(transaction) => return self.driver.attach(self.port(transaction), false, &live.insertion),
                 Err(error) if error.kind() == ErrorKind::CardRemoved => self.forget_connection(),
                 Err(error) => return Err(error),
             }
         }
         let (live, transaction) = self.find(wait)?;
-        lock(&self.place).live = Some(live.clone());
-        self.driver.attach(transaction, true, &live.insertion)
+        self.keep(live.clone());
+        self.driver.attach(self.port(transaction), true, &live.insertion)
+    }
+
+    fn port(self: &Arc<Self>, transaction: Box<dyn Transaction>) -> Box<Port> {
+        Box::new(Port { transaction, _user: User::of(self) })
     }
 
     /// Looks for the card: in its last reader first, then in the others. The transaction has the application selected.
@@ -145,7 +154,9 @@ impl Card {
     }
 
     fn forget_connection(&self) {
-        lock(&self.place).live = None;
+        let live = lock(&self.place).live.take();
+        // Outside the lock: to disconnect takes a moment.
+        drop(live);
     }
 
     /// Waits until the service answers again, for a bounded time.
@@ -187,6 +198,10 @@ impl Door for CardDoor {
         if let Some(live) = &lock(&self.card.place).live {
             live.insertion.forget();
         }
+    }
+
+    fn hold(&self) -> Option<Box<dyn Send + Sync>> {
+        Some(Box::new(User::of(&self.card)))
     }
 
     fn lease(&self, wait: &Wait) -> Result<Lease> {

@@ -142,6 +142,7 @@ impl Shield {
         let left = wait.remaining();
         let job = self.prepare_job(&request, id)?;
         let wait = &wait.resumed(left);
+        let _open = self.hold(&job.credential);
         let (wait, entry) = self.ask(&job.credential, &options, &job.summary, prompt, wait)?;
         let Ready { route, mut lease, state } = signing::first_route(&job.credential, &self.0.doors, &wait)?;
         signing::guard_tries(state.status, options.consent, job.credential.role)?;
@@ -225,6 +226,7 @@ impl Shield {
             options.check_shown()?;
             let credential = self.resolve(role, &options.selector, options.outside_validity)?;
             let summary = options.summary.clone().unwrap_or_else(|| batch_summary(&unlock, self));
+            let _open = self.hold(&credential);
             let (wait, entry) = self.ask(&credential, options, &summary, prompt, wait)?;
             Session::open(self, credential, &unlock, (entry, summary), &wait)
         };
@@ -239,6 +241,12 @@ impl Shield {
         {
             door.forget();
         }
+    }
+
+    /// Keeps open what leads to a credential, while a person types and for the length of a batch.
+    pub(crate) fn hold(&self, credential: &Credential) -> Vec<Box<dyn Send + Sync>> {
+        let leads = |door: &&Arc<dyn Door>| credential.routes.iter().any(|route| route.door == *door.id());
+        self.0.doors.iter().filter(leads).filter_map(|door| door.hold()).collect()
     }
 
     pub(crate) fn way(&self, door: &DoorId) -> Option<Way> {

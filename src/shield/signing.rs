@@ -62,7 +62,7 @@ impl Entry {
     }
 
     /// For the later signatures of a batch: no login is opened with it.
-    fn shared(&self) -> Auth<'_> {
+    pub(crate) fn shared(&self) -> Auth<'_> {
         match self {
             Entry::Typed(pin) => Auth::Shared(pin),
             Entry::OnDevice => Auth::Held,

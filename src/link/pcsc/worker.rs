@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zeroize::{Zeroize, Zeroizing};
 
 use super::api::{Broken, Card, Context, Held, Protocol, Service, Watched};
 use super::capability;
 use super::codes::{Code, Fate};
-use super::desk::{Desk, EndMark, Grant, Job, Promise, Serving, Ticket, transaction};
+use super::desk::{Desk, EndMark, GoneMark, Grant, Job, Obstacle, Promise, Serving, Ticket, transaction};
 use super::readers::Trying;
 use super::refusal::{self, Live};
 use crate::apdu::Limits;
@@ -22,8 +22,42 @@ const CONNECT: &str = "SCardConnect";
 const BEGIN: &str = "SCardBeginTransaction";
 const TRANSMIT: &str = "SCardTransmit";
 
+/// How long after a reset was told it is under way at the reader.
+const RESET_BEGINS: Duration = Duration::from_millis(10);
+
 /// The longest answer of a card: 65,536 octets of data and a status word (ISO/IEC 7816-4 §5.1).
 const ANSWER: usize = 65_538;
+
+/// Others get their turn: pcscd lets those who wait for a transaction look every 100 ms whether the card is free, so who ends one and begins the next
+/// at once never lets them in. After [`policy::LEASE_TIME`] of holding the card one begin waits so long after the last end.
+struct Turns {
+    held: Duration,
+    ended: Option<Instant>,
+}
+
+impl Turns {
+    const GAP: Duration = Duration::from_millis(120);
+
+    /// Before a begin.
+    fn give_way(&mut self) {
+        let Some(gap) = self.ended.map(|e| e.elapsed()) else { return };
+        // The service of Windows has a queue.
+        if gap < Self::GAP && self.held >= policy::LEASE_TIME && !cfg!(windows) {
+            std::thread::sleep(Self::GAP.saturating_sub(gap));
+        } else if gap < Self::GAP {
+            return;
+        }
+        self.held = Duration::ZERO;
+    }
+
+    /// After an end.
+    fn took(&mut self, since: Option<Instant>) {
+        if let Some(since) = since {
+            self.held = self.held.saturating_add(since.elapsed());
+            self.ended = Some(Instant::now());
+        }
+    }
+}
 
 /// Waits that become longer: somebody else has the card for a time that nobody knows.
 struct Pause(Duration);
@@ -45,6 +79,9 @@ pub(super) struct Opened {
 
 /// Connects and then serves transactions until the link is dropped or the card is gone. Runs on a thread of its own.
 pub(super) fn run(service: &dyn Service, reader: String, wait: &Wait, promise: Promise<Opened>, trying: Trying) {
+    let desk = Arc::<Desk>::default();
+    // Dropped last, behind the line.
+    let _gone = GoneMark(Arc::clone(&desk));
     let mut line = match Line::open(service, reader, wait, &promise.0) {
         Ok(line) => line,
         Err(error) => {
@@ -53,13 +90,14 @@ pub(super) fn run(service: &dyn Service, reader: String, wait: &Wait, promise: P
         }
     };
     drop(trying);
-    let desk = Arc::<Desk>::default();
     let _mark = EndMark(Arc::clone(&desk));
     if !promise.give(Ok(Opened { desk: Arc::clone(&desk), atr: line.atr.clone() })) {
         return;
     }
     while desk.wait_for_work() {
-        if let Err(code) = line.serve(&desk) {
+        let served = line.serve(&desk);
+        desk.set_asking(false);
+        if let Err(code) = served {
             desk.die(code.error(BEGIN));
             return;
         }
@@ -79,6 +117,7 @@ struct Line {
     served: bool,
     /// The card was reset, or lost a command, since the last transaction.
     broken: bool,
+    turns: Turns,
     answer: Zeroizing<Vec<u8>>,
 }
 
@@ -87,6 +126,9 @@ impl Line {
         let mut context = refusal::open(service, CONNECT)?;
         let mut pause = Pause::FIRST;
         let card = loop {
+            if ticket.obstacle().is_none() {
+                ticket.hint(Obstacle::Connecting);
+            }
             match context.connect(&reader) {
                 Ok(card) => break card,
                 // An exclusive holder goes away in the end; a card without power is switched on again by pcscd when nobody uses it for a while.
@@ -95,7 +137,7 @@ impl Line {
                         && ticket.wanted()
                         && wait.check(CONNECT).is_ok() =>
                 {
-                    ticket.hint(code);
+                    ticket.hint(Obstacle::Said(code));
                     pause.sleep();
                 }
                 Err(code) => return Err(code.at_connect(CONNECT).detail(reader)),
@@ -111,6 +153,7 @@ impl Line {
             extended: None,
             served: false,
             broken: false,
+            turns: Turns { held: Duration::ZERO, ended: None },
             answer: Zeroizing::new(vec![0; ANSWER]),
         })
     }
@@ -122,6 +165,7 @@ impl Line {
     fn serve(&mut self, desk: &Desk) -> Result<(), Code> {
         let (mut repairs, mut pause) = (0_u32, Pause::FIRST);
         while desk.anyone() {
+            desk.set_asking(true);
             let Err(code) = self.attempt(desk) else { return Ok(()) };
             match code.fate() {
                 Fate::Dead => return Err(code),
@@ -150,10 +194,12 @@ impl Line {
             Some(card) => card,
             None => self.reopen()?,
         };
-        let mut turn = Turn { line: self, desk, served: false, trouble: None, mark: None };
+        self.turns.give_way();
+        let mut turn = Turn { line: self, desk, served: false, trouble: None, mark: None, since: None };
         let result = card.transaction(&mut |held| turn.run(held));
         // Dropped when this returns: the transaction has ended then.
-        let (served, trouble, _mark) = (turn.served, turn.trouble, turn.mark);
+        let (served, trouble, _mark, since) = (turn.served, turn.trouble, turn.mark, turn.since);
+        self.turns.took(since);
         self.served |= served;
         self.broken = trouble.is_some() || (self.broken && !served);
         match result {
@@ -181,6 +227,8 @@ impl Line {
     fn repair(&mut self) -> Result<(), Code> {
         self.broken = true;
         let Some(card) = self.card.as_mut() else { return Ok(()) };
+        // pcscd tells of a reset before it is done. Reconnecting waits for the reader, once the reset has begun.
+        std::thread::sleep(RESET_BEGINS);
         // The neighbour may have switched the card off, which is told in the same way. Connecting switches it on. Reconnecting does not: it makes
         // pcscd believe that the card has power, and then nobody can connect any more. The second connection goes as soon as the first is repaired.
         let power = self.context.connect(&self.reader);
@@ -192,7 +240,12 @@ impl Line {
         let repaired = card.reconnect();
         drop(power);
         match repaired {
-            Ok(()) => Ok(()),
+            // pcscd keeps one event for each connection: a reset by whoever used the next card hides that this one was pulled out.
+            Ok(()) => match look(&mut **self.context, &self.reader) {
+                Ok(seen) if seen.now >> 16 == self.events => Ok(()),
+                Err(code) if code.fate() == Fate::Dead => Err(code),
+                _ => Err(Code::SCARD_W_REMOVED_CARD),
+            },
             Err(code) if code.fate() == Fate::Dead => Err(code),
             Err(_) => {
                 self.card = None;
@@ -232,10 +285,14 @@ struct Turn<'a> {
     trouble: Option<Code>,
     /// Its drop tells the caller that the transaction is over.
     mark: Option<Sender<()>>,
+    /// When the card was got.
+    since: Option<Instant>,
 }
 
 impl Turn<'_> {
     fn run(&mut self, held: &mut dyn Held) {
+        self.since = Some(Instant::now());
+        self.desk.set_asking(false);
         // pcscd looks for resets before it locks: one that came in between shows here, before anybody was given the card.
         let protocol = match held.status() {
             Ok(protocol) => protocol,
@@ -286,38 +343,56 @@ impl Turn<'_> {
     }
 
     fn serve(&mut self, held: &mut dyn Held, protocol: Protocol, serving: Serving) {
+        // Whoever was told that nothing is left of what was has nothing to lose before his first command.
+        let mut repairs = if self.continuity() == Continuity::Unbroken { 0 } else { policy::RECONNECTS };
         self.mark = Some(serving.mark);
         for job in serving.jobs {
             let Job { command, reply } = job;
             let answer = match self.trouble {
                 // The card's state is not known any more: no further command reaches it in this transaction.
                 Some(code) => Err(code.error(TRANSMIT)),
-                None => self.transmit(held, protocol, &command),
+                None => self.transmit(held, protocol, &command, repairs),
             };
+            repairs = 0;
             let _ = reply.send(answer);
         }
     }
 
-    fn transmit(&mut self, held: &mut dyn Held, protocol: Protocol, command: &[u8]) -> Result<Vec<u8>> {
+    fn transmit(&mut self, held: &mut dyn Held, protocol: Protocol, command: &[u8], repairs: u32) -> Result<Vec<u8>> {
         let adapted = match protocol {
             Protocol::T1 => None,
             Protocol::T0 => Some(capability::over_t0(command)?),
         };
         let sent = adapted.as_ref().map_or(command, |a| a.as_slice());
         let buffer = &mut *self.line.answer;
-        let length = match held.transmit(sent, buffer) {
-            Ok(length) => length,
-            Err(code) => {
-                self.trouble = Some(code);
-                return Err(code.error(TRANSMIT));
+        let mut left = repairs;
+        let length = loop {
+            match held.transmit(sent, buffer) {
+                Ok(length) => break length,
+                // pcscd resets for a neighbour who disconnects without locking the card: the reset may come after our begin. The service found
+                // out before it sent anything.
+                Err(code) if code.fate() == Fate::Repair && left > 0 && held.reconnect().is_ok() => {
+                    left = left.saturating_sub(1);
+                }
+                Err(code) => {
+                    self.trouble = Some(code);
+                    return Err(code.error(TRANSMIT));
+                }
             }
         };
-        let nonsense = || Error::new(ErrorKind::TokenAnswer, TRANSMIT).detail(format!("an answer of {length} octets"));
+        let what = || format!("an answer of {length} octets");
+        let nonsense = || Error::new(ErrorKind::TokenAnswer, TRANSMIT).detail(what());
         let part = buffer.get_mut(..length).ok_or_else(nonsense)?;
         let answer = part.to_vec();
         part.zeroize();
-        if answer.len() < 2 {
-            return Err(nonsense());
+        match answer.len() {
+            // A success without anything is what reader drivers say of a card that was pulled out in the middle of a command.
+            0 => {
+                self.trouble = Some(Code::SCARD_E_NOT_TRANSACTED);
+                return Err(Error::new(ErrorKind::TokenFailed, TRANSMIT).detail(what()));
+            }
+            1 => return Err(nonsense()),
+            _ => {}
         }
         Ok(answer)
     }

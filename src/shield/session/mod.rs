@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::signing::{self, Entry, Job, Ready};
 use super::{Shield, log};
 use crate::credential::{Credential, Route, Selector};
-use crate::door::{Lease, Way};
+use crate::door::{DoorId, Lease, Way};
 use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::policy::{self, Policy};
 use crate::receipt::Receipt;
@@ -64,7 +64,11 @@ struct State {
 struct Open {
     entry: Entry,
     full: PinStatus,
+    /// The door that told the tries.
+    told_by: DoorId,
     anchor: Option<Lease>,
+    /// A card keeps its login as long as it has power.
+    _power: Vec<Box<dyn Send + Sync>>,
 }
 
 impl Session {
@@ -88,7 +92,8 @@ impl Session {
             Some(Way::Card) => (None, vec![lease]),
             _ => (Some(lease), Vec::new()),
         };
-        let open = Open { entry, full, anchor };
+        let told_by = route.door.clone();
+        let open = Open { entry, full, told_by, anchor, _power: shield.hold(&credential) };
         let inner = Arc::new(Inner {
             shield: shield.clone(),
             credential,
