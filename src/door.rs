@@ -18,6 +18,23 @@ use crate::wait::{Signal, Wait, lock};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DoorId(pub(crate) String);
 
+impl DoorId {
+    /// Joins the parts of a name by colons; a colon inside a part is written `%3A`.
+    pub(crate) fn of<'p>(parts: impl IntoIterator<Item = &'p str>) -> Self {
+        let parts: Vec<_> = parts.into_iter().map(|p| p.replace('%', "%25").replace(':', "%3A")).collect();
+        DoorId(parts.join(":"))
+    }
+
+    /// The same without a PKCS#11 token's label, which may be a person's name: for what is shown and stored. Where one module has two tokens
+    /// of one serial number it names both.
+    pub(crate) fn without_label(&self) -> Self {
+        match self.0.splitn(4, ':').collect::<Vec<_>>().as_slice() {
+            ["pkcs11", module, serial, _] => DoorId(format!("pkcs11:{module}:{serial}")),
+            _ => self.clone(),
+        }
+    }
+}
+
 impl fmt::Display for DoorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -37,6 +54,19 @@ pub struct DoorInfo {
     pub model: String,
     /// Serial number of the token.
     pub serial: String,
+    /// The reader that it is in, as far as known: tells that two doors lead to one device. For a PKCS#11 token the module's name of its
+    /// slot, which for modules over PC/SC is the reader's.
+    pub reader: String,
+}
+
+/// By which kind of software a door is reached. Where one certificate is behind several, the order of the profile decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Way {
+    /// A card's application, by this library over PC/SC.
+    Card,
+    /// A PKCS#11 module.
+    Module,
 }
 
 /// One way to reach a shield.
@@ -47,11 +77,34 @@ pub trait Door: Send + Sync {
     /// What it tells of itself.
     fn info(&self) -> &DoorInfo;
 
+    /// By which kind of software it is reached. A card's lease keeps every other program out until it ends; a module's does not.
+    fn way(&self) -> Way;
+
+    /// Keeps what the door has open until the result is dropped: a card's connection, and with it its power and its login. It keeps nobody
+    /// from sharing the card.
+    fn hold(&self) -> Option<Box<dyn Send + Sync>> {
+        None
+    }
+
+    /// Forgets what was read and kept, because a signature did not verify: the next lease reads again.
+    fn forget(&self) {}
+
     /// Opens it. A card's lease is exclusive; a PKCS#11 lease is a session of its own.
     ///
     /// # Errors
     /// `Busy` at the deadline, `TokenFailed` when the token is gone.
     fn lease(&self, wait: &Wait) -> Result<Lease>;
+}
+
+/// What one place to look at (a module, a reader) has to offer.
+#[derive(Default)]
+pub(crate) struct Discovery {
+    /// Doors that can be used.
+    pub(crate) doors: Vec<Arc<dyn Door>>,
+    /// Tokens that cannot be used, each with the reason.
+    pub(crate) problems: Vec<Error>,
+    /// Tokens that are not initialised. Some modules always show one.
+    pub(crate) blank: Vec<Error>,
 }
 
 type Task = Box<dyn FnOnce(&mut dyn Token) + Send>;

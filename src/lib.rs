@@ -28,8 +28,10 @@
 
 pub mod apdu;
 mod atomic;
+mod card;
 pub mod cert;
 mod credential;
+pub mod doctor;
 mod door;
 mod error;
 pub mod format;
@@ -51,11 +53,14 @@ pub mod token;
 mod tries;
 pub mod verify;
 mod wait;
+mod watch;
 
 pub use atomic::{write_new, write_whole};
+pub use card::{CardReport, Tried};
 pub use cert::{Certificate, Fingerprint};
-pub use credential::{Credential, Found, Listed, Route, Selector, Standing};
-pub use door::{Door, DoorId, DoorInfo, Lease};
+pub use credential::{Credential, Found, Listed, Reference, Route, Selector, Standing};
+pub use doctor::Diagnosis;
+pub use door::{Door, DoorId, DoorInfo, Lease, Way};
 pub use error::{Candidate, Error, ErrorKind, Recovery, Result, Status};
 pub use format::cms::CmsOptions;
 pub use note::Note;
@@ -73,3 +78,4 @@ pub use suite::{Digest, DigestAlgorithm, RawSignature, Suite, Summary, ToBeSigne
 pub use tries::{Consent, PinStatus};
 pub use verify::{Finding, FindingKind, Report, Severity, Trust, Verdict, VerifyContext};
 pub use wait::{Cancel, Clock, FixedClock, SystemClock, Wait};
+pub use watch::{Event, Watch};

@@ -40,8 +40,12 @@ pub const RECONNECTS: u32 = 4;
 pub const READERS_MAX: usize = 64;
 /// The most calls into the smart-card service that may be under way without an answer.
 pub const SERVICE_CALLS_MAX: usize = 64;
+/// How long the connection to a card stays open after its last use, at the least; at most twice as long.
+pub const CONNECTION_IDLE: Duration = Duration::from_secs(2);
 /// How long a shield that was there before is waited for when the smart-card service has gone away: services are restarted.
 pub const SERVICE_RETURN: Duration = Duration::from_secs(5);
+/// How much later than its own thread a caller stops waiting, so that it hears the reason.
+pub const GRACE: Duration = Duration::from_millis(200);
 /// After this time of waiting for a shield a caller is told that it waits.
 pub const PROGRESS_AFTER: Duration = Duration::from_secs(1);
 /// The largest document inside a CMS message, in octets; larger ones are signed detached. Far below the 4 GiB of a DER length, and below the
@@ -65,6 +69,8 @@ pub const CMS_ATTRIBUTES_MAX: usize = 64 * 1024;
 pub const DISPLAY_MAX: usize = 4096;
 /// A receipt warns when the certificate ends within this many days (manual::customs §8, pain 8: 90, 30 and 7 days ahead).
 pub const EXPIRY_WARNING_DAYS: u64 = 90;
+/// Days before the end of a certificate at which `doctor` becomes more urgent: [`EXPIRY_WARNING_DAYS`] is the last of them.
+pub const EXPIRY_STEPS: [u64; 3] = [7, 30, EXPIRY_WARNING_DAYS];
 /// The largest profile file, in octets.
 pub const PROFILE_MAX: u64 = 256 * 1024;
 

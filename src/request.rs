@@ -8,7 +8,7 @@ use crate::format::login::{self, Challenge};
 use crate::policy;
 use crate::role::Role;
 use crate::source::Content;
-use crate::suite::Summary;
+use crate::suite::{Summary, is_hidden};
 use crate::tries::Consent;
 
 /// What to sign, in which form, as whom.
@@ -18,6 +18,11 @@ use crate::tries::Consent;
 /// ```compile_fail,E0061
 /// use shared_shield::{Content, Request, Role};
 /// Request::payment(Role::Customs, Content::bytes(*b"order"));
+/// ```
+///
+/// ```compile_fail,E0061
+/// use shared_shield::{Content, Request, Role};
+/// Request::declaration(Role::Bank, Content::file("CEB621.xml"));
 /// ```
 ///
 /// and none can be set afterwards:
@@ -70,17 +75,41 @@ impl Options {
     }
 }
 
-/// Characters that nobody sees or that change how others are shown: controls other than newline and tab, line and paragraph separators,
-/// format characters (general categories Cc, Zl, Zp, Cf of Unicode 16; bidirectional overrides and zero-width ones among them), fillers.
-fn is_hidden(c: char) -> bool {
-    let format = matches!(c,
-        '\u{AD}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{890}'..='\u{891}' | '\u{8E2}' | '\u{180E}'
-        | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-        | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
-        | '\u{E0000}'..='\u{E007F}');
-    let filler = matches!(c, '\u{34F}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}');
-    let separator = matches!(c, '\u{2028}'..='\u{2029}');
-    (c.is_control() && !matches!(c, '\n' | '\t')) || format || filler || separator
+/// What a request and an unlock may both say, each with its own [`Options`]: written once, so that no setter is there or means something in
+/// one of them only. `$choose` is the name of the first.
+macro_rules! setters {
+    ($choose:ident) => {
+        /// Chooses among several certificates of the role.
+        #[must_use]
+        pub fn $choose(mut self, selector: Selector) -> Self {
+            self.options.selector = selector;
+            self
+        }
+
+        /// The text that the PIN prompt shows. A signature's receipt carries its digest; without one the format says what it signs.
+        ///
+        /// A text that is empty, over [`policy::DISPLAY_MAX`] octets, or holds characters that nobody sees is refused (`DisplayText`) before
+        /// a PIN is asked for. Newline and tab are allowed.
+        #[must_use]
+        pub fn shown(mut self, text: impl Into<String>) -> Self {
+            self.options.summary = Some(Summary { text: text.into() });
+            self
+        }
+
+        /// Allows a risky PIN try: a person said so.
+        #[must_use]
+        pub fn consent(mut self, consent: Consent) -> Self {
+            self.options.consent = consent;
+            self
+        }
+
+        /// Signs although the certificate has expired or is not valid yet. Each receipt says so.
+        #[must_use]
+        pub fn even_outside_validity(mut self) -> Self {
+            self.options.outside_validity = true;
+            self
+        }
+    };
 }
 
 impl Request {
@@ -161,36 +190,7 @@ impl Request {
         self.format.name()
     }
 
-    /// Chooses among several certificates of the role.
-    #[must_use]
-    pub fn of(mut self, selector: Selector) -> Self {
-        self.options.selector = selector;
-        self
-    }
-
-    /// The text that the PIN prompt shows and whose digest the receipt carries; without one the format says what it signs.
-    ///
-    /// A text that is empty, over [`policy::DISPLAY_MAX`] octets, or holds characters that nobody sees is refused (`DisplayText`) before a
-    /// PIN is asked for. Newline and tab are allowed.
-    #[must_use]
-    pub fn shown(mut self, text: impl Into<String>) -> Self {
-        self.options.summary = Some(Summary { text: text.into() });
-        self
-    }
-
-    /// Allows a risky PIN try: a person said so.
-    #[must_use]
-    pub fn consent(mut self, consent: Consent) -> Self {
-        self.options.consent = consent;
-        self
-    }
-
-    /// Signs although the certificate has expired or is not valid yet. The receipt says so.
-    #[must_use]
-    pub fn even_outside_validity(mut self) -> Self {
-        self.options.outside_validity = true;
-        self
-    }
+    setters!(of);
 }
 
 /// What one PIN entry shall open: the role, and how much.
@@ -215,33 +215,7 @@ impl Unlock {
         self
     }
 
-    /// Chooses among several certificates of the role.
-    #[must_use]
-    pub fn certificate(mut self, selector: Selector) -> Self {
-        self.options.selector = selector;
-        self
-    }
-
-    /// The text that the PIN prompt shows.
-    #[must_use]
-    pub fn shown(mut self, text: impl Into<String>) -> Self {
-        self.options.summary = Some(Summary { text: text.into() });
-        self
-    }
-
-    /// Allows a risky PIN try: a person said so.
-    #[must_use]
-    pub fn consent(mut self, consent: Consent) -> Self {
-        self.options.consent = consent;
-        self
-    }
-
-    /// Signs although the certificate has expired or is not valid yet. The receipts say so.
-    #[must_use]
-    pub fn even_outside_validity(mut self) -> Self {
-        self.options.outside_validity = true;
-        self
-    }
+    setters!(certificate);
 }
 
 #[cfg(test)]
@@ -274,5 +248,22 @@ mod tests {
             assert!(refused.to_string().contains(place), "{refused}");
         }
         assert_eq!(check(&"x".repeat(policy::DISPLAY_MAX + 1)).unwrap_err().kind(), ErrorKind::DisplayText);
+    }
+
+    #[test]
+    fn a_request_and_an_unlock_take_the_same_options() {
+        let selector = Selector { card_number: Some("0001".into()), ..Selector::default() };
+        let (consent, chosen) = (Consent::LastTry, selector.clone());
+        let request = Request::raw(Role::Bank, Content::bytes(*b"order"))
+            .of(selector)
+            .shown("pay")
+            .consent(consent)
+            .even_outside_validity();
+        let unlock =
+            Unlock::of(Role::Bank).certificate(chosen.clone()).shown("pay").consent(consent).even_outside_validity();
+        for options in [request.options, unlock.options] {
+            assert_eq!((options.selector, options.consent), (chosen.clone(), consent));
+            assert_eq!((options.summary.unwrap().text.as_str(), options.outside_validity), ("pay", true));
+        }
     }
 }

@@ -57,7 +57,7 @@ impl Source for FileSource {
 pub enum Content {
     /// A document.
     Source(Arc<dyn Source>),
-    /// A digest that the caller computed over a stream; for detached signatures alone.
+    /// A digest that the caller computed over a stream; for detached signatures alone, in CMS only with signed attributes.
     Digest(Arc<Digest>),
 }
 

@@ -27,6 +27,17 @@ impl PinStatus {
     pub fn is_last_try(self) -> bool {
         matches!(self, PinStatus::Known(1) | PinStatus::AtLeast(0 | 1) | PinStatus::Final)
     }
+
+    /// Whether no try was spent since `full` was read, right after a PIN was accepted. One device may tell it in two ways: a card over PC/SC
+    /// counts, a module for the same card only says that nothing was refused.
+    #[must_use]
+    pub(crate) fn is_no_worse_than(self, full: PinStatus) -> bool {
+        match (self, full) {
+            (PinStatus::Known(now), PinStatus::Known(then) | PinStatus::AtLeast(then)) => now >= then,
+            (PinStatus::AtLeast(_), PinStatus::Known(_) | PinStatus::AtLeast(_)) => true,
+            (now, then) => now == then,
+        }
+    }
 }
 
 impl fmt::Display for PinStatus {

@@ -18,13 +18,14 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("note", &[]),
     ("atomic", &["error"]),
     ("cert", &["error", "policy", "suite"]),
-    ("profile", &["cert", "error", "policy", "role"]),
-    ("verify", &["cert", "error", "policy", "profile", "role", "suite"]),
-    ("format", &["cert", "error", "note", "policy", "role", "source", "suite", "verify"]),
     ("apdu", &["error", "policy"]),
     ("link", &["apdu", "error", "policy", "wait"]),
     ("token", &["apdu", "cert", "door", "error", "link", "pin", "policy", "suite", "tries", "wait"]),
     ("door", &["error", "policy", "token", "wait"]),
+    ("card", &["apdu", "cert", "door", "error", "link", "policy", "token", "wait"]),
+    ("profile", &["cert", "door", "error", "link", "policy", "role"]),
+    ("verify", &["cert", "error", "policy", "profile", "role", "suite"]),
+    ("format", &["cert", "error", "note", "policy", "role", "source", "suite", "verify"]),
     ("credential", &["cert", "door", "error", "profile", "role", "token"]),
     ("prompt", &["error", "pin", "role", "suite", "tries"]),
     ("receipt", &["cert", "door", "note", "role", "suite", "tries"]),
@@ -52,7 +53,29 @@ const ROOMS: &[(&str, &[&str])] = &[
             "wait",
         ],
     ),
-    ("scan", &["cert", "credential", "door", "error", "policy", "profile", "role", "shield", "token", "wait"]),
+    (
+        "scan",
+        &[
+            "card",
+            "cert",
+            "credential",
+            "door",
+            "error",
+            "link",
+            "policy",
+            "profile",
+            "role",
+            "shield",
+            "token",
+            "wait",
+        ],
+    ),
+    ("watch", &["error", "link", "scan", "shield", "wait"]),
+    // It looks at everything that stands between a person and a signature, and is asked by nobody inside.
+    (
+        "doctor",
+        &["card", "cert", "credential", "error", "link", "policy", "role", "scan", "shield", "tries", "verify", "wait"],
+    ),
     ("manual", &[]),
 ];
 
@@ -147,6 +170,10 @@ fn formats_never_see_a_token_and_tokens_never_see_a_document() {
     }
     for hidden in ["format", "source", "request", "prompt", "credential", "profile"] {
         assert!(!table["token"].contains(&hidden), "token must not know {hidden}");
+    }
+    for hidden in ["token", "pin", "door", "role", "format"] {
+        assert!(!table["link"].contains(&hidden), "a link must not know {hidden}");
+        assert!(!table["apdu"].contains(&hidden), "commands must not know {hidden}");
     }
 }
 

@@ -225,6 +225,21 @@ fn a_message_with_key_name_alone_is_verified_with_the_callers_certificate() {
 }
 
 #[test]
+fn a_message_with_another_certificate_than_the_callers_is_refused() {
+    for (own, other) in [("sm2", "rsa"), ("rsa", "sm2")] {
+        let message = Content::bytes(vector(&format!("synthetic_CEB311_{own}.xml")));
+        let judge = |given| {
+            let mut context = ceb_kit::context(vectors_time());
+            context.certificate = Some(certificate(given));
+            CEB.verify(&message, None, &context).unwrap()
+        };
+        assert_eq!(judge(own).verdict(), Verdict::SignatureOnly);
+        let refused = judge(other);
+        assert!(refused.has(FindingKind::CertificateNotTheGiven) && refused.verdict() == Verdict::Invalid);
+    }
+}
+
+#[test]
 fn a_der_value_where_r_and_s_belong_is_named() {
     use base64ct::{Base64, Encoding};
     let text = String::from_utf8(vector("synthetic_CEB311_sm2.xml")).unwrap();

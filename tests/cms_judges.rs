@@ -6,6 +6,7 @@ mod cms_kit;
 use cms_kit::{changed, desk, file, find, openssl, openssl_verify, output, run, verify, verify_detached};
 use der::asn1::AnyRef;
 use der::{Decode, Encode, Reader, SliceReader, Tag};
+use shared_shield::format::Format;
 use shared_shield::{CmsOptions, Content, ErrorKind, FindingKind, Verdict};
 
 const DOCUMENT: &[u8] = "付款给 合成贸易有限公司\r\n金额 1234.50\n\0\x1a 末尾".as_bytes();
@@ -179,7 +180,6 @@ fn names_written_as_bmp_string_keep_their_octets() {
 
 #[test]
 fn the_signing_time_is_utc_time_until_2049_and_generalized_time_after() {
-    use shared_shield::format::Format;
     let identity = &desk().p256;
     for (seconds, expected) in [
         (1_798_761_599_u64, &b"\x17\x0d261231235959Z"[..]),
@@ -200,20 +200,62 @@ fn a_pushed_digest_signs_the_same_document() {
     let digest = shared_shield::DigestAlgorithm::Sha256.of(DOCUMENT).unwrap();
     let pushed = Content::Digest(std::sync::Arc::new(digest));
     let document = file(DOCUMENT);
-    for options in [CmsOptions::detached(), CmsOptions::detached().without_attributes()] {
-        let message = identity.sign(options, &pushed).unwrap();
-        openssl_verify(&message, Some(&document), &[]).unwrap();
-        let report = verify_detached(DOCUMENT, &message).unwrap();
-        assert_eq!(report.verdict(), Verdict::SignatureOnly);
-        use shared_shield::format::Format;
-        let by_digest = shared_shield::format::cms::CMS.verify(&pushed, Some(&message), &cms_kit::no_trust());
-        assert_eq!(by_digest.unwrap().verdict(), Verdict::SignatureOnly);
-    }
+    let message = identity.sign(CmsOptions::detached(), &pushed).unwrap();
+    openssl_verify(&message, Some(&document), &[]).unwrap();
+    assert_eq!(verify_detached(DOCUMENT, &message).unwrap().verdict(), Verdict::SignatureOnly);
+    assert_eq!(by_digest(&message, &pushed).unwrap().verdict(), Verdict::SignatureOnly);
     let refused = identity.prepare(CmsOptions::attached(), &pushed).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Argument, "{refused}");
     let sm3 = shared_shield::DigestAlgorithm::Sm3.of(DOCUMENT).unwrap();
     let refused = identity.prepare(CmsOptions::detached(), &Content::Digest(std::sync::Arc::new(sm3))).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Argument, "{refused}");
+}
+
+/// Verifies with nothing but the document's digest.
+fn by_digest(message: &[u8], pushed: &Content) -> shared_shield::Result<shared_shield::Report> {
+    shared_shield::format::cms::CMS.verify(pushed, Some(message), &cms_kit::no_trust())
+}
+
+#[test]
+fn without_attributes_a_digest_alone_is_neither_signed_nor_verified() {
+    let (identity, bare) = (&desk().rsa, CmsOptions::detached().without_attributes());
+    // The document that a thief wants signed: the attributes of a message of his own.
+    let wanted = identity.prepare(CmsOptions::detached(), &Content::bytes(DOCUMENT)).unwrap().tbs.message.unwrap();
+    for document in [wanted.as_ref(), DOCUMENT] {
+        let digest = shared_shield::DigestAlgorithm::Sha256.of(document).unwrap();
+        let pushed = Content::Digest(std::sync::Arc::new(digest));
+        let refused = identity.prepare(bare, &pushed).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Argument, "{refused}");
+        assert!(refused.to_string().contains("without signed attributes"), "{refused}");
+    }
+    let message = identity.sign(bare, &Content::bytes(DOCUMENT)).unwrap();
+    assert_eq!(verify_detached(DOCUMENT, &message).unwrap().verdict(), Verdict::SignatureOnly);
+    let digest = shared_shield::DigestAlgorithm::Sha256.of(DOCUMENT).unwrap();
+    let refused = by_digest(&message, &Content::Digest(std::sync::Arc::new(digest))).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Argument, "{refused}");
+    assert!(refused.to_string().contains("without signed attributes"), "{refused}");
+}
+
+/// The messages that the C programs verify, on Windows too: both judges take them.
+#[test]
+fn the_messages_among_the_vectors_are_accepted_by_openssl_and_by_us() {
+    let vector = |name: &str| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name);
+        std::fs::read(path).unwrap()
+    };
+    let order = vector("synthetic_order.txt");
+    let document = file(&order);
+    for (name, detached) in [
+        ("synthetic_cms_attached_rsa.p7m", false),
+        ("synthetic_cms_attached_p256.p7m", false),
+        ("synthetic_cms_detached_rsa.pem", true),
+    ] {
+        let message = vector(name);
+        let report = if detached { verify_detached(&order, &message) } else { verify(&message) }.unwrap();
+        assert!(report.has(FindingKind::SignatureRight) && report.has(FindingKind::DigestRight), "{name}");
+        let document = detached.then_some(document.as_path());
+        assert_eq!(openssl_verify(&message, document, &["-noverify"]).unwrap(), order, "{name}");
+    }
 }
 
 #[test]

@@ -8,12 +8,14 @@ mod cms_kit;
 use std::sync::Arc;
 
 use cms_bent::{Bent, DOCUMENT, accepted, oid, refused, tlv};
-use cms_kit::{Identity, desk, file, find, no_trust, openssl, openssl_verify, run, verify, verify_detached};
+use cms_kit::{Identity, desk, file, find, fresh, no_trust, openssl, openssl_verify, run, verify, verify_detached};
 use der::Encode;
 use der::asn1::Any;
 use shared_shield::format::Format;
 use shared_shield::format::cms::CMS;
-use shared_shield::{CmsOptions, Content, DigestAlgorithm, ErrorKind, FindingKind, Suite, Verdict};
+use shared_shield::{
+    Certificate, CmsOptions, Content, DigestAlgorithm, ErrorKind, FindingKind, Suite, Trust, Verdict, VerifyContext,
+};
 
 #[test]
 fn octets_after_the_message_are_refused() {
@@ -132,6 +134,41 @@ fn a_message_without_a_certificate_needs_one_from_the_caller() {
     };
     assert_eq!(judge(Arc::clone(&identity.certificate)).verdict(), Verdict::SignatureOnly);
     refused(&judge(Arc::clone(&desk().rsa.certificate)), FindingKind::CertificateMissing);
+}
+
+#[test]
+fn a_message_with_another_certificate_than_the_callers_is_refused_and_both_are_named() {
+    let identity = &desk().p256;
+    let own = Arc::clone(&identity.certificate);
+    for options in [CmsOptions::attached(), CmsOptions::attached().without_attributes()] {
+        let message = identity.sign(options, &Content::bytes(DOCUMENT)).unwrap();
+        let judge = |given: &Arc<Certificate>| {
+            // Trusted, so that nothing but the other certificate stands against the message.
+            let trust = Trust::Pinned(vec![own.fingerprint()]);
+            let context = VerifyContext { certificate: Some(Arc::clone(given)), trust, ..no_trust() };
+            CMS.verify(&Content::bytes(message.as_slice()), None, &context).unwrap()
+        };
+        assert_eq!(judge(&own).verdict(), Verdict::Valid);
+        for given in [&desk().rsa.certificate, &desk().bmp.certificate, &same_name_other_key(identity)] {
+            let report = judge(given);
+            refused(&report, FindingKind::CertificateNotTheGiven);
+            let said = report.findings.iter().find(|f| f.kind == FindingKind::CertificateNotTheGiven).unwrap();
+            assert_eq!(said.expected, Some(given.fingerprint().to_string()));
+            assert_eq!(said.found, Some(own.fingerprint().to_string()));
+        }
+    }
+}
+
+/// Issuer name and serial number of an identity, which is all that a message says of its signer, on a key of somebody else.
+fn same_name_other_key(of: &Identity) -> Arc<Certificate> {
+    let (folder, pem) = (&desk().folder, fresh("pem"));
+    run(openssl(folder)
+        .args(["x509", "-req", "-in", "rsa.csr", "-CA", "CA.pem", "-CAkey", "CA.key", "-days", "30"])
+        .args(["-set_serial", "0x1234", "-extfile", "p256.cnf", "-extensions", "leaf", "-out"])
+        .arg(&pem));
+    let made = Certificate::from_pem(&std::fs::read(pem).unwrap()).unwrap();
+    assert_eq!((made.issuer(), made.number()), (of.certificate.issuer(), of.certificate.number()));
+    Arc::new(made)
 }
 
 #[test]

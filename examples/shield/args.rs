@@ -4,9 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use shared_shield::{Consent, Fingerprint, Role, Selector};
+use shared_shield::{Consent, Fingerprint, Reference, Role, Selector};
 
+use crate::args_pins::{ChangePin, ChangePuk, Unblock};
+use crate::args_test::MakeTestShield;
 use crate::exit;
+use crate::progress;
 use crate::screen::Lang;
 
 /// One shield, two certificates: list them, sign with them, verify what was signed.
@@ -25,6 +28,12 @@ pub(crate) struct Global {
     /// Driver (PKCS#11 module) by its absolute path; may be given several times
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) module: Vec<PathBuf>,
+    /// Leaves the computer's readers alone: only drivers that are named with --module are used
+    #[arg(long, global = true)]
+    pub(crate) no_readers: bool,
+    /// Looks only at readers (USB keys) whose name contains TEXT
+    #[arg(long, global = true, value_name = "TEXT", conflicts_with = "no_readers")]
+    pub(crate) reader: Option<String>,
     /// Profile file that extends the built-in rules
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,
@@ -43,9 +52,9 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    /// A fresh deadline: each call has its own.
+    /// A fresh deadline: each call has its own. Whoever waits long is told on stderr.
     pub(crate) fn wait(&self) -> shared_shield::Wait {
-        shared_shield::Wait::at_most(Duration::from_secs(self.wait))
+        progress::told(shared_shield::Wait::at_most(Duration::from_secs(self.wait)), self.lang)
     }
 }
 
@@ -60,7 +69,7 @@ pub(crate) enum Level {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Shows shields, doors and certificates with role, standing, validity and tries left
+    /// Shows readers, shields, doors and certificates with role, standing, validity, tries left and the ways to each
     List(List),
     /// Shows certificates in detail
     Info(Info),
@@ -77,6 +86,16 @@ pub(crate) enum Command {
     SignLogin(SignLogin),
     /// Verifies what was signed: customs messages, CMS, announcement 179, logins, raw signatures
     Verify(Verify),
+    /// Shows shields as they are plugged in and pulled out, until Ctrl-C
+    Watch(Watch),
+    /// Changes the PIN of a role
+    ChangePin(ChangePin),
+    /// Sets a new PIN by the unlock code (PUK), for one that is locked or forgotten
+    Unblock(Unblock),
+    /// Changes the unlock code (PUK)
+    ChangePuk(ChangePuk),
+    /// Says what is wrong with readers, drivers, shields, certificates and PINs, and what to do; no PIN is needed
+    Doctor(Doctor),
     /// Makes a test shield with invented certificates in a SoftHSM
     MakeTestShield(MakeTestShield),
 }
@@ -115,12 +134,15 @@ pub(crate) struct Choice {
     /// The certificate with this SHA-256 fingerprint
     #[arg(long, value_name = "HEX", value_parser = fingerprint)]
     pub(crate) fingerprint: Option<Fingerprint>,
+    /// The certificate with this reference (see: shield list); on a card nothing else is read
+    #[arg(long, value_name = "REF", value_parser = reference, conflicts_with = "fingerprint")]
+    pub(crate) credential: Option<Reference>,
 }
 
 impl Choice {
     pub(crate) fn selector(&self) -> Selector {
         Selector {
-            fingerprint: self.fingerprint,
+            fingerprint: self.fingerprint.or(self.credential.as_ref().map(Reference::fingerprint)),
             entity_code: self.entity_code.clone(),
             card_number: self.card.clone(),
         }
@@ -297,44 +319,26 @@ pub(crate) struct Verify {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct MakeTestShield {
-    /// Folder for the profile, the CA certificate and the two certificates; made when it is not there
+pub(crate) struct Watch {
+    /// Prints a line of JSON for each event
     #[arg(long)]
-    pub(crate) dir: PathBuf,
-    /// One token, one PIN for both certificates
-    #[arg(long)]
-    pub(crate) one_token: bool,
-    /// Keys of the two certificates
-    #[arg(long, value_enum, default_value_t = TestKey::P256)]
-    pub(crate) algorithm: TestKey,
-    /// Puts this RSA key (PKCS#8 PEM, a throw-away one) on the token as the customs key
-    #[arg(long, value_name = "PEM")]
-    pub(crate) import_key: Option<PathBuf>,
-    /// The certificate (PEM) of that key, stored as it is; without it the test authority issues one
-    #[arg(long, value_name = "PEM", requires = "import_key")]
-    pub(crate) import_certificate: Option<PathBuf>,
-    /// What the labels of the tokens begin with, so that several test shields fit into one SoftHSM
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) label: Option<String>,
-    /// The customs certificate has expired
-    #[arg(long)]
-    pub(crate) expired: bool,
-    /// The customs certificate was renewed: an earlier one is beside it
-    #[arg(long)]
-    pub(crate) renewed: bool,
-    /// Takes the PIN of the customs certificate from this environment variable, not a well-known test PIN
-    #[arg(long, value_name = "NAME")]
-    pub(crate) customs_pin_env: Option<String>,
-    /// Takes the PIN of the bank certificate from this environment variable, not a well-known test PIN
-    #[arg(long, value_name = "NAME", conflicts_with = "one_token")]
-    pub(crate) bank_pin_env: Option<String>,
+    pub(crate) json: bool,
+    /// Ends after this time; without it at Ctrl-C
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub(crate) seconds: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TestKey {
-    P256,
-    Rsa2048,
-    Rsa1024,
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also writes what was found to this file, for somebody who helps: without names, numbers, labels and paths
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// Replaces that file if it exists
+    #[arg(long, requires = "bundle")]
+    pub(crate) overwrite: bool,
 }
 
 /// What a signed document is.
@@ -367,6 +371,10 @@ impl From<RoleName> for Role {
             RoleName::Bank => Role::Bank,
         }
     }
+}
+
+fn reference(text: &str) -> Result<Reference, String> {
+    Reference::parse(text).ok_or_else(|| "a reference is what `shield list` shows: DOOR/PLACE/FINGERPRINT".to_owned())
 }
 
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {

@@ -67,9 +67,7 @@ struct Run<'r> {
 pub(crate) fn run(global: &Global, args: &SignDeclaration, screen: &Screen) -> Result<Exit> {
     let mut asker = Asker::new(&args.signing.pin, screen)?;
     let jobs = jobs(args)?;
-    let scan = reach::scan(global)?;
-    let selector = args.signing.choice.selector();
-    let shield = reach::choose(&scan, Role::Customs, &selector, args.signing.even_outside_validity)?;
+    let shield = reach::shield(global, Role::Customs, &args.signing.choice, args.signing.even_outside_validity)?;
     let run = Run { global, args, screen, shield, bar: bar(jobs.len()) };
     let mut tally = Tally::default();
     done::sweep(&jobs.iter().map(|j| j.output.as_path()).collect::<Vec<_>>());
@@ -224,13 +222,22 @@ impl Run<'_> {
                 }
                 Err(error) if is_of_document(&error) => self.failed(&job.file, &error, tally),
                 Err(error) => {
-                    tally.not_tried = left.len();
+                    self.name_the_rest(left, tally);
                     return Err(error);
                 }
             }
             self.bar.inc(1);
         }
         Ok(())
+    }
+
+    /// Where a batch stops in the middle, a person wants to know which documents are left; where nothing was signed, all are.
+    fn name_the_rest(&self, left: &[Job], tally: &mut Tally) {
+        tally.not_tried = left.len();
+        for job in left.iter().filter(|_| tally.signed > 0) {
+            let name = clean(&job.file.display().to_string());
+            self.say(self.screen.lang.pick(format!("not signed {name}"), format!("未签名 {name}")));
+        }
     }
 
     /// Signs in the open session. Where its policy has ended it, a person (and nobody else) may open another one.

@@ -14,12 +14,13 @@ use crate::screen::{Lang, Screen, clean};
 use crate::words;
 
 pub(crate) fn run(global: &Global, args: &Info, screen: &Screen) -> Result<Exit> {
-    let scan = reach::scan(global)?;
+    let scan = reach::scan(global, args.choice.credential.as_ref())?.scan;
     let now = SystemTime::now();
     let chosen: Vec<_> = scan.shields.iter().map(|s| chosen(s, args)).collect();
+    let ask = |shield: &Shield, one: &Listed| list::tries(shield, one, &global.wait());
     if args.json {
         let shields: Vec<_> =
-            scan.shields.iter().zip(&chosen).map(|(s, l)| filtered(list::shield_json(s, global, now), l)).collect();
+            scan.shields.iter().zip(&chosen).map(|(s, l)| filtered(list::shield_json(s, &ask, now), l)).collect();
         let problems: Vec<_> = scan.problems.iter().map(words::error_json).collect();
         screen.json(&json!({ "shields": shields, "problems": problems }));
         return list::exit_of(&scan, true);

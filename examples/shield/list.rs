@@ -6,21 +6,28 @@ use serde_json::{Value, json};
 use shared_shield::{DoorInfo, Listed, PinStatus, Result, Scan, Selector, Shield, Standing, Wait};
 
 use crate::args::{Global, List};
+use crate::desk;
 use crate::exit::Exit;
 use crate::reach;
 use crate::screen::{Screen, clean};
 use crate::words;
 
 pub(crate) fn run(global: &Global, args: &List, screen: &Screen) -> Result<Exit> {
-    let scan = reach::scan(global)?;
+    let scan = reach::scan(global, None)?.scan;
     let now = SystemTime::now();
+    let readers = desk::readers(global);
+    let ask = |shield: &Shield, one: &Listed| tries(shield, one, &global.wait());
     if args.json {
-        let shields: Vec<_> = scan.shields.iter().map(|s| shield_json(s, global, now)).collect();
+        let shields: Vec<_> = scan.shields.iter().map(|s| shield_json(s, &ask, now)).collect();
         let problems: Vec<_> = scan.problems.iter().map(words::error_json).collect();
-        screen.json(&json!({ "shields": shields, "problems": problems }));
+        let readers: Vec<_> = readers.iter().map(|r| desk::to_json(r, &scan.cards)).collect();
+        screen.json(&json!({ "readers": readers, "shields": shields, "problems": problems }));
     } else {
+        for line in desk::lines(&readers, &scan, screen.lang) {
+            screen.line(line);
+        }
         for shield in &scan.shields {
-            print(shield, global, screen, now);
+            print(shield, &ask, screen, now);
         }
         for problem in &scan.problems {
             screen.error(problem);
@@ -46,7 +53,10 @@ pub(crate) fn listed(shield: &Shield) -> Vec<Listed> {
     listed
 }
 
-fn print(shield: &Shield, global: &Global, screen: &Screen, now: SystemTime) {
+/// How the tries left for a certificate's PIN are come by.
+pub(crate) type Ask<'a> = &'a dyn Fn(&Shield, &Listed) -> Option<Result<PinStatus>>;
+
+pub(crate) fn print(shield: &Shield, ask: Ask<'_>, screen: &Screen, now: SystemTime) {
     let lang = screen.lang;
     screen.line(format!("{} {}", lang.pick("Shield", "共享盾"), clean(shield.serial())));
     for door in shield.doors() {
@@ -60,7 +70,7 @@ fn print(shield: &Shield, global: &Global, screen: &Screen, now: SystemTime) {
         let role = one.role.map_or("-", |r| lang.role(r));
         let (en, zh) = words::standing(one.standing);
         screen.line(format!("  {role:<8} {:<17} {}", lang.pick(en, zh), clean(&one.certificate.label())));
-        let tries = tries(shield, one, &global.wait());
+        let tries = ask(shield, one);
         let mut facts = vec![words::validity(&one.certificate, now, lang)];
         if let Some(code) = one.certificate.eport().and_then(|e| e.entity_code.as_ref()) {
             facts.push(format!("{} {}", lang.pick("unit", "单位代码"), clean(&code.text)));
@@ -76,6 +86,9 @@ fn print(shield: &Shield, global: &Global, screen: &Screen, now: SystemTime) {
         }
         screen.line(format!("           {}", facts.join(lang.pick("; ", "；"))));
         screen.line(format!("           {} {}", lang.pick("because", "原因："), clean(&one.reason)));
+        for reference in &one.references {
+            screen.line(format!("           {} {}", lang.pick("by way of", "通道："), clean(&reference.to_string())));
+        }
     }
 }
 
@@ -94,19 +107,19 @@ pub(crate) fn tries(shield: &Shield, one: &Listed, wait: &Wait) -> Option<Result
     Some(shield.pin_status(role, &selector, wait))
 }
 
-pub(crate) fn shield_json(shield: &Shield, global: &Global, now: SystemTime) -> Value {
+pub(crate) fn shield_json(shield: &Shield, ask: Ask<'_>, now: SystemTime) -> Value {
     let doors: Vec<_> = shield
         .doors()
-        .map(|d| json!({ "module": d.module, "manufacturer": d.manufacturer, "model": d.model, "serial": d.serial }))
+        .map(|d| json!({ "module": d.module, "manufacturer": d.manufacturer, "model": d.model, "serial": d.serial, "reader": d.reader }))
         .collect();
-    let certificates: Vec<_> = listed(shield).iter().map(|one| certificate_json(shield, one, global, now)).collect();
+    let certificates: Vec<_> = listed(shield).iter().map(|one| certificate_json(shield, one, ask, now)).collect();
     json!({ "serial": shield.serial(), "doors": doors, "certificates": certificates })
 }
 
-fn certificate_json(shield: &Shield, one: &Listed, global: &Global, now: SystemTime) -> Value {
+fn certificate_json(shield: &Shield, one: &Listed, ask: Ask<'_>, now: SystemTime) -> Value {
     let c = &one.certificate;
     let eport = c.eport();
-    let tries = match tries(shield, one, &global.wait()) {
+    let tries = match ask(shield, one) {
         Some(Ok(left)) => words::tries_json(left),
         Some(Err(e)) => json!({ "state": "unreadable", "error": words::error_json(&e) }),
         None => Value::Null,
@@ -127,6 +140,7 @@ fn certificate_json(shield: &Shield, one: &Listed, global: &Global, now: SystemT
         "entity_mode": eport.and_then(|e| e.entity_mode.as_ref()).map(|t| &t.text),
         "card_number": eport.and_then(|e| e.card_number.as_ref()).map(|t| &t.text),
         "routes": one.doors.len(),
+        "references": one.references.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "tries": tries,
     })
 }

@@ -5,10 +5,17 @@
 //! ```
 
 mod args;
+mod args_pins;
+mod args_test;
+mod change;
 mod declaration;
+mod desk;
+mod doctor;
 mod done;
+mod entry;
 mod exit;
 mod form179;
+mod held;
 mod info;
 mod list;
 mod log;
@@ -17,14 +24,17 @@ mod make;
 mod make_test_shield;
 mod payment;
 mod pin;
+mod progress;
 mod raw;
 mod reach;
+mod readers;
 mod recognise;
 mod screen;
 mod single;
 mod test_ca;
 mod test_token;
 mod verify;
+mod watch;
 mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
@@ -86,6 +96,11 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
         Command::Sign179(args) => form179::run(global, args, screen),
         Command::SignLogin(args) => login::run(global, args, screen),
         Command::Verify(args) => verify::run(global, args, screen),
+        Command::Watch(args) => watch::run(global, args, screen),
+        Command::ChangePin(args) => change::change_pin(global, args, screen),
+        Command::Unblock(args) => change::unblock(global, args, screen),
+        Command::ChangePuk(args) => change::change_puk(global, args, screen),
+        Command::Doctor(args) => doctor::run(global, args, screen),
         Command::MakeTestShield(args) => make::run(global, args, screen),
     }
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use shared_shield::{Error, ErrorKind, Result};
 
-use crate::args::{Global, MakeTestShield, TestKey};
+use crate::args::Global;
+use crate::args_test::{MakeTestShield, TestKey};
 use crate::exit::Exit;
 use crate::make_test_shield::{Fault, Import, Layout, Made, Options, State, make};
 use crate::screen::{Screen, clean};

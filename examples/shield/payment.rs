@@ -1,12 +1,14 @@
 //! `sign-payment`: a document for the bank as CMS. A person sees what it is about before the PIN; entering the PIN is the consent.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use shared_shield::format::cms::CmsOptions;
-use shared_shield::{Content, Error, ErrorKind, Request, Result, Role, policy};
+use shared_shield::{Content, Digest, DigestAlgorithm, Error, ErrorKind, Request, Result, Role, policy};
 
 use crate::args::{Global, SignPayment};
 use crate::exit::Exit;
+use crate::held::Held;
 use crate::pin::Asker;
 use crate::screen::{Screen, clean, is_plain};
 use crate::single::{Single, check_output};
@@ -41,24 +43,32 @@ fn shape(args: &SignPayment) -> CmsOptions {
 }
 
 /// The document, and what is shown of it when the caller says nothing: its name, its length, and the document itself where it is a short
-/// plain text. That one is read once, so that what is shown is what is signed.
+/// plain text, otherwise its SHA-256. A short one is read once and a long one is held to its digest, so that what is shown is what is
+/// signed.
 fn document(file: &Path, screen: &Screen) -> Result<(Content, String)> {
     let length = std::fs::metadata(file)
         .map_err(|e| Error::new(ErrorKind::InputFailed, "read document").io(&e).detail(file.display().to_string()))?
         .len();
     let name = clean(&file.display().to_string());
     let about = |length: u64| screen.lang.pick(format!("{name}, {length} octets"), format!("{name}，{length} 字节"));
+    let by_digest = |length, digest: &Digest| format!("{}\nSHA-256 {}", about(length), digest.hex());
     if length > u64::try_from(policy::DISPLAY_MAX).unwrap_or(u64::MAX) {
-        return Ok((Content::file(file), about(length)));
+        let (held, length) = Held::of(file)?;
+        let text = by_digest(length, held.digest());
+        return Ok((Content::Source(Arc::new(held)), text));
     }
     let octets = read(file, policy::DISPLAY_MAX)?;
-    let about = about(u64::try_from(octets.len()).unwrap_or(u64::MAX));
+    let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
     let plain = String::from_utf8(octets.clone()).ok().map(|t| t.replace("\r\n", "\n"));
     let text = plain
         .filter(|text| !text.trim().is_empty() && is_plain(text))
-        .map(|text| format!("{about}\n{text}"))
+        .map(|text| format!("{}\n{text}", about(length)))
         .filter(|text| text.len() <= policy::DISPLAY_MAX);
-    Ok((Content::bytes(octets), text.unwrap_or(about)))
+    let text = match text {
+        Some(text) => text,
+        None => by_digest(length, &DigestAlgorithm::Sha256.of(&octets)?),
+    };
+    Ok((Content::bytes(octets), text))
 }
 
 fn text_of(path: &Path) -> Result<String> {

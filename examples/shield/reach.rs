@@ -2,31 +2,77 @@
 
 use std::sync::Arc;
 
-use shared_shield::{Error, ErrorKind, Profile, Result, Role, Scan, Scanner, Selector, Shield};
+use shared_shield::{Error, ErrorKind, Profile, Reference, Result, Role, Scan, Scanner, Shield};
 
-use crate::args::Global;
+use crate::args::{Choice, Global};
+use crate::readers;
+
+/// What was found, and what was not looked at because nothing of it is there.
+pub(crate) struct Reached {
+    pub(crate) scan: Scan,
+    /// Why the readers could not be looked at, where drivers were named and lead to shields: no problem, unless what is wanted is missing.
+    unseen: Vec<Error>,
+}
 
 /// The built-in rules, or those of the file that was named.
 pub(crate) fn profile(global: &Global) -> Result<Arc<Profile>> {
     global.profile.as_deref().map_or_else(|| Ok(Profile::builtin()), Profile::load).map(Arc::new)
 }
 
-/// Looks for shields behind every module that was named.
-pub(crate) fn scan(global: &Global) -> Result<Scan> {
-    if global.module.is_empty() {
-        return Err(Error::new(ErrorKind::Argument, "scan").detail("no driver is named: give --module PATH"));
-    }
+/// Looks at the computer's readers and at every module that was named.
+pub(crate) fn scanner(global: &Global) -> Result<Scanner> {
     let scanner = Scanner::new().profile(profile(global)?);
-    global.module.iter().fold(scanner, |s, module| s.module(module)).scan(&global.wait())
+    let scanner = global.module.iter().fold(scanner, |s, module| s.module(module));
+    Ok(match readers::of(global) {
+        Some(readers) => scanner.readers(readers),
+        None => scanner,
+    })
 }
 
-/// The one shield on which `role` and `selector` mean a certificate. Where the caller looks beyond validity, a shield whose
+pub(crate) fn scan(global: &Global, reference: Option<&Reference>) -> Result<Reached> {
+    if global.module.is_empty() && global.no_readers {
+        return Err(Error::new(ErrorKind::Argument, "scan")
+            .detail("nothing is left to look at: give --module PATH, or leave --no-readers out"));
+    }
+    let scanner = scanner(global)?;
+    let scanner = reference.into_iter().fold(scanner, |s, reference| s.reference(reference.clone()));
+    let mut scan = scanner.scan(&global.wait())?;
+    let (unseen, problems) = std::mem::take(&mut scan.problems).into_iter().partition(|p| is_aside(p, &scan, global));
+    scan.problems = problems;
+    // Nothing leads anywhere: then this is what stands in the way.
+    if scan.shields.is_empty() && scan.problems.is_empty() {
+        if reference.is_some() {
+            let unseen = unseen.first().map(|e| format!("; {}", not_seen(e))).unwrap_or_default();
+            return Err(Error::new(ErrorKind::NoShield, "scan")
+                .detail(format!("no certificate with this reference was found{unseen}")));
+        }
+        return Ok(Reached { scan: Scan { problems: unseen, ..scan }, unseen: Vec::new() });
+    }
+    Ok(Reached { scan, unseen })
+}
+
+/// Who names drivers may have no use for readers: that there are none is no problem then.
+fn is_aside(problem: &Error, scan: &Scan, global: &Global) -> bool {
+    let is_optional = !global.module.is_empty() && global.reader.is_none();
+    is_optional
+        && match problem.kind() {
+            ErrorKind::ServiceStopped | ErrorKind::ServiceMissing | ErrorKind::NoReader => true,
+            ErrorKind::ServiceRefused | ErrorKind::ServiceFull => !scan.shields.is_empty(),
+            _ => false,
+        }
+}
+
+/// The one shield on which `role` and `choice` mean a certificate. Where the caller looks beyond validity, a shield whose
 /// only fault is the certificate's time serves too.
-pub(crate) fn choose(scan: &Scan, role: Role, selector: &Selector, outside_validity: bool) -> Result<Shield> {
+pub(crate) fn choose(reached: &Reached, role: Role, choice: &Choice, outside_validity: bool) -> Result<Shield> {
+    let (scan, selector) = (&reached.scan, &choice.selector());
     let refused = match scan.for_role(role, selector) {
         Ok(shield) => return Ok(shield.clone()),
         Err(error) => error,
     };
+    if let (ErrorKind::NoCredential, Some(unseen)) = (refused.kind(), reached.unseen.first()) {
+        return Err(refused.detail(not_seen(unseen)));
+    }
     if !outside_validity || !is_about_time(&refused) {
         return Err(refused);
     }
@@ -36,6 +82,15 @@ pub(crate) fn choose(scan: &Scan, role: Role, selector: &Selector, outside_valid
         [shield] => Ok(Shield::clone(shield)),
         _ => Err(refused),
     }
+}
+
+fn not_seen(why: &Error) -> String {
+    format!("the readers could not be looked at, {}", why.code())
+}
+
+/// The shield of one command: scanned and chosen.
+pub(crate) fn shield(global: &Global, role: Role, choice: &Choice, outside_validity: bool) -> Result<Shield> {
+    choose(&scan(global, choice.credential.as_ref())?, role, choice, outside_validity)
 }
 
 fn is_about_time(error: &Error) -> bool {

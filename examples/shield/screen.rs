@@ -29,11 +29,12 @@ impl Lang {
 pub(crate) struct Screen {
     pub(crate) lang: Lang,
     broken: Cell<bool>,
+    gone: Cell<bool>,
 }
 
 impl Screen {
     pub(crate) fn new(lang: Lang) -> Self {
-        Screen { lang, broken: Cell::new(false) }
+        Screen { lang, broken: Cell::new(false), gone: Cell::new(false) }
     }
 
     /// Whether something could not be printed (a full disk behind a redirection). A reader that went away is no failure.
@@ -41,13 +42,19 @@ impl Screen {
         self.broken.get()
     }
 
+    /// Whether nobody reads what is printed any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.get()
+    }
+
     /// A line of the result.
     pub(crate) fn line(&self, text: impl AsRef<str>) {
         let mut out = io::stdout().lock();
-        if let Err(e) = writeln!(out, "{}", tame(text.as_ref())).and_then(|()| out.flush())
-            && e.kind() != io::ErrorKind::BrokenPipe
-        {
-            self.broken.set(true);
+        if let Err(e) = writeln!(out, "{}", tame(text.as_ref())).and_then(|()| out.flush()) {
+            self.gone.set(true);
+            if e.kind() != io::ErrorKind::BrokenPipe {
+                self.broken.set(true);
+            }
         }
     }
 
@@ -66,9 +73,14 @@ impl Screen {
         for candidate in error.looked_at() {
             self.note(format!("  - {} [{}]: {}", candidate.label, candidate.fingerprint, candidate.reason));
         }
-        if let Some(hint) = self.option_for(error).map(str::to_owned).or_else(|| self.hint(error.recovery())) {
+        if let Some(hint) = self.advice(error) {
             self.note(format!("  {} {hint}", self.lang.pick("Now:", "处理：")));
         }
+    }
+
+    /// What to do now: an option of this program, or what the error itself says.
+    pub(crate) fn advice(&self, error: &Error) -> Option<String> {
+        self.option_for(error).map(str::to_owned).or_else(|| self.hint(error.recovery()))
     }
 
     /// The error's own sentence without the candidates.
@@ -97,11 +109,23 @@ impl Screen {
                 "choose with --entity-code, --card or --fingerprint (see: shield list).",
                 "用 --entity-code、--card 或 --fingerprint 选择（见 shield list）。",
             ),
+            ErrorKind::ServiceStopped | ErrorKind::ServiceMissing => self.lang.pick(
+                "start the smart-card service (Debian: apt-get install pcscd), or name the vendor's driver with --module PATH.",
+                "启动智能卡服务（Debian：apt-get install pcscd），或用 --module PATH 指定厂商驱动。",
+            ),
+            ErrorKind::NoReader | ErrorKind::NoShield => self.lang.pick(
+                "plug the shield in; if it needs its vendor's driver, name that with --module PATH (see: shield doctor).",
+                "插入共享盾；如需厂商驱动，请用 --module PATH 指定（见 shield doctor）。",
+            ),
+            ErrorKind::CardUnknown => self.lang.pick(
+                "name the vendor's driver for this card with --module PATH.",
+                "用 --module PATH 指定该卡的厂商驱动。",
+            ),
             _ => return None,
         })
     }
 
-    fn hint(&self, recovery: Recovery) -> Option<String> {
+    pub(crate) fn hint(&self, recovery: Recovery) -> Option<String> {
         let lang = self.lang;
         let role = |role: Option<Role>| role.map_or("", |r| lang.role(r));
         let office = |role: Option<Role>| match role {

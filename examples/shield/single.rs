@@ -21,10 +21,9 @@ pub(crate) struct Single<'r> {
 impl Single<'_> {
     /// The shield that `request` means, and the request with what the command line says of it. No PIN is asked for.
     pub(crate) fn reach(&self, request: Request) -> Result<(Shield, Request)> {
-        let selector = self.signing.choice.selector();
-        let scan = reach::scan(self.global)?;
-        let shield = reach::choose(&scan, request.role(), &selector, self.signing.even_outside_validity)?;
-        let request = request.of(selector);
+        let outside = self.signing.even_outside_validity;
+        let shield = reach::shield(self.global, request.role(), &self.signing.choice, outside)?;
+        let request = request.of(self.signing.choice.selector());
         let request = if self.signing.even_outside_validity { request.even_outside_validity() } else { request };
         Ok((shield, request))
     }

@@ -135,25 +135,12 @@ fn context(global: &Global, args: &Verify) -> Result<VerifyContext> {
 
 /// The certificates of a file: PEM with any number of them, or DER with one.
 fn certificates(path: &Path) -> Result<Vec<Arc<Certificate>>> {
-    const END: &str = "-----END CERTIFICATE-----";
     let name = |e: Error| {
         let what = e.what().map(|w| format!(": {w}")).unwrap_or_default();
         e.detail(format!("{}{what}", path.display()))
     };
-    let octets = read(path, 1024 * 1024)?;
-    if octets.first() == Some(&0x30) {
-        return Ok(vec![Arc::new(Certificate::from_der(&octets).map_err(name)?)]);
-    }
-    let text = String::from_utf8_lossy(&octets);
-    let found: Vec<_> = text
-        .split_inclusive(END)
-        .filter(|part| part.ends_with(END))
-        .map(|part| Certificate::from_pem(part.trim_start().as_bytes()).map(Arc::new).map_err(name))
-        .collect::<Result<_>>()?;
-    if found.is_empty() {
-        return Err(name(Error::new(ErrorKind::CertificateMalformed, "read certificate")));
-    }
-    Ok(found)
+    let octets = read(path, policy::PEM_MAX)?;
+    Ok(Certificate::all_from(&octets).map_err(name)?.into_iter().map(Arc::new).collect())
 }
 
 /// A whole file, at most `cap` octets.

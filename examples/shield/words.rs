@@ -97,7 +97,7 @@ pub(crate) fn error_json(error: &Error) -> Value {
 }
 
 /// What a person can do now, by the name that programs know; the role stands in the message.
-fn recovery(recovery: Recovery) -> &'static str {
+pub(crate) fn recovery(recovery: Recovery) -> &'static str {
     match recovery {
         Recovery::InsertShield => "InsertShield",
         Recovery::EnterPin(_) => "EnterPin",
@@ -107,6 +107,7 @@ fn recovery(recovery: Recovery) -> &'static str {
         Recovery::StartPcscd => "StartPcscd",
         Recovery::RenewCertificate => "RenewCertificate",
         Recovery::FixDocument => "FixDocument",
+        Recovery::AskAdministrator => "AskAdministrator",
         Recovery::Retry => "Retry",
         _ => "None",
     }

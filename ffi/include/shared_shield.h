@@ -21,12 +21,16 @@
  *   is copied; NULL with capacity 0 asks for the length alone.
  * Options.  Structs begin with struct_size: set it to sizeof, everything else that you do not use
  *   to zero. Programs compiled with an older header keep working; what is newer than the library
- *   and not zero is refused with SHIELD_ERR_STRUCT_UNKNOWN.
+ *   and not zero is refused with SHIELD_ERR_STRUCT_UNKNOWN, as is a size that no header had.
  * Inputs are copied before a function does anything else; nothing of yours is kept afterwards.
  * Threads.  Every function may be called from every thread, also with the same handle.
  * Blocking.  wait_ms bounds what machines do; the time in which a person types does not count.
  * The library prints nothing, installs no signal handler, reads no environment, and lets no panic
- *   out: a defect of its own comes back as SHIELD_ERR_DEFECT. Calling convention: cdecl.
+ *   out: a defect of its own comes back as SHIELD_ERR_DEFECT.
+ * Calling convention.  SHIELD_CALL: cdecl, whatever your compiler's default is. Write it before the
+ *   name of your PIN dialog too: static uint32_t SHIELD_CALL ask(void *userdata, ...).
+ * This file is pure ASCII. What is said in Chinese comes from calls, in UTF-8:
+ *   SHIELD_ERROR_MESSAGE_ZH, SHIELD_FINDING_TEXT_ZH, shield_receipt_note.
  */
 
 #ifndef SHARED_SHIELD_H
@@ -52,6 +56,16 @@
 #define SHIELD_ERR_TOKEN_ANSWER 0x1015
 #define SHIELD_ERR_PATH_NOT_ABSOLUTE 0x1016
 #define SHIELD_ERR_FORKED 0x1017
+#define SHIELD_ERR_SERVICE_STOPPED 0x1020
+#define SHIELD_ERR_SERVICE_REFUSED 0x1021
+#define SHIELD_ERR_SERVICE_FULL 0x1022
+#define SHIELD_ERR_SERVICE_MISSING 0x1023
+#define SHIELD_ERR_NO_READER 0x1024
+#define SHIELD_ERR_READER_BUSY 0x1025
+#define SHIELD_ERR_CARD_MUTE 0x1026
+#define SHIELD_ERR_CARD_UNKNOWN 0x1027
+#define SHIELD_ERR_CARD_APPLICATION 0x1028
+#define SHIELD_ERR_CARD_REMOVED 0x1029
 #define SHIELD_ERR_PIN_INCORRECT 0x2001
 #define SHIELD_ERR_PIN_LOCKED 0x2002
 #define SHIELD_ERR_LAST_TRY 0x2003
@@ -66,6 +80,10 @@
 #define SHIELD_ERR_PIN_NOT_SET 0x200C
 #define SHIELD_ERR_SESSION_ENDED 0x200D
 #define SHIELD_ERR_LOGIN_FAILED 0x200E
+#define SHIELD_ERR_PUK_INCORRECT 0x200F
+#define SHIELD_ERR_PUK_LOCKED 0x2010
+#define SHIELD_ERR_NEW_PIN_REFUSED 0x2011
+#define SHIELD_ERR_ADMIN_KEY 0x2012
 #define SHIELD_ERR_NO_CREDENTIAL 0x3001
 #define SHIELD_ERR_SEVERAL_CREDENTIALS 0x3002
 #define SHIELD_ERR_CERTIFICATE_EXPIRED 0x3003
@@ -118,20 +136,27 @@
 #define SHIELD_ERR_HANDLES_USED_UP 0x9007
 #define SHIELD_ERR_STRUCT_UNKNOWN 0x9008
 
+/* How functions and dialogs are called: cdecl, which is only one of several ways on 32-bit Windows. */
+#ifdef _WIN32
+#define SHIELD_CALL __cdecl
+#else
+#define SHIELD_CALL
+#endif
+
 /* The initialiser of a shield_text from a literal. */
 #define SHIELD_TEXT(literal) { (literal), sizeof(literal) - 1 }
 
 
-// `SHIELD_ROLE_…`.
+// `SHIELD_ROLE_*`.
 #define SHIELD_BATCH_ROLE 1
 
 // Signatures that the policy still allows; 0 when the batch has ended.
 #define SHIELD_BATCH_SIGNATURES_LEFT 2
 
-// `SHIELD_ROLE_…`, 0 where no rule gives it one.
+// `SHIELD_ROLE_*`, 0 where no rule gives it one.
 #define SHIELD_CREDENTIAL_ROLE 1
 
-// `SHIELD_STANDING_…`.
+// `SHIELD_STANDING_*`.
 #define SHIELD_CREDENTIAL_STANDING 2
 
 // First moment of validity, seconds since 1970 UTC.
@@ -139,6 +164,9 @@
 
 // Last moment of validity, seconds since 1970 UTC.
 #define SHIELD_CREDENTIAL_NOT_AFTER 4
+
+// By how many ways its key is reached.
+#define SHIELD_CREDENTIAL_ROUTES 5
 
 // SHA-256 fingerprint, 64 hex digits.
 #define SHIELD_CREDENTIAL_FINGERPRINT 20
@@ -151,6 +179,13 @@
 
 // Number and issuer: a name without a person's data.
 #define SHIELD_CREDENTIAL_LABEL 23
+
+// What is reached: the kind (`pkcs11`, or the card's, such as `piv`), and the names that tell it from others.
+#define SHIELD_ROUTE_DOOR 1
+
+// The name under which a scan finds this certificate again without looking at every other (`shield_scan_options.reference`). It may be stored:
+// it holds no secret.
+#define SHIELD_ROUTE_REFERENCE 2
 
 // Not known to this version of the header.
 #define SHIELD_STANDING_OTHER 0
@@ -182,13 +217,13 @@
 // The result code.
 #define SHIELD_ERROR_CODE 1
 
-// `SHIELD_ROLE_…` that is concerned.
+// `SHIELD_ROLE_*` that is concerned.
 #define SHIELD_ERROR_ROLE 2
 
-// What a person can do now: `SHIELD_RECOVERY_…`.
+// What a person can do now: `SHIELD_RECOVERY_*`.
 #define SHIELD_ERROR_RECOVERY 3
 
-// `SHIELD_TRIES_…`.
+// `SHIELD_TRIES_*`.
 #define SHIELD_ERROR_TRIES 4
 
 // The number of tries that belongs to it.
@@ -260,13 +295,16 @@
 // Try again.
 #define SHIELD_RECOVERY_RETRY 9
 
-// `SHIELD_ROLE_…`.
+// Ask the administrator of this computer for a right.
+#define SHIELD_RECOVERY_ASK_ADMINISTRATOR 10
+
+// `SHIELD_ROLE_*`.
 #define SHIELD_RECEIPT_ROLE 1
 
 // When, seconds since 1970 UTC.
 #define SHIELD_RECEIPT_TIME 2
 
-// `SHIELD_TRIES_…`.
+// `SHIELD_TRIES_*`.
 #define SHIELD_RECEIPT_TRIES 3
 
 // The number of tries that belongs to it.
@@ -305,7 +343,7 @@
 // Chinese.
 #define SHIELD_LANGUAGE_ZH 1
 
-// `SHIELD_VERDICT_…`.
+// `SHIELD_VERDICT_*`.
 #define SHIELD_REPORT_VERDICT 1
 
 // How many findings there are.
@@ -332,7 +370,7 @@
 // The signature is right, but nobody said whom to trust: nothing is said of who signed.
 #define SHIELD_VERDICT_SIGNATURE_ONLY 2
 
-// `SHIELD_SEVERITY_…`.
+// `SHIELD_SEVERITY_*`.
 #define SHIELD_FINDING_SEVERITY 1
 
 // Line from 1; 0 where no place is known.
@@ -389,10 +427,10 @@
 // A detached signature over the octets as they are; the request says which role.
 #define SHIELD_FORMAT_RAW 2
 
-// CMS SignedData over a payment order; role bank. `variant`: an OR of `SHIELD_CMS_…`.
+// CMS SignedData over a payment order; role bank. `variant`: an OR of `SHIELD_CMS_*`.
 #define SHIELD_FORMAT_PAYMENT 3
 
-// The payment message of customs announcement 179; role customs. `variant`: one of `SHIELD_179_…`.
+// The payment message of customs announcement 179; role customs. `variant`: one of `SHIELD_179_*`.
 #define SHIELD_FORMAT_PAYMENT_179 4
 
 // The document stays outside the message.
@@ -458,6 +496,15 @@
 // The size of the buffer that a dialog fills: no PIN is longer.
 #define SHIELD_PIN_MAX 64
 
+// The computer's readers where no module is named, and the modules alone where one is.
+#define SHIELD_READERS_DEFAULT 0
+
+// The computer's readers, beside the modules.
+#define SHIELD_READERS_ON 1
+
+// The modules alone.
+#define SHIELD_READERS_OFF 2
+
 // An unlocked role: one PIN entry, many signatures.
 typedef struct shield_batch shield_batch;
 
@@ -476,7 +523,7 @@ typedef struct shield_receipt shield_receipt;
 // The findings of a verification.
 typedef struct shield_report shield_report;
 
-// What a scan found: shields, and problems with drivers and tokens.
+// What a scan found: shields, and problems with readers, drivers and tokens.
 typedef struct shield_scan shield_scan;
 
 // What went wrong.
@@ -510,9 +557,9 @@ typedef struct shield_unlock_options {
     size_t struct_size;
     // The role.
     uint32_t role;
-    // `SHIELD_CONSENT_…`.
+    // `SHIELD_CONSENT_*`.
     uint32_t consent;
-    // An OR of `SHIELD_FLAG_…`.
+    // An OR of `SHIELD_FLAG_*`.
     uint32_t flags;
     // How long the call may take, in milliseconds, without the time a person types; 0 is 10 seconds.
     uint32_t wait_ms;
@@ -546,7 +593,7 @@ typedef struct shield_pin_question {
     uint32_t role;
     // Roles that the same PIN opens besides, as an OR: name them, the tries count once.
     uint32_t also_opens;
-    // `SHIELD_TRIES_…`.
+    // `SHIELD_TRIES_*`.
     uint32_t tries;
     // The number that belongs to it, otherwise 0.
     uint32_t tries_left;
@@ -558,14 +605,14 @@ typedef struct shield_pin_question {
     size_t summary_length;
 } shield_pin_question;
 
-// A PIN dialog. It writes at most `capacity` octets to `buffer` and their number to `length`, and gives `SHIELD_PIN_…`. The
+// A PIN dialog. It writes at most `capacity` octets to `buffer` and their number to `length`, and gives `SHIELD_PIN_*`. The
 // buffer is wiped afterwards; so should be the dialog's own. It may call the library. No C++ exception and no longjmp may
 // leave it.
-typedef uint32_t (*shield_pin_callback)(void *userdata,
-                                        const struct shield_pin_question *question,
-                                        uint8_t *buffer,
-                                        size_t capacity,
-                                        size_t *length);
+typedef uint32_t (SHIELD_CALL *shield_pin_callback)(void *userdata,
+                                                    const struct shield_pin_question *question,
+                                                    uint8_t *buffer,
+                                                    size_t capacity,
+                                                    size_t *length);
 
 // Where a PIN comes from: `octets`, or `ask` with `userdata`. A PIN is used for one entry and never kept but in a batch.
 typedef struct shield_pin {
@@ -583,15 +630,15 @@ typedef struct shield_pin {
 typedef struct shield_request {
     // `sizeof(shield_request)`.
     size_t struct_size;
-    // One of `SHIELD_FORMAT_…`. Most formats have a role of their own.
+    // One of `SHIELD_FORMAT_*`. Most formats have a role of their own.
     uint32_t format;
     // The role that signs, where the format leaves it open; otherwise 0 or the format's own.
     uint32_t role;
     // The form within the format, 0 for the usual one.
     uint32_t variant;
-    // `SHIELD_CONSENT_…`.
+    // `SHIELD_CONSENT_*`.
     uint32_t consent;
-    // An OR of `SHIELD_FLAG_…`.
+    // An OR of `SHIELD_FLAG_*`.
     uint32_t flags;
     // How long the call may take, in milliseconds, without the time a person types; 0 is 10 seconds.
     uint32_t wait_ms;
@@ -615,16 +662,21 @@ typedef struct shield_text_list {
     size_t count;
 } shield_text_list;
 
-// Drivers and rules for a scan.
+// Drivers, readers and rules for a scan. With all zero it looks at the computer's readers (PC/SC). Cards and keys that the library knows itself
+// need no module.
 typedef struct shield_scan_options {
     // `sizeof(shield_scan_options)`.
     size_t struct_size;
-    // Absolute paths of PKCS#11 modules; at least one.
+    // Absolute paths of PKCS#11 modules; none is fine.
     struct shield_text_list modules;
     // A profile file that extends the built-in rules; may be left out.
     struct shield_text profile_path;
     // How long the scan may take, in milliseconds; 0 is 10 seconds.
     uint32_t wait_ms;
+    // Looks for this one certificate only (see `SHIELD_ROUTE_REFERENCE`): on a card no other is read. May be left out.
+    struct shield_text reference;
+    // `SHIELD_READERS_*`.
+    uint32_t readers;
 } shield_scan_options;
 
 // A list of octet strings.
@@ -639,7 +691,7 @@ typedef struct shield_octets_list {
 typedef struct shield_verify_options {
     // `sizeof(shield_verify_options)`.
     size_t struct_size;
-    // One of `SHIELD_FORMAT_…`.
+    // One of `SHIELD_FORMAT_*`.
     uint32_t format;
     // The role that the signer must have; 0 accepts any certificate.
     uint32_t role;
@@ -649,9 +701,10 @@ typedef struct shield_verify_options {
     struct shield_text document_path;
     // A detached signature.
     struct shield_octets signature;
-    // The signer's certificate, PEM or DER, where the document does not carry it.
+    // The signer's certificate, PEM or DER, where the document does not carry it; of several in PEM the first. Where the document
+    // carries one, it must be the same (`VF-123`).
     struct shield_octets certificate;
-    // Trusted issuers, PEM or DER.
+    // Trusted issuers. Each entry is DER with one, or PEM with any number: all of them count.
     struct shield_octets_list anchors;
     // Trusted certificates by SHA-256 fingerprint, in place of issuers. Neither: trust is not judged.
     struct shield_text_list pinned;
@@ -669,228 +722,236 @@ extern "C" {
 
 // Asks for the PIN once, checks it on the token, and keeps it for many signatures until `shield_batch_end`, or until its
 // policy or a refused PIN ends it.
-uint32_t shield_unlock(const struct shield_device *device,
-                       const struct shield_unlock_options *options,
-                       const struct shield_pin *pin,
-                       struct shield_batch **batch,
-                       struct shield_error **error);
+uint32_t SHIELD_CALL shield_unlock(const struct shield_device *device,
+                                   const struct shield_unlock_options *options,
+                                   const struct shield_pin *pin,
+                                   struct shield_batch **batch,
+                                   struct shield_error **error);
 
 // Signs one document of a batch.
-uint32_t shield_batch_sign(const struct shield_batch *batch,
-                           const struct shield_request *request,
-                           struct shield_bytes **signed_bytes,
-                           struct shield_receipt **receipt,
-                           struct shield_error **error);
+uint32_t SHIELD_CALL shield_batch_sign(const struct shield_batch *batch,
+                                       const struct shield_request *request,
+                                       struct shield_bytes **signed_bytes,
+                                       struct shield_receipt **receipt,
+                                       struct shield_error **error);
 
 // Signs one document of a batch into a file. The file is there whole, or what was there before is untouched.
-uint32_t shield_batch_sign_file(const struct shield_batch *batch,
-                                const struct shield_request *request,
-                                const char *path,
-                                size_t path_length,
-                                struct shield_receipt **receipt,
-                                struct shield_error **error);
+uint32_t SHIELD_CALL shield_batch_sign_file(const struct shield_batch *batch,
+                                            const struct shield_request *request,
+                                            const char *path,
+                                            size_t path_length,
+                                            struct shield_receipt **receipt,
+                                            struct shield_error **error);
 
-// A number of a batch: `SHIELD_BATCH_…`.
-uint32_t shield_batch_number(const struct shield_batch *batch, uint32_t field, int64_t *value);
+// A number of a batch: `SHIELD_BATCH_*`.
+uint32_t SHIELD_CALL shield_batch_number(const struct shield_batch *batch, uint32_t field, int64_t *value);
 
 // Ends a batch and frees it: the login is over and the PIN wiped as soon as no other thread is signing with it.
-uint32_t shield_batch_end(struct shield_batch *batch);
+uint32_t SHIELD_CALL shield_batch_end(struct shield_batch *batch);
 
 // How many octets there are.
-uint32_t shield_bytes_length(const struct shield_bytes *bytes, size_t *length);
+uint32_t SHIELD_CALL shield_bytes_length(const struct shield_bytes *bytes, size_t *length);
 
 // Copies the octets. There is no NUL at the end.
-uint32_t shield_bytes_copy(const struct shield_bytes *bytes,
-                           uint8_t *buffer,
-                           size_t capacity,
-                           size_t *needed);
+uint32_t SHIELD_CALL shield_bytes_copy(const struct shield_bytes *bytes,
+                                       uint8_t *buffer,
+                                       size_t capacity,
+                                       size_t *needed);
 
 // Frees the octets.
-uint32_t shield_bytes_free(struct shield_bytes *bytes);
+uint32_t SHIELD_CALL shield_bytes_free(struct shield_bytes *bytes);
 
-// A number of a certificate: `SHIELD_CREDENTIAL_ROLE` to `SHIELD_CREDENTIAL_NOT_AFTER`.
-uint32_t shield_credential_number(const struct shield_credential *credential,
-                                  uint32_t field,
-                                  int64_t *value);
+// A number of a certificate: `SHIELD_CREDENTIAL_ROLE` to `SHIELD_CREDENTIAL_ROUTES`.
+uint32_t SHIELD_CALL shield_credential_number(const struct shield_credential *credential,
+                                              uint32_t field,
+                                              int64_t *value);
 
 // A text of a certificate: `SHIELD_CREDENTIAL_FINGERPRINT` to `SHIELD_CREDENTIAL_LABEL`.
-uint32_t shield_credential_text(const struct shield_credential *credential,
-                                uint32_t field,
-                                char *buffer,
-                                size_t capacity,
-                                size_t *needed);
+uint32_t SHIELD_CALL shield_credential_text(const struct shield_credential *credential,
+                                            uint32_t field,
+                                            char *buffer,
+                                            size_t capacity,
+                                            size_t *needed);
+
+// A text of one of the ways to a certificate's key, in the order in which they are tried: `SHIELD_ROUTE_*`.
+uint32_t SHIELD_CALL shield_credential_route(const struct shield_credential *credential,
+                                             size_t index,
+                                             uint32_t field,
+                                             char *buffer,
+                                             size_t capacity,
+                                             size_t *needed);
 
 // The certificate itself, in DER. It holds a person's name.
-uint32_t shield_credential_certificate(const struct shield_credential *credential,
-                                       struct shield_bytes **der);
+uint32_t SHIELD_CALL shield_credential_certificate(const struct shield_credential *credential,
+                                                   struct shield_bytes **der);
 
 // Frees a certificate.
-uint32_t shield_credential_free(struct shield_credential *credential);
+uint32_t SHIELD_CALL shield_credential_free(struct shield_credential *credential);
 
-// A text of a shield: `SHIELD_DEVICE_…`.
-uint32_t shield_device_text(const struct shield_device *device,
-                            uint32_t field,
-                            char *buffer,
-                            size_t capacity,
-                            size_t *needed);
+// A text of a shield: `SHIELD_DEVICE_*`.
+uint32_t SHIELD_CALL shield_device_text(const struct shield_device *device,
+                                        uint32_t field,
+                                        char *buffer,
+                                        size_t capacity,
+                                        size_t *needed);
 
 // How many certificates it holds, those that serve no role included.
-uint32_t shield_device_credential_count(const struct shield_device *device, size_t *count);
+uint32_t SHIELD_CALL shield_device_credential_count(const struct shield_device *device, size_t *count);
 
 // A certificate by its place, from 0, as it stands now.
-uint32_t shield_device_credential_at(const struct shield_device *device,
-                                     size_t index,
-                                     struct shield_credential **credential);
+uint32_t SHIELD_CALL shield_device_credential_at(const struct shield_device *device,
+                                                 size_t index,
+                                                 struct shield_credential **credential);
 
 // The certificate that serves a role, or an error that lists all with the reason for each. The selector must name the role.
-uint32_t shield_device_credential(const struct shield_device *device,
-                                  const struct shield_selector *selector,
-                                  struct shield_credential **credential,
-                                  struct shield_error **error);
+uint32_t SHIELD_CALL shield_device_credential(const struct shield_device *device,
+                                              const struct shield_selector *selector,
+                                              struct shield_credential **credential,
+                                              struct shield_error **error);
 
 // Frees a shield. Batches that were opened on it stay.
-uint32_t shield_device_free(struct shield_device *device);
+uint32_t SHIELD_CALL shield_device_free(struct shield_device *device);
 
 // A number of an error: `SHIELD_ERROR_CODE` to `SHIELD_ERROR_CANDIDATES`.
-uint32_t shield_error_number(const struct shield_error *error, uint32_t field, int64_t *value);
+uint32_t SHIELD_CALL shield_error_number(const struct shield_error *error, uint32_t field, int64_t *value);
 
 // A text of an error: `SHIELD_ERROR_MESSAGE` to `SHIELD_ERROR_DETAIL`.
-uint32_t shield_error_text(const struct shield_error *error,
-                           uint32_t field,
-                           char *buffer,
-                           size_t capacity,
-                           size_t *needed);
+uint32_t SHIELD_CALL shield_error_text(const struct shield_error *error,
+                                       uint32_t field,
+                                       char *buffer,
+                                       size_t capacity,
+                                       size_t *needed);
 
-// A text of a certificate that was looked at: `SHIELD_CANDIDATE_…`.
-uint32_t shield_error_candidate(const struct shield_error *error,
-                                size_t index,
-                                uint32_t field,
-                                char *buffer,
-                                size_t capacity,
-                                size_t *needed);
+// A text of a certificate that was looked at: `SHIELD_CANDIDATE_*`.
+uint32_t SHIELD_CALL shield_error_candidate(const struct shield_error *error,
+                                            size_t index,
+                                            uint32_t field,
+                                            char *buffer,
+                                            size_t capacity,
+                                            size_t *needed);
 
 // A text for a result code alone, for calls that give no error object: `SHIELD_ERROR_MESSAGE`, `SHIELD_ERROR_MESSAGE_ZH`,
 // `SHIELD_ERROR_SHORT_CODE` or `SHIELD_ERROR_KIND`.
-uint32_t shield_code_text(uint32_t code,
-                          uint32_t field,
-                          char *buffer,
-                          size_t capacity,
-                          size_t *needed);
+uint32_t SHIELD_CALL shield_code_text(uint32_t code,
+                                      uint32_t field,
+                                      char *buffer,
+                                      size_t capacity,
+                                      size_t *needed);
 
 // Frees an error.
-uint32_t shield_error_free(struct shield_error *error);
+uint32_t SHIELD_CALL shield_error_free(struct shield_error *error);
 
 // A number of a receipt: `SHIELD_RECEIPT_ROLE` to `SHIELD_RECEIPT_NOTES`.
-uint32_t shield_receipt_number(const struct shield_receipt *receipt,
-                               uint32_t field,
-                               int64_t *value);
+uint32_t SHIELD_CALL shield_receipt_number(const struct shield_receipt *receipt,
+                                           uint32_t field,
+                                           int64_t *value);
 
 // A text of a receipt: `SHIELD_RECEIPT_FORMAT` to `SHIELD_RECEIPT_DOOR`.
-uint32_t shield_receipt_text(const struct shield_receipt *receipt,
-                             uint32_t field,
-                             char *buffer,
-                             size_t capacity,
-                             size_t *needed);
+uint32_t SHIELD_CALL shield_receipt_text(const struct shield_receipt *receipt,
+                                         uint32_t field,
+                                         char *buffer,
+                                         size_t capacity,
+                                         size_t *needed);
 
-// A remark that the caller should know, such as a weak key; `language` is `SHIELD_LANGUAGE_…`.
-uint32_t shield_receipt_note(const struct shield_receipt *receipt,
-                             size_t index,
-                             uint32_t language,
-                             char *buffer,
-                             size_t capacity,
-                             size_t *needed);
+// A remark that the caller should know, such as a weak key; `language` is `SHIELD_LANGUAGE_*`.
+uint32_t SHIELD_CALL shield_receipt_note(const struct shield_receipt *receipt,
+                                         size_t index,
+                                         uint32_t language,
+                                         char *buffer,
+                                         size_t capacity,
+                                         size_t *needed);
 
 // Frees a receipt.
-uint32_t shield_receipt_free(struct shield_receipt *receipt);
+uint32_t SHIELD_CALL shield_receipt_free(struct shield_receipt *receipt);
 
 // A number of a report: `SHIELD_REPORT_VERDICT`, `SHIELD_REPORT_FINDINGS`.
-uint32_t shield_report_number(const struct shield_report *report, uint32_t field, int64_t *value);
+uint32_t SHIELD_CALL shield_report_number(const struct shield_report *report, uint32_t field, int64_t *value);
 
 // A text of a report: `SHIELD_REPORT_FORMAT` to `SHIELD_REPORT_SIGNER_NUMBER`.
-uint32_t shield_report_text(const struct shield_report *report,
-                            uint32_t field,
-                            char *buffer,
-                            size_t capacity,
-                            size_t *needed);
+uint32_t SHIELD_CALL shield_report_text(const struct shield_report *report,
+                                        uint32_t field,
+                                        char *buffer,
+                                        size_t capacity,
+                                        size_t *needed);
 
 // A number of a finding: `SHIELD_FINDING_SEVERITY` to `SHIELD_FINDING_OFFSET`.
-uint32_t shield_report_finding_number(const struct shield_report *report,
-                                      size_t index,
-                                      uint32_t field,
-                                      int64_t *value);
+uint32_t SHIELD_CALL shield_report_finding_number(const struct shield_report *report,
+                                                  size_t index,
+                                                  uint32_t field,
+                                                  int64_t *value);
 
 // A text of a finding: `SHIELD_FINDING_CODE` to `SHIELD_FINDING_LINE_OF_TEXT`.
-uint32_t shield_report_finding_text(const struct shield_report *report,
-                                    size_t index,
-                                    uint32_t field,
-                                    char *buffer,
-                                    size_t capacity,
-                                    size_t *needed);
+uint32_t SHIELD_CALL shield_report_finding_text(const struct shield_report *report,
+                                                size_t index,
+                                                uint32_t field,
+                                                char *buffer,
+                                                size_t capacity,
+                                                size_t *needed);
 
 // Frees a report.
-uint32_t shield_report_free(struct shield_report *report);
+uint32_t SHIELD_CALL shield_report_free(struct shield_report *report);
 
-// Looks for shields behind the modules that are named. It takes no PIN. A driver or token that fails is a problem of the
-// result and hides no other.
-uint32_t shield_scan_new(const struct shield_scan_options *options,
-                         struct shield_scan **scan,
-                         struct shield_error **error);
+// Looks for shields in the readers and behind the modules that are named. It takes no PIN. A reader, card, driver or token that
+// fails is a problem of the result and hides no other.
+uint32_t SHIELD_CALL shield_scan_new(const struct shield_scan_options *options,
+                                     struct shield_scan **scan,
+                                     struct shield_error **error);
 
 // How many shields were found.
-uint32_t shield_scan_count(const struct shield_scan *scan, size_t *count);
+uint32_t SHIELD_CALL shield_scan_count(const struct shield_scan *scan, size_t *count);
 
-// How many drivers or tokens failed.
-uint32_t shield_scan_problem_count(const struct shield_scan *scan, size_t *count);
+// How many readers, cards, drivers or tokens failed.
+uint32_t SHIELD_CALL shield_scan_problem_count(const struct shield_scan *scan, size_t *count);
 
 // Why one of them failed.
-uint32_t shield_scan_problem(const struct shield_scan *scan,
-                             size_t index,
-                             struct shield_error **problem);
+uint32_t SHIELD_CALL shield_scan_problem(const struct shield_scan *scan,
+                                         size_t index,
+                                         struct shield_error **problem);
 
 // Frees a scan. Shields that were opened from it stay.
-uint32_t shield_scan_free(struct shield_scan *scan);
+uint32_t SHIELD_CALL shield_scan_free(struct shield_scan *scan);
 
 // Opens the one shield that fits the selector; with NULL the only shield there is.
-uint32_t shield_open(const struct shield_scan *scan,
-                     const struct shield_selector *selector,
-                     struct shield_device **device,
-                     struct shield_error **error);
+uint32_t SHIELD_CALL shield_open(const struct shield_scan *scan,
+                                 const struct shield_selector *selector,
+                                 struct shield_device **device,
+                                 struct shield_error **error);
 
 // Opens a shield by its place, from 0.
-uint32_t shield_open_at(const struct shield_scan *scan,
-                        size_t index,
-                        struct shield_device **device,
-                        struct shield_error **error);
+uint32_t SHIELD_CALL shield_open_at(const struct shield_scan *scan,
+                                    size_t index,
+                                    struct shield_device **device,
+                                    struct shield_error **error);
 
 // Signs one document. The signature was verified with the certificate before it is handed out.
-uint32_t shield_sign(const struct shield_device *device,
-                     const struct shield_request *request,
-                     const struct shield_pin *pin,
-                     struct shield_bytes **signed_bytes,
-                     struct shield_receipt **receipt,
-                     struct shield_error **error);
+uint32_t SHIELD_CALL shield_sign(const struct shield_device *device,
+                                 const struct shield_request *request,
+                                 const struct shield_pin *pin,
+                                 struct shield_bytes **signed_bytes,
+                                 struct shield_receipt **receipt,
+                                 struct shield_error **error);
 
 // Signs one document into a file. The file is there whole, or what was there before is untouched.
-uint32_t shield_sign_file(const struct shield_device *device,
-                          const struct shield_request *request,
-                          const struct shield_pin *pin,
-                          const char *path,
-                          size_t path_length,
-                          struct shield_receipt **receipt,
-                          struct shield_error **error);
+uint32_t SHIELD_CALL shield_sign_file(const struct shield_device *device,
+                                      const struct shield_request *request,
+                                      const struct shield_pin *pin,
+                                      const char *path,
+                                      size_t path_length,
+                                      struct shield_receipt **receipt,
+                                      struct shield_error **error);
 
 // Verifies a document, or a detached signature over it. What is wrong with it is in the report; an error says that it could
 // not be read at all.
-uint32_t shield_verify(const struct shield_verify_options *options,
-                       struct shield_report **report,
-                       struct shield_error **error);
+uint32_t SHIELD_CALL shield_verify(const struct shield_verify_options *options,
+                                   struct shield_report **report,
+                                   struct shield_error **error);
 
 // The version of the interface that this library has: at least `SHIELD_ABI_VERSION` of the header that you compiled with,
 // or the library is too old for your program.
-uint32_t shield_abi_version(uint32_t *version);
+uint32_t SHIELD_CALL shield_abi_version(uint32_t *version);
 
 // The version of the library, such as `0.1.0`.
-uint32_t shield_version(char *buffer, size_t capacity, size_t *needed);
+uint32_t SHIELD_CALL shield_version(char *buffer, size_t capacity, size_t *needed);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -9,7 +9,7 @@ use crate::error::role_number;
 use crate::types::{Pin, Request, UnlockOptions};
 use crate::{Batch, Bytes, Device, Receipt, no_field, select};
 
-/// `SHIELD_ROLE_…`.
+/// `SHIELD_ROLE_*`.
 pub const SHIELD_BATCH_ROLE: u32 = 1;
 /// Signatures that the policy still allows; 0 when the batch has ended.
 pub const SHIELD_BATCH_SIGNATURES_LEFT: u32 = 2;
@@ -88,7 +88,7 @@ export! {
 }
 
 export! {
-    /// A number of a batch: `SHIELD_BATCH_…`.
+    /// A number of a batch: `SHIELD_BATCH_*`.
     fn shield_batch_number(batch: *const Batch, field: u32) -> (value: *mut i64) {
         Ok((match field {
             SHIELD_BATCH_ROLE => i64::from(role_number(Some(batch.role()))),

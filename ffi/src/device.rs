@@ -12,7 +12,7 @@ pub const SHIELD_DEVICE_SERIAL: u32 = 1;
 pub const SHIELD_DEVICE_MODEL: u32 = 2;
 
 export! {
-    /// A text of a shield: `SHIELD_DEVICE_…`.
+    /// A text of a shield: `SHIELD_DEVICE_*`.
     fn shield_device_text(device: *const Device, field: u32) -> text {
         let model = || device.doors().next().map(|d| format!("{} {}", d.manufacturer, d.model)).unwrap_or_default();
         Ok(match field {

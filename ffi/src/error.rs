@@ -8,11 +8,11 @@ use crate::{ShieldError, at, no_field, number};
 
 /// The result code.
 pub const SHIELD_ERROR_CODE: u32 = 1;
-/// `SHIELD_ROLE_…` that is concerned.
+/// `SHIELD_ROLE_*` that is concerned.
 pub const SHIELD_ERROR_ROLE: u32 = 2;
-/// What a person can do now: `SHIELD_RECOVERY_…`.
+/// What a person can do now: `SHIELD_RECOVERY_*`.
 pub const SHIELD_ERROR_RECOVERY: u32 = 3;
-/// `SHIELD_TRIES_…`.
+/// `SHIELD_TRIES_*`.
 pub const SHIELD_ERROR_TRIES: u32 = 4;
 /// The number of tries that belongs to it.
 pub const SHIELD_ERROR_TRIES_LEFT: u32 = 5;
@@ -74,7 +74,7 @@ pub(crate) fn role_number(role: Option<Role>) -> u32 {
     }
 }
 
-/// `SHIELD_TRIES_…` and its number.
+/// `SHIELD_TRIES_*` and its number.
 pub(crate) fn tries(status: Option<PinStatus>) -> (u32, u32) {
     match status {
         None => (SHIELD_TRIES_NONE, 0),
@@ -141,7 +141,7 @@ export! {
 }
 
 export! {
-    /// A text of a certificate that was looked at: `SHIELD_CANDIDATE_…`.
+    /// A text of a certificate that was looked at: `SHIELD_CANDIDATE_*`.
     fn shield_error_candidate(error: *const ShieldError, index: usize, field: u32) -> text {
         let candidate = at(error.looked_at(), index)?;
         Ok(match field {

@@ -4,11 +4,11 @@ use crate::border::export;
 use crate::error::{role_number, tries};
 use crate::{Receipt, at, no_field, number, seconds};
 
-/// `SHIELD_ROLE_…`.
+/// `SHIELD_ROLE_*`.
 pub const SHIELD_RECEIPT_ROLE: u32 = 1;
 /// When, seconds since 1970 UTC.
 pub const SHIELD_RECEIPT_TIME: u32 = 2;
-/// `SHIELD_TRIES_…`.
+/// `SHIELD_TRIES_*`.
 pub const SHIELD_RECEIPT_TRIES: u32 = 3;
 /// The number of tries that belongs to it.
 pub const SHIELD_RECEIPT_TRIES_LEFT: u32 = 4;
@@ -74,7 +74,7 @@ export! {
 }
 
 export! {
-    /// A remark that the caller should know, such as a weak key; `language` is `SHIELD_LANGUAGE_…`.
+    /// A remark that the caller should know, such as a weak key; `language` is `SHIELD_LANGUAGE_*`.
     fn shield_receipt_note(receipt: *const Receipt, index: usize, language: u32) -> text {
         let note = at(&receipt.notes, index)?;
         Ok(match language {

@@ -5,7 +5,7 @@ use shield::{Severity, Verdict};
 use crate::border::export;
 use crate::{Report, at, no_field, number};
 
-/// `SHIELD_VERDICT_…`.
+/// `SHIELD_VERDICT_*`.
 pub const SHIELD_REPORT_VERDICT: u32 = 1;
 /// How many findings there are.
 pub const SHIELD_REPORT_FINDINGS: u32 = 2;
@@ -26,7 +26,7 @@ pub const SHIELD_VERDICT_VALID: i64 = 1;
 /// The signature is right, but nobody said whom to trust: nothing is said of who signed.
 pub const SHIELD_VERDICT_SIGNATURE_ONLY: i64 = 2;
 
-/// `SHIELD_SEVERITY_…`.
+/// `SHIELD_SEVERITY_*`.
 pub const SHIELD_FINDING_SEVERITY: u32 = 1;
 /// Line from 1; 0 where no place is known.
 pub const SHIELD_FINDING_LINE: u32 = 2;

@@ -19,9 +19,9 @@ pub const SHIELD_ROLE_BANK: u32 = 2;
 pub const SHIELD_FORMAT_DECLARATION: u32 = 1;
 /// A detached signature over the octets as they are; the request says which role.
 pub const SHIELD_FORMAT_RAW: u32 = 2;
-/// CMS SignedData over a payment order; role bank. `variant`: an OR of `SHIELD_CMS_…`.
+/// CMS SignedData over a payment order; role bank. `variant`: an OR of `SHIELD_CMS_*`.
 pub const SHIELD_FORMAT_PAYMENT: u32 = 3;
-/// The payment message of customs announcement 179; role customs. `variant`: one of `SHIELD_179_…`.
+/// The payment message of customs announcement 179; role customs. `variant`: one of `SHIELD_179_*`.
 pub const SHIELD_FORMAT_PAYMENT_179: u32 = 4;
 
 /// The document stays outside the message.
@@ -72,18 +72,30 @@ pub const SHIELD_PIN_ON_DEVICE: u32 = 2;
 /// The size of the buffer that a dialog fills: no PIN is longer.
 pub const SHIELD_PIN_MAX: usize = 64;
 
-/// Drivers and rules for a scan.
+/// The computer's readers where no module is named, and the modules alone where one is.
+pub const SHIELD_READERS_DEFAULT: u32 = 0;
+/// The computer's readers, beside the modules.
+pub const SHIELD_READERS_ON: u32 = 1;
+/// The modules alone.
+pub const SHIELD_READERS_OFF: u32 = 2;
+
+/// Drivers, readers and rules for a scan. With all zero it looks at the computer's readers (PC/SC). Cards and keys that the library knows itself
+/// need no module.
 #[derive(Debug)]
 #[repr(C)]
 pub struct ScanOptions {
     /// `sizeof(shield_scan_options)`.
     pub struct_size: usize,
-    /// Absolute paths of PKCS#11 modules; at least one.
+    /// Absolute paths of PKCS#11 modules; none is fine.
     pub modules: TextList,
     /// A profile file that extends the built-in rules; may be left out.
     pub profile_path: Text,
     /// How long the scan may take, in milliseconds; 0 is 10 seconds.
     pub wait_ms: u32,
+    /// Looks for this one certificate only (see `SHIELD_ROUTE_REFERENCE`): on a card no other is read. May be left out.
+    pub reference: Text,
+    /// `SHIELD_READERS_*`.
+    pub readers: u32,
 }
 
 /// Chooses among shields and certificates. Everything that is set must fit; NULL or all zero fits any.
@@ -108,15 +120,15 @@ pub struct Selector {
 pub struct Request {
     /// `sizeof(shield_request)`.
     pub struct_size: usize,
-    /// One of `SHIELD_FORMAT_…`. Most formats have a role of their own.
+    /// One of `SHIELD_FORMAT_*`. Most formats have a role of their own.
     pub format: u32,
     /// The role that signs, where the format leaves it open; otherwise 0 or the format's own.
     pub role: u32,
     /// The form within the format, 0 for the usual one.
     pub variant: u32,
-    /// `SHIELD_CONSENT_…`.
+    /// `SHIELD_CONSENT_*`.
     pub consent: u32,
-    /// An OR of `SHIELD_FLAG_…`.
+    /// An OR of `SHIELD_FLAG_*`.
     pub flags: u32,
     /// How long the call may take, in milliseconds, without the time a person types; 0 is 10 seconds.
     pub wait_ms: u32,
@@ -140,9 +152,9 @@ pub struct UnlockOptions {
     pub struct_size: usize,
     /// The role.
     pub role: u32,
-    /// `SHIELD_CONSENT_…`.
+    /// `SHIELD_CONSENT_*`.
     pub consent: u32,
-    /// An OR of `SHIELD_FLAG_…`.
+    /// An OR of `SHIELD_FLAG_*`.
     pub flags: u32,
     /// How long the call may take, in milliseconds, without the time a person types; 0 is 10 seconds.
     pub wait_ms: u32,
@@ -170,7 +182,7 @@ pub struct PinQuestion {
     pub role: u32,
     /// Roles that the same PIN opens besides, as an OR: name them, the tries count once.
     pub also_opens: u32,
-    /// `SHIELD_TRIES_…`.
+    /// `SHIELD_TRIES_*`.
     pub tries: u32,
     /// The number that belongs to it, otherwise 0.
     pub tries_left: u32,
@@ -182,7 +194,7 @@ pub struct PinQuestion {
     pub summary_length: usize,
 }
 
-/// A PIN dialog. It writes at most `capacity` octets to `buffer` and their number to `length`, and gives `SHIELD_PIN_…`. The
+/// A PIN dialog. It writes at most `capacity` octets to `buffer` and their number to `length`, and gives `SHIELD_PIN_*`. The
 /// buffer is wiped afterwards; so should be the dialog's own. It may call the library. No C++ exception and no longjmp may
 /// leave it.
 pub type PinCallback = Option<
@@ -215,7 +227,7 @@ pub struct Pin {
 pub struct VerifyOptions {
     /// `sizeof(shield_verify_options)`.
     pub struct_size: usize,
-    /// One of `SHIELD_FORMAT_…`.
+    /// One of `SHIELD_FORMAT_*`.
     pub format: u32,
     /// The role that the signer must have; 0 accepts any certificate.
     pub role: u32,
@@ -225,9 +237,10 @@ pub struct VerifyOptions {
     pub document_path: Text,
     /// A detached signature.
     pub signature: Octets,
-    /// The signer's certificate, PEM or DER, where the document does not carry it.
+    /// The signer's certificate, PEM or DER, where the document does not carry it; of several in PEM the first. Where the document
+    /// carries one, it must be the same (`VF-123`).
     pub certificate: Octets,
-    /// Trusted issuers, PEM or DER.
+    /// Trusted issuers. Each entry is DER with one, or PEM with any number: all of them count.
     pub anchors: OctetsList,
     /// Trusted certificates by SHA-256 fingerprint, in place of issuers. Neither: trust is not judged.
     pub pinned: TextList,

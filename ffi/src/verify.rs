@@ -38,19 +38,25 @@ impl Options for VerifyOptions {
     }
 }
 
-/// PEM where it begins so, otherwise DER.
+/// The first certificate of PEM or DER: a chain begins with the signer's own.
 fn certificate(octets: &[u8]) -> Result<Arc<Certificate>> {
-    let pem = octets.windows(11).take(4096).any(|w| w == b"-----BEGIN ");
-    if pem { Certificate::from_pem(octets) } else { Certificate::from_der(octets) }.map(Arc::new)
+    let first = Certificate::all_from(octets)?.into_iter().next();
+    first.map(Arc::new).ok_or_else(|| refuse(ErrorKind::CertificateMalformed, "certificate"))
+}
+
+/// Every certificate of every entry: a bundle in PEM is one entry.
+fn anchors(entries: &[Vec<u8>]) -> Result<Trust> {
+    let each: Vec<_> = entries.iter().map(|entry| Certificate::all_from(entry)).collect::<Result<_>>()?;
+    Ok(Trust::Anchors(each.into_iter().flatten().map(Arc::new).collect()))
 }
 
 fn trust(options: &VerifyOptions) -> Result<Trust> {
-    let (anchors, pinned) = (options.anchors.get("anchors")?, options.pinned.get("pinned")?);
-    match (anchors.as_slice(), pinned.as_slice()) {
+    let (issuers, pinned) = (options.anchors.get("anchors")?, options.pinned.get("pinned")?);
+    match (issuers.as_slice(), pinned.as_slice()) {
         // A list that is there and empty is a trust store that failed to load, not a wish to trust anybody.
         ([], []) if options.anchors.is_given() => Ok(Trust::Anchors(Vec::new())),
         ([], []) => Ok(Trust::None),
-        (anchors, []) => anchors.iter().map(|a| certificate(a)).collect::<Result<_>>().map(Trust::Anchors),
+        (issuers, []) => anchors(issuers),
         ([], pinned) => pinned.iter().map(|p| select::fingerprint(p)).collect::<Result<_>>().map(Trust::Pinned),
         _ => Err(refuse(ErrorKind::Argument, "give anchors or pinned, not both")),
     }

@@ -34,6 +34,15 @@ static int checks, failures;
         }                                                                        \
     } while (0)
 
+/* As CODE; and when the call gave what it had to, its name is said behind a word: a test compares these lines with the list of
+ * exported functions. */
+#define SAY(word, name, arguments, wanted)                                       \
+    do {                                                                         \
+        int before_ = failures;                                                  \
+        CODE(name arguments, wanted);                                            \
+        if (failures == before_) printf("%s %s\n", word, #name);                 \
+    } while (0)
+
 static inline shield_text text_of(const char *text) {
     shield_text view = {text, text ? strlen(text) : 0};
     return view;

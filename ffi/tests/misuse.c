@@ -3,8 +3,8 @@
  *
  *   misuse FOLDER-OF-VECTORS [MODULE PROFILE CUSTOMS-PIN]
  *
- * With a module there are real handles of every kind; without, those of kinds that need a token are made up. It prints the
- * name of each function that it called, for the test that compares them with the list of symbols.
+ * With a module there are real handles of every kind; without, those of kinds that need a token are made up. It says the name
+ * of each function behind "null", "freed" or "output" once that call gave its code.
  */
 #include "check.h"
 
@@ -57,6 +57,7 @@ static shield_pin pin;
     X(shield_device_credential, (h->device, &selector, &out.credential, NULL), (h->device, &selector, NULL, NULL)) \
     X(shield_credential_number, (h->credential, 1, &number64), (h->credential, 1, NULL))                    \
     X(shield_credential_text, (h->credential, 20, TEXT_OUT), (h->credential, 20, NULL, 9, NULL))            \
+    X(shield_credential_route, (h->credential, 0, 1, TEXT_OUT), (h->credential, 0, 1, NULL, 9, NULL))       \
     X(shield_credential_certificate, (h->credential, &out.bytes), (h->credential, NULL))                    \
     X(shield_sign, (h->device, &request, &pin, &out.bytes, &out.receipt, NULL), (h->device, &request, &pin, &out.bytes, NULL, NULL)) \
     X(shield_sign_file, (h->device, &request, &pin, path.data, path.length, &out.receipt, NULL), (h->device, &request, &pin, NULL, 0, &out.receipt, NULL)) \
@@ -94,18 +95,18 @@ static void untouched(const char *function) {
 }
 
 /* Every function with these handles. */
-static void all_with(const struct handles *h, uint32_t wanted) {
-#define CALL(name, arguments, unused) CODE(name arguments, wanted); untouched(#name);
+static void all_with(const struct handles *h, uint32_t wanted, const char *word) {
+#define CALL(name, arguments, unused) SAY(word, name, arguments, wanted); untouched(#name);
     EACH(CALL)
 #undef CALL
-#define CALL(name, argument) CODE(name(argument), wanted); untouched(#name);
+#define CALL(name, argument) SAY(word, name, (argument), wanted); untouched(#name);
     EACH_FREE(CALL)
 #undef CALL
 }
 
 /* Every function with good handles and an output that is NULL. */
 static void null_outputs(const struct handles *h) {
-#define CALL(name, unused, arguments) CODE(name arguments, SHIELD_ERR_NULL_POINTER); untouched(#name);
+#define CALL(name, unused, arguments) SAY("output", name, arguments, SHIELD_ERR_NULL_POINTER); untouched(#name);
     EACH(CALL)
 #undef CALL
 }
@@ -118,7 +119,7 @@ static void other_kinds(void) {
     size_t i;
     for (i = 0; i < sizeof mixed / sizeof *place; i++) place[i] = first;
     mixed.error = second;
-    all_with(&mixed, SHIELD_ERR_HANDLE_INVALID);
+    all_with(&mixed, SHIELD_ERR_HANDLE_INVALID, "mistaken");
 }
 
 static void made_up(void) {
@@ -128,25 +129,27 @@ static void made_up(void) {
     void **place = (void **)&forged;
     for (i = 0; i < sizeof values / sizeof *values; i++) {
         for (j = 0; j < sizeof forged / sizeof *place; j++) place[j] = (void *)values[i];
-        all_with(&forged, SHIELD_ERR_HANDLE_INVALID);
+        all_with(&forged, SHIELD_ERR_HANDLE_INVALID, "forged");
     }
     /* Memory of the caller's own, and neighbours of good handles. */
     for (j = 0; j < sizeof forged / sizeof *place; j++) place[j] = &forged;
-    all_with(&forged, SHIELD_ERR_HANDLE_INVALID);
+    all_with(&forged, SHIELD_ERR_HANDLE_INVALID, "forged");
     for (j = 0; j < sizeof forged / sizeof *place; j++) place[j] = (void *)((uintptr_t)live.error ^ ((uintptr_t)1 << (j + 20)));
-    all_with(&forged, SHIELD_ERR_HANDLE_INVALID);
+    all_with(&forged, SHIELD_ERR_HANDLE_INVALID, "forged");
 }
 
 /* Functions that take no handle. */
 static void without_handles(void) {
-    CODE(shield_abi_version(NULL), SHIELD_ERR_NULL_POINTER);
-    CODE(shield_version(NULL, 0, NULL), SHIELD_ERR_NULL_POINTER);
-    CODE(shield_version(NULL, 9, &size), SHIELD_ERR_NULL_POINTER);
-    CODE(shield_code_text(SHIELD_ERR_BUSY, SHIELD_ERROR_KIND, NULL, 9, NULL), SHIELD_ERR_NULL_POINTER);
-    CODE(shield_scan_new(NULL, &out.scan, NULL), SHIELD_ERR_NULL_POINTER);
-    CODE(shield_scan_new(&scan_options, NULL, NULL), SHIELD_ERR_NULL_POINTER);
-    CODE(shield_verify(NULL, &out.report, NULL), SHIELD_ERR_NULL_POINTER);
-    CODE(shield_verify(&verify_options, NULL, NULL), SHIELD_ERR_NULL_POINTER);
+    SAY("null", shield_abi_version, (NULL), SHIELD_ERR_NULL_POINTER);
+    SAY("null", shield_version, (NULL, 0, NULL), SHIELD_ERR_NULL_POINTER);
+    SAY("output", shield_version, (NULL, 9, &size), SHIELD_ERR_NULL_POINTER);
+    SAY("null", shield_code_text, (SHIELD_ERR_BUSY, SHIELD_ERROR_KIND, NULL, 9, NULL), SHIELD_ERR_NULL_POINTER);
+    SAY("null", shield_scan_new, (NULL, &out.scan, NULL), SHIELD_ERR_NULL_POINTER);
+    SAY("output", shield_scan_new, (&scan_options, NULL, NULL), SHIELD_ERR_NULL_POINTER);
+    SAY("null", shield_verify, (NULL, &out.report, NULL), SHIELD_ERR_NULL_POINTER);
+    SAY("output", shield_verify, (&verify_options, NULL, NULL), SHIELD_ERR_NULL_POINTER);
+    SAY("output", shield_abi_version, (NULL), SHIELD_ERR_NULL_POINTER);
+    SAY("output", shield_code_text, (SHIELD_ERR_BUSY, SHIELD_ERROR_KIND, NULL, 0, NULL), SHIELD_ERR_NULL_POINTER);
     untouched("a function without handles");
 }
 
@@ -177,6 +180,17 @@ static void bad_options(void) {
     bad.struct_size = 3;
     CODE(shield_batch_sign(live.batch, &bad, &out.bytes, &out.receipt, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
     untouched("bad options");
+}
+
+/* A freed certificate within a struct. */
+static void freed_in_options(void) {
+    shield_request bad = request;
+    shield_unlock_options unlock = unlock_options;
+    bad.credential = unlock.credential = gone.credential;
+    CODE(shield_sign(live.device, &bad, &pin, &out.bytes, &out.receipt, NULL), SHIELD_ERR_HANDLE_INVALID);
+    CODE(shield_batch_sign(live.batch, &bad, &out.bytes, &out.receipt, NULL), SHIELD_ERR_HANDLE_INVALID);
+    CODE(shield_unlock(live.device, &unlock, &pin, &out.batch, NULL), SHIELD_ERR_HANDLE_INVALID);
+    untouched("a freed certificate in options");
 }
 
 static void without_a_token(const char *folder) {
@@ -220,16 +234,19 @@ static void free_all(struct handles *h) {
 #undef CALL
 }
 
-/* Without a token some kinds were never made: a freed handle of another kind stands in. */
-static void fill(struct handles *h) {
+/* Without a token some kinds were never made: a freed handle of another kind stands in. Gives how many. */
+static int fill(struct handles *h) {
     void **place = (void **)h;
+    int filled = 0;
     size_t i;
     for (i = 0; i < sizeof *h / sizeof *place; i++)
-        if (!place[i]) place[i] = h->error;
+        if (!place[i]) place[i] = h->error, filled++;
+    return filled;
 }
 
 int main(int argc, char **argv) {
     static shield_text module;
+    const char *word;
     if (argc != 2 && argc != 5) return 2;
     memset(buffer, 'x', sizeof buffer);
     scan_options.struct_size = sizeof scan_options;
@@ -248,15 +265,6 @@ int main(int argc, char **argv) {
     pin.octets.data = (const uint8_t *)(argc == 5 ? argv[4] : "12345678");
     pin.octets.length = strlen((const char *)pin.octets.data);
 
-#define NAME(name, a, b) printf("called %s\n", #name);
-    EACH(NAME)
-#undef NAME
-#define NAME(name, a) printf("called %s\n", #name);
-    EACH_FREE(NAME)
-#undef NAME
-    printf("called shield_abi_version\ncalled shield_version\ncalled shield_code_text\n");
-    printf("called shield_scan_new\ncalled shield_verify\n");
-
     without_a_token(argv[1]);
     if (argc == 5) {
         struct handles first = gone;
@@ -272,7 +280,7 @@ int main(int argc, char **argv) {
         gone.report = first.report;
     }
     without_handles();
-    all_with(&none, SHIELD_ERR_NULL_POINTER);
+    all_with(&none, SHIELD_ERR_NULL_POINTER, "null");
     if (argc == 5) {
         null_outputs(&live);
         bad_options();
@@ -280,10 +288,11 @@ int main(int argc, char **argv) {
     other_kinds();
     made_up();
     free_all(&gone);
-    fill(&gone);
-    all_with(&gone, SHIELD_ERR_HANDLE_INVALID);
+    if (argc == 5) freed_in_options();
+    word = fill(&gone) ? "stood in for" : "freed";
+    all_with(&gone, SHIELD_ERR_HANDLE_INVALID, word);
     free_all(&live);
-    fill(&live);
-    all_with(&live, SHIELD_ERR_HANDLE_INVALID);
+    word = fill(&live) ? "stood in for" : "freed";
+    all_with(&live, SHIELD_ERR_HANDLE_INVALID, word);
     return finish("misuse");
 }

@@ -26,11 +26,18 @@ static void missing_module(const char *module) {
     shield_error *error = NULL, *problem = NULL;
     size_t count = 99;
 
+    options.readers = 3;
+    CODE(shield_scan_new(&options, &scan, NULL), SHIELD_ERR_ARGUMENT);
+    options.readers = SHIELD_READERS_OFF;
+    options.reference = text_of("9A");
+    CODE(shield_scan_new(&options, &scan, NULL), SHIELD_ERR_ARGUMENT);
+    options.reference.data = NULL, options.reference.length = 0;
     CODE(shield_scan_new(&options, &scan, &error), SHIELD_ERR_NO_SHIELD);
     CHECK(scan == NULL && error != NULL);
     CODE(shield_error_free(error), SHIELD_OK);
     error = NULL;
 
+    options.readers = SHIELD_READERS_DEFAULT;
     modules[0] = text_of(module);
     options.modules.data = modules;
     options.modules.count = 1;
@@ -69,6 +76,26 @@ static void missing_module(const char *module) {
         CHECK(error_number(error, SHIELD_ERROR_CODE) == SHIELD_ERR_PATH_NOT_ABSOLUTE);
         CODE(shield_error_free(error), SHIELD_OK);
     }
+}
+
+/* A program that was compiled when there were only modules: nothing is read behind the end of its struct, and no reader is looked at. */
+static void older_program(const char *module) {
+    shield_scan_options options = {.struct_size = offsetof(shield_scan_options, reference), .wait_ms = WAIT};
+    shield_text modules[1];
+    shield_scan *scan = NULL;
+    shield_error *problem = NULL;
+    size_t count = 99;
+    modules[0] = text_of(module);
+    options.modules.data = modules;
+    options.modules.count = 1;
+    options.readers = 3;
+    CODE(shield_scan_new(&options, &scan, NULL), SHIELD_OK);
+    CODE(shield_scan_problem_count(scan, &count), SHIELD_OK);
+    CHECK(count == 1);
+    CODE(shield_scan_problem(scan, 0, &problem), SHIELD_OK);
+    CHECK(error_number(problem, SHIELD_ERROR_CODE) == SHIELD_ERR_MODULE_NOT_FOUND);
+    CODE(shield_error_free(problem), SHIELD_OK);
+    CODE(shield_scan_free(scan), SHIELD_OK);
 }
 
 static void buffers(void) {
@@ -155,32 +182,129 @@ static void declarations(const char *folder) {
 }
 
 static void payment_179(const char *folder) {
-    size_t length, value_length, certificate_length;
-    uint8_t *string = read_file(folder, "synthetic_179_string.txt", &length);
-    uint8_t *value = read_file(folder, "synthetic_179_sig_rsa.b64", &value_length);
-    uint8_t *certificate = read_file(folder, "synthetic_rsa_cert.pem", &certificate_length);
-    shield_verify_options options = {sizeof options};
+    static const char *const names[] = {"synthetic_179_sig_rsa.b64", "synthetic_179_sig_sm2.b64"};
+    static const char *const certificates[] = {"synthetic_rsa_cert.pem", "synthetic_sm2_cert.pem"};
     shield_octets anchors[1];
-    int found;
-    options.format = SHIELD_FORMAT_PAYMENT_179;
-    options.document.data = string;
-    options.document.length = length;
-    options.signature.data = value;
-    options.signature.length = value_length;
-    options.certificate.data = certificate;
-    options.certificate.length = certificate_length;
+    int i, found;
+    for (i = 0; i < 2; i++) {
+        size_t length, value_length, certificate_length;
+        uint8_t *string = read_file(folder, "synthetic_179_string.txt", &length);
+        uint8_t *value = read_file(folder, names[i], &value_length);
+        uint8_t *certificate = read_file(folder, certificates[i], &certificate_length);
+        shield_verify_options options = {sizeof options};
+        options.format = SHIELD_FORMAT_PAYMENT_179;
+        options.document.data = string;
+        options.document.length = length;
+        options.signature.data = value;
+        options.signature.length = value_length;
+        options.certificate.data = certificate;
+        options.certificate.length = certificate_length;
+        options.at_given = 1;
+        options.at = THEN;
+        CHECK(judge(&options, "VF-001", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
+        anchors[0] = options.certificate;
+        options.anchors.data = anchors;
+        options.anchors.count = 1;
+        CHECK(judge(&options, "VF-134", &found) == SHIELD_VERDICT_VALID && !found);
+        /* A newline at the end is named as the reason. */
+        string[length] = '\n';
+        options.document.length = length + 1;
+        CHECK(judge(&options, "VF-201", &found) == SHIELD_VERDICT_INVALID && found);
+        options.document.length = length;
+        string[20] ^= 1;
+        CHECK(judge(&options, "VF-101", &found) == SHIELD_VERDICT_INVALID && found);
+        free(string);
+        free(value);
+        free(certificate);
+    }
+}
+
+/* Payments as CMS: attached with RSA and with P-256, detached and without attributes; and each with one octet changed. */
+static void payments(const char *folder) {
+    static const char *const names[] = {"synthetic_cms_attached_rsa.p7m", "synthetic_cms_attached_p256.p7m"};
+    shield_verify_options options = {sizeof options};
+    size_t length, order_length;
+    uint8_t *order = read_file(folder, "synthetic_order.txt", &order_length), *message;
+    int i, found;
+    options.format = SHIELD_FORMAT_PAYMENT;
     options.at_given = 1;
     options.at = THEN;
-    CHECK(judge(&options, "VF-001", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
-    anchors[0] = options.certificate;
+    for (i = 0; i < 2; i++) {
+        size_t place = 0;
+        message = read_file(folder, names[i], &length);
+        options.document.data = message;
+        options.document.length = length;
+        CHECK(judge(&options, "VF-001", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
+        CHECK(judge(&options, "VF-002", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
+        while (place + order_length < length && memcmp(message + place, order, order_length) != 0) place++;
+        CHECK(place + order_length < length);
+        message[place] ^= 1;
+        CHECK(judge(&options, "VF-102", &found) == SHIELD_VERDICT_INVALID && found);
+        message[place] ^= 1;
+        message[length - 1] ^= 1;
+        CHECK(judge(&options, "VF-101", &found) == SHIELD_VERDICT_INVALID && found);
+        options.document.length = length - 1;
+        CHECK(judge(&options, "", &found) == -1);
+        free(message);
+    }
+    message = read_file(folder, "synthetic_cms_detached_rsa.pem", &length);
+    options.document.data = message;
+    options.document.length = length;
+    CHECK(judge(&options, "VF-304", &found) == SHIELD_VERDICT_INVALID && found);
+    options.signature = options.document;
+    options.document.data = order;
+    options.document.length = order_length;
+    CHECK(judge(&options, "VF-314", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
+    order[5] ^= 1;
+    CHECK(judge(&options, "VF-101", &found) == SHIELD_VERDICT_INVALID && found);
+    free(message);
+    free(order);
+}
+
+/* Trusted issuers as they come in a file: several in one text, each of them counts. */
+static void bundles(const char *folder) {
+    size_t length, rsa_length, sm2_length;
+    uint8_t *message = read_file(folder, "synthetic_CEB311_rsa.xml", &length);
+    uint8_t *rsa = read_file(folder, "synthetic_rsa_cert.pem", &rsa_length);
+    uint8_t *sm2 = read_file(folder, "synthetic_sm2_cert.pem", &sm2_length);
+    shield_verify_options options = {sizeof options};
+    shield_octets anchors[2];
+    shield_report *report = NULL;
+    char both[8192];
+    int found;
+    options.format = SHIELD_FORMAT_DECLARATION;
+    options.document.data = message;
+    options.document.length = length;
+    options.at_given = 1;
+    options.at = THEN;
     options.anchors.data = anchors;
     options.anchors.count = 1;
-    CHECK(judge(&options, "VF-134", &found) != SHIELD_VERDICT_SIGNATURE_ONLY && !found);
-    string[length - 2] ^= 1;
-    CHECK(judge(&options, "VF-101", &found) <= SHIELD_VERDICT_INVALID);
-    free(string);
-    free(value);
-    free(certificate);
+    anchors[0].data = sm2;
+    anchors[0].length = sm2_length;
+    CHECK(judge(&options, "VF-133", &found) == SHIELD_VERDICT_INVALID && found);
+    anchors[0].data = (const uint8_t *)both;
+    anchors[0].length = (size_t)snprintf(both, sizeof both, "issuers\n%s\n%s", (char *)sm2, (char *)rsa);
+    CHECK(judge(&options, "VF-133", &found) == SHIELD_VERDICT_VALID && !found);
+    /* Cut off within the second: not passed over. */
+    anchors[0].length -= 40;
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_CERTIFICATE_MALFORMED);
+    anchors[0].length = (size_t)snprintf(both, sizeof both, "%s%s", (char *)rsa, (char *)sm2);
+    CHECK(judge(&options, "VF-133", &found) == SHIELD_VERDICT_VALID && !found);
+    anchors[0].data = sm2;
+    anchors[0].length = sm2_length;
+    anchors[1].data = rsa;
+    anchors[1].length = rsa_length;
+    options.anchors.count = 2;
+    CHECK(judge(&options, "VF-133", &found) == SHIELD_VERDICT_VALID && !found);
+    /* A certificate that is given, and is not the one of the message. */
+    options.certificate = anchors[0];
+    CHECK(judge(&options, "VF-123", &found) == SHIELD_VERDICT_INVALID && found);
+    options.certificate = anchors[1];
+    CHECK(judge(&options, "VF-123", &found) == SHIELD_VERDICT_VALID && !found);
+    CHECK(report == NULL);
+    free(message);
+    free(rsa);
+    free(sm2);
 }
 
 /* Structs of programs that were compiled with an older or a newer header. */
@@ -203,14 +327,12 @@ static void sizes(const char *folder) {
     report = NULL;
     CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
     CHECK(report == NULL);
-    /* An older program's struct ends behind the document; what follows is not looked at. */
-    options.known.struct_size = offsetof(shield_verify_options, document_path);
-    options.known.document_path.data = (const char *)1;
-    options.known.document_path.length = 77;
+    /* No version of the struct ended earlier: each smaller size is a mistake. */
+    options.newer[1] = 0;
+    for (options.known.struct_size = 0; options.known.struct_size < sizeof options.known; options.known.struct_size++)
+        CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
     CODE(shield_verify(&options.known, &report, NULL), SHIELD_OK);
     CODE(shield_report_free(report), SHIELD_OK);
-    options.known.struct_size = 0;
-    CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
     options.known.struct_size = 1 << 20;
     CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
     free(message);
@@ -257,9 +379,12 @@ int main(int argc, char **argv) {
     if (argc != 3) return 2;
     version();
     missing_module(argv[2]);
+    older_program(argv[2]);
     buffers();
     declarations(argv[1]);
     payment_179(argv[1]);
+    payments(argv[1]);
+    bundles(argv[1]);
     sizes(argv[1]);
     arguments(argv[1]);
     return finish("smoke");

@@ -15,11 +15,24 @@
     )
 )]
 
+mod command;
+mod exchange;
+mod response;
+mod sw;
+#[cfg(test)]
+pub(crate) mod tests;
+pub mod tlv;
+
 use std::fmt;
 
 use zeroize::Zeroizing;
 
 use crate::error::Result;
+
+pub use command::{Command, Expect};
+pub use exchange::Exchange;
+pub use response::Response;
+pub use sw::Sw;
 
 /// Sends one command and brings one answer: the port between tokens and links.
 pub trait Transmit: Send {
@@ -31,6 +44,26 @@ pub trait Transmit: Send {
 
     /// What card and reader can carry.
     fn limits(&self) -> Limits;
+}
+
+impl<T: Transmit + ?Sized> Transmit for &mut T {
+    fn transmit(&mut self, command: &Wire) -> Result<Vec<u8>> {
+        (**self).transmit(command)
+    }
+
+    fn limits(&self) -> Limits {
+        (**self).limits()
+    }
+}
+
+impl<T: Transmit + ?Sized> Transmit for Box<T> {
+    fn transmit(&mut self, command: &Wire) -> Result<Vec<u8>> {
+        (**self).transmit(command)
+    }
+
+    fn limits(&self) -> Limits {
+        (**self).limits()
+    }
 }
 
 /// What card and reader can carry.

@@ -148,6 +148,18 @@ impl Certificate {
         Certificate::all_from_pem(pem)?.into_iter().next().ok_or_else(|| bad("no certificate in the PEM text"))
     }
 
+    /// Reads a file of certificates: PEM with any number of them, or DER with one. At least one is there.
+    ///
+    /// # Errors
+    /// `CertificateMalformed`, also for one bad certificate among good ones.
+    pub fn all_from(octets: &[u8]) -> Result<Vec<Self>> {
+        // No certificate is shorter than 128 octets, and no text has this second octet behind a `0`.
+        match octets {
+            [0x30, 0x81..=0x84, ..] => Certificate::from_der(octets).map(|one| vec![one]),
+            _ => Certificate::all_from_pem(octets),
+        }
+    }
+
     /// Reads every certificate of a PEM text (RFC 7468), such as a file of trusted issuers. At least one is there.
     ///
     /// The octets are taken as they stand in the text, never encoded again: fingerprint and signature depend on them.
@@ -160,6 +172,10 @@ impl Certificate {
             return Err(bad(format!("{} octets of PEM, at most {} are read", pem.len(), policy::PEM_MAX)));
         }
         let text = std::str::from_utf8(pem).map_err(|_| bad("not a PEM text"))?;
+        // One that is cut off must not be passed over: a list of trusted issuers would be shorter than its owner thinks.
+        if text.rsplit(END).next().is_some_and(|rest| rest.contains("-----BEGIN CERTIFICATE-----")) {
+            return Err(bad("the last certificate of the PEM text has no end"));
+        }
         let mut certificates = Vec::new();
         for block in text.split_inclusive(END).filter(|b| b.ends_with(END)) {
             let (_, octets) = der::pem::decode_vec(block.trim_start().as_bytes()).map_err(bad)?;

@@ -37,6 +37,11 @@ impl NameFacts {
         self.attributes.iter().filter(move |(o, _)| o == oid).map(|(_, v)| v.as_str())
     }
 
+    /// Every value with its dotted OID.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes.iter().map(|(oid, value)| (oid.as_str(), value.as_str()))
+    }
+
     /// The common name (2.5.4.3).
     #[must_use]
     pub fn common_name(&self) -> Option<&str> {

@@ -52,8 +52,13 @@ fn a_file_of_several_certificates_is_read_whole_and_octet_by_octet() {
     let all = Certificate::all_from_pem(text.as_bytes()).unwrap();
     assert_eq!(all.iter().map(Certificate::der).collect::<Vec<_>>(), [ca.der(), &leaf]);
     assert_eq!(Certificate::from_pem(text.as_bytes()).unwrap().der(), ca.der());
+    assert_eq!(Certificate::all_from(text.as_bytes()).unwrap(), all);
+    let named = format!("one:\n{text}0x30 is how DER begins\n");
+    assert_eq!(Certificate::all_from(named.as_bytes()).unwrap(), all);
+    assert_eq!(Certificate::all_from(&leaf).unwrap(), all[1..]);
     let damaged = text.replacen("MI", "!!", 1);
-    for bad in ["", "no PEM", &damaged, &"x".repeat(policy::PEM_MAX + 1), "-----END CERTIFICATE-----"] {
+    let cut = &text[..text.len() - 9];
+    for bad in ["", "no PEM", &damaged, cut, &"x".repeat(policy::PEM_MAX + 1), "-----END CERTIFICATE-----"] {
         assert_eq!(Certificate::all_from_pem(bad.as_bytes()).unwrap_err().kind(), ErrorKind::CertificateMalformed);
     }
 }

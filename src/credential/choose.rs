@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Found, Listed, Route, Selector, Standing};
+use super::{Found, Listed, Reference, Route, Selector, Standing};
 use crate::cert::{Certificate, EportText, date, plain};
 use crate::error::{Candidate, Error, ErrorKind};
 use crate::profile::Profile;
@@ -33,7 +33,9 @@ pub(super) struct Judged {
 
 impl Judged {
     pub(super) fn listed(self) -> Listed {
+        let fingerprint = self.certificate.fingerprint();
         Listed {
+            references: self.routes.iter().map(|r| Reference::of(r, fingerprint)).collect(),
             doors: self.routes.iter().map(|r| r.door.clone()).collect(),
             certificate: self.certificate,
             role: self.role,

@@ -1,6 +1,7 @@
 //! Which certificate serves a role.
 
 mod choose;
+mod reference;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::role::Role;
 use crate::token::Slot;
 
 use choose::{Judged, Question};
+pub use reference::Reference;
 
 /// One way to a credential's key: a door and a slot behind it.
 #[derive(Debug, Clone)]
@@ -104,8 +106,10 @@ pub struct Listed {
     pub standing: Standing,
     /// Why, in one clause.
     pub reason: String,
-    /// The doors through which it was found.
+    /// The doors through which it was found, in the order in which they are tried.
     pub doors: Vec<DoorId>,
+    /// The names under which it can be opened again without looking at everything, one for each door.
+    pub references: Vec<Reference>,
 }
 
 /// Finds the one credential of `role`.

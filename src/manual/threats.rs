@@ -17,8 +17,8 @@
 //! | SET (0x31) | signed attributes of a CMS message (RFC 5652 §5.4): with them, any content. The shortest have some 70 octets, so the limit of 256 does not help |
 //! | SEQUENCE (0x30) of an AlgorithmIdentifier | a DigestInfo (RFC 8017 §9.2), for a signer somewhere that takes digests |
 //! | any other whole SEQUENCE | a certificate request: its signed part fits for a P-256, SM2 or RSA-1024 key (RFC 2986 §4.1), and an issuing office would take it for proof that the attacker holds the key. Certificates, revocation lists, OCSP and timestamps begin so too |
-//! | `{"`, `[{`, `["` | orders and tokens in JSON |
-//! | `eyJ….` | a JSON web token (RFC 7515 §5.1) |
+//! | `{"`, `[{`, `["`, with or without white space between | orders and tokens in JSON |
+//! | `eyJ….` and every other base64url of `{` before a dot | a JSON web token (RFC 7515 §5.1): white space in its header makes it begin otherwise |
 //! | 64 spaces and `TLS 1.3, ` | CertificateVerify of TLS 1.3 (RFC 8446 §4.4.3, 130 octets): a login to any server that knows the certificate |
 //! | `SSHSIG`, or a session identifier before SSH_MSG_USERAUTH_REQUEST | a signature or a login by SSH (RFC 4252 §7) |
 //! | `-----BEGIN ` | PEM |
@@ -37,14 +37,16 @@
 //!
 //! - **Plain text.** Some customs pages sign chosen form fields one after the other as text ([`crate::manual::customs`] §1.9), and a CMS message *without* signed attributes signs
 //!   its content as it stands. No guard can tell such a text of up to 256 octets from a random that happens to be text. Therefore the prompt
-//!   shows a challenge that is text, with invisible characters made visible: **a person who sees an order there must not enter the PIN.** Binary
-//!   challenges are shown in hex. A program that puts its own text into the prompt (`Request::shown`) takes this away and has to show the challenge itself.
+//!   shows a challenge that is text, with invisible characters made visible: **a person who sees an order there must not enter the PIN.** One that holds text is
+//!   shown as that text, with escapes for the rest; others are shown in hex. A program that puts its own text into the prompt (`Request::shown`) takes this away and has to show the challenge itself.
 //!   A bank should not take CMS without signed attributes; this library writes it only when told to.
 //! - **Other randoms.** The challenge does not name the site. A false site can pass on the challenge of the true one and log in with the answer
 //!   (a relay). Nothing in the octets shows it. Take challenges only from a site whose TLS certificate was checked, and never from a page that
 //!   another page embeds.
 //! - **Digests.** A challenge of 20 or 32 octets may be a digest. Where some protocol signs a digest *as a message* (CertificateVerify of TLCP, GB/T 38636-2020, signs the
 //!   32 octets of an SM3 digest), it cannot be told from a random. Formats of this library hash documents once, never a digest as a message.
+//! - **Pushed digests.** What a digest is of cannot be seen. CMS without signed attributes refuses one, on both sides; a raw signature over one is
+//!   the caller's own word that it is no other format's octets, because the guard of raw signatures cannot look into it.
 //! - **A program that lies.** Who calls the library can call for a raw signature just as well. The guard protects a program from the sites that it
 //!   talks to, not a person from the program. On the same computer only a shield with its own display helps.
 //!
@@ -54,3 +56,20 @@
 //!   that a reader of the fields does not see. A field that stands twice is refused, because readers disagree which one counts.
 //! - `certNo` is not signed. A verifier compares it with the certificate and says so; the certificate comes from its own register, never from the document.
 //! - An accepted upload is no verdict: customs was seen to accept a string that was signed with a newline. Verify before sending.
+//!
+//! # Cards over PC/SC
+//!
+//! Every program of the computer reaches the same card. A PIN is sent only in a transaction in which the application was selected and its tries were
+//! read; the card is left as it is when the transaction ends, and never reset. What a card answers is parsed within bounds or refused.
+//!
+//! What remains:
+//!
+//! - **A PIN stays verified.** A PIV card knows one state for its PIN, whoever entered it. After our VERIFY any other program may sign with 9A until the
+//!   card is reset, powered off or pulled out, or another application is selected. We do not log out: that would log out other programs too, and
+//!   would cost a command each time. 9C wants the PIN for each signature, whoever asks. On a computer with programs that are not trusted, pull
+//!   the key out.
+//! - **One PIN for both roles.** PIV has one PIN: the prompt and `change-pin` name both roles, tries count once. Roles are kept apart by this library,
+//!   not by the card.
+//! - **A false reader or service** sees the PIN, as it does with every program. The socket of the service belongs to the system.
+//! - **What `doctor` writes.** A bundle names no person and masks numbers, but says which makers, issuers and readers are here, and when certificates
+//!   end. Look at it before it is sent.

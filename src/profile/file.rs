@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs::File as FsFile;
 use std::io::Read;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use const_oid::ObjectIdentifier;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::cards::CardsFile;
 use super::rule::{COMMON_NAME, COUNTRY, Fields, ORGANISATION, Rule, UNIT};
 use super::{Join, Profile, Ruling, builtin};
 use crate::cert::plain;
@@ -47,6 +49,9 @@ struct File {
     bank: Option<Bank>,
     #[serde(default)]
     shield: Vec<Spanned<Together>>,
+    #[serde(default)]
+    routes: Vec<Spanned<String>>,
+    cards: Option<CardsFile>,
 }
 
 #[derive(Deserialize, Default)]
@@ -141,7 +146,14 @@ impl Profile {
     ///
     /// [[shield]]                    # tokens that are parts of one shield
     /// serials = ["0001", "0002"]
+    ///
+    /// [cards]                       # cards over PC/SC
+    /// places = ["9A", "9C"]         # certificates that are read (PIV key references); by default all that the card has
+    /// [[cards.driver]]              # a driver for a card that its ATR does not tell
+    /// atr = "3B…"
+    /// name = "piv"
     /// ```
+    /// `routes = ["pkcs11", "pcsc"]`, above the tables, has modules tried before cards where a certificate is behind both.
     ///
     /// # Errors
     /// `ProfileSchema` for a schema that is missing or not 1; `ProfileKey` for a key that is not in this list;
@@ -182,7 +194,7 @@ fn read(path: &Path) -> Result<String> {
 }
 
 /// Knows the text, and so the line of each mistake.
-struct Reader<'t> {
+pub(super) struct Reader<'t> {
     text: &'t str,
 }
 
@@ -193,7 +205,7 @@ impl Reader<'_> {
         Error::new(kind, OPERATION).detail(format!("line {line}: {}", plain(what, 300)))
     }
 
-    fn malformed<T>(&self, at: &Spanned<T>, what: &str) -> Error {
+    pub(super) fn malformed<T>(&self, at: &Spanned<T>, what: &str) -> Error {
         self.error(ErrorKind::ProfileMalformed, at.span().start, what)
     }
 
@@ -238,6 +250,8 @@ impl Reader<'_> {
         };
         profile.test = file.test;
         profile.joins = self.joins(&file.shield)?;
+        profile.routes = self.routes(&file.routes, &profile.routes)?;
+        profile.cards = self.cards(&file.cards.unwrap_or_default())?;
         profile.customs.rules = builtin::customs(file.test_centre);
         profile.customs.sha1 = customs.sha1.unwrap_or(profile.customs.sha1);
         if file.replace_builtin {
@@ -298,7 +312,7 @@ impl Reader<'_> {
     }
 
     /// Text for a comparison: an empty one would fit what is missing.
-    fn text_of(&self, value: &Spanned<String>) -> Result<String> {
+    pub(super) fn text_of(&self, value: &Spanned<String>) -> Result<String> {
         match value.get_ref() {
             text if text.trim().is_empty() => Err(self.malformed(value, "an empty text")),
             text if text.chars().any(char::is_control) => Err(self.malformed(value, "a text with control characters")),
@@ -307,7 +321,12 @@ impl Reader<'_> {
     }
 
     fn key_id(&self, value: &Spanned<String>) -> Result<Vec<u8>> {
-        let wrong = || self.malformed(value, "authority_key_id is not 8 to 64 octets in hex");
+        self.hex(value, 8..=64, "authority_key_id is not 8 to 64 octets in hex")
+    }
+
+    /// Octets in hex; colons and blanks are passed over.
+    pub(super) fn hex(&self, value: &Spanned<String>, length: RangeInclusive<usize>, what: &str) -> Result<Vec<u8>> {
+        let wrong = || self.malformed(value, what);
         let digits: Vec<u8> = value
             .get_ref()
             .chars()
@@ -316,7 +335,7 @@ impl Reader<'_> {
             .collect::<Result<_>>()?;
         let (pairs, rest) = digits.as_chunks::<2>();
         let octets: Vec<u8> = pairs.iter().map(|[h, l]| h.wrapping_shl(4) | l).collect();
-        if rest.is_empty() && (8..=64).contains(&octets.len()) { Ok(octets) } else { Err(wrong()) }
+        if rest.is_empty() && length.contains(&octets.len()) { Ok(octets) } else { Err(wrong()) }
     }
 
     fn oid(&self, value: &Spanned<String>) -> Result<String> {

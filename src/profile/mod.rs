@@ -4,14 +4,18 @@
 //! certificate can write any issuer's name into it. Trust is judged by [`crate::verify`] alone.
 
 mod builtin;
+mod cards;
 mod file;
 mod rule;
 
 use crate::cert::Certificate;
+use crate::door::Way;
 use crate::policy::Policy;
 use crate::role::Role;
 
 use rule::{Fit, Rule};
+
+pub(crate) use self::cards::Cards;
 
 /// Rules for roles, joins and policy. Built in for the e-port and for CCB and CFCA; a TOML file that the host names extends them.
 ///
@@ -39,6 +43,8 @@ pub struct Profile {
     customs: Ruling,
     bank: Ruling,
     joins: Vec<Join>,
+    routes: Vec<Way>,
+    cards: Cards,
 }
 
 /// What holds for one role.
@@ -79,6 +85,8 @@ impl Profile {
             },
             bank: Ruling { rules: builtin::bank(), policy: Policy::of(Role::Bank), label: None, sha1: false },
             joins: Vec::new(),
+            routes: vec![Way::Card, Way::Module],
+            cards: Cards::default(),
         }
     }
 
@@ -147,6 +155,17 @@ impl Profile {
     #[must_use]
     pub fn joins(&self) -> &[Join] {
         &self.joins
+    }
+
+    /// The order in which the ways to one certificate are tried: cards first unless the profile says otherwise, because that takes the fewest
+    /// commands.
+    #[must_use]
+    pub fn routes(&self) -> &[Way] {
+        &self.routes
+    }
+
+    pub(crate) fn cards(&self) -> &Cards {
+        &self.cards
     }
 
     fn ruling(&self, role: Role) -> &Ruling {

@@ -8,7 +8,8 @@ use crate::profile::Join;
 /// - Tokens of one module with one serial number are parts of one shield, as OpenSC shows a card with two PINs. A serial number that
 ///   is empty, blank or all zeros says nothing.
 /// - Tokens of one module that the profile names together are one shield, whatever their serial numbers.
-/// - Tokens of different modules with one serial number and a certificate in common are one token, reached in two ways.
+/// - Doors of different modules or ways with a certificate in common, and with one serial number or one reader, are one token, reached in
+///   two ways. A module over PC/SC names its slots after the readers; its serial numbers are written in other forms than ours.
 /// - Every other token is a shield of its own.
 pub(super) fn join(seen: Vec<Seen>, joins: &[Join]) -> Vec<Vec<Seen>> {
     let mut groups: Vec<Vec<Seen>> = Vec::new();
@@ -25,12 +26,18 @@ pub(super) fn join(seen: Vec<Seen>, joins: &[Join]) -> Vec<Vec<Seen>> {
 }
 
 fn are_one(a: &Seen, b: &Seen, joins: &[Join]) -> bool {
-    let (one, two) = (a.door.info().serial.as_str(), b.door.info().serial.as_str());
-    let same_serial = one == two && tells(one);
-    if a.module == b.module {
-        return same_serial || joins.iter().any(|j| names(j, one) && names(j, two));
+    let (one, two) = (a.door.info(), b.door.info());
+    let same_serial = one.serial == two.serial && tells(&one.serial);
+    if a.source == b.source {
+        return same_serial || joins.iter().any(|j| names(j, &one.serial) && names(j, &two.serial));
     }
-    same_serial && shares_certificate(a, b)
+    (same_serial || same_reader(&one.reader, &two.reader)) && shares_certificate(a, b)
+}
+
+/// CK_SLOT_INFO holds 64 octets: a longer reader's name is cut there.
+fn same_reader(a: &str, b: &str) -> bool {
+    let cut = |text: &str| text.bytes().take(64).collect::<Vec<_>>();
+    !a.is_empty() && cut(a) == cut(b)
 }
 
 fn names(join: &Join, serial: &str) -> bool {

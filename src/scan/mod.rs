@@ -10,17 +10,21 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use self::survey::{Board, Seen};
-use crate::credential::{Found, Route, Selector};
+use self::survey::{Board, Seen, Source};
+use crate::card::{CardReport, Look};
+use crate::credential::{Found, Reference, Route, Selector};
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
+use crate::link::{ReaderState, Readers};
 use crate::profile::Profile;
 use crate::role::Role;
 use crate::shield::{Parts, Shield};
 use crate::wait::{Clock, SystemClock, Wait};
 
-/// Looks for shields behind the modules that the host names.
+const OPERATION: &str = "scan";
+
+/// Looks for shields in the readers and behind the modules that the host names.
 ///
 /// No module is looked for in the system, in the environment or in the working directory.
 #[derive(Clone)]
@@ -28,6 +32,8 @@ pub struct Scanner {
     profile: Arc<Profile>,
     clock: Arc<dyn Clock>,
     modules: Vec<PathBuf>,
+    readers: Vec<Arc<dyn Readers>>,
+    reference: Option<Reference>,
     blank: bool,
 }
 
@@ -39,6 +45,8 @@ impl Scanner {
             profile: Arc::new(Profile::builtin()),
             clock: Arc::new(SystemClock),
             modules: Vec::new(),
+            readers: Vec::new(),
+            reference: None,
             blank: false,
         }
     }
@@ -50,7 +58,22 @@ impl Scanner {
         self
     }
 
-    /// Adds a PKCS#11 module by its absolute path. Where several reach the same certificate, the one named first is used first.
+    /// Adds the readers of a smart-card service: [`crate::link::pcsc::system`] for the computer's own. Each card is looked at once, in a
+    /// transaction; nothing is written to it and no PIN is sent.
+    #[must_use]
+    pub fn readers(mut self, readers: Arc<dyn Readers>) -> Self {
+        self.readers.push(readers);
+        self
+    }
+
+    /// Looks for this one credential only: on cards its certificate alone is read.
+    #[must_use]
+    pub fn reference(mut self, reference: Reference) -> Self {
+        self.reference = Some(reference);
+        self
+    }
+
+    /// Adds a PKCS#11 module by its absolute path. Where several modules reach the same certificate, the one named first is used first.
     #[must_use]
     pub fn module(mut self, path: impl Into<PathBuf>) -> Self {
         self.modules.push(path.into());
@@ -72,31 +95,94 @@ impl Scanner {
         self
     }
 
-    /// Looks at all modules, each on a thread of its own. A module or token that fails or hangs is a problem of the result and
-    /// hides no other; reading takes no PIN.
+    /// Looks at all modules and readers, each on a thread of its own. A module, reader or token that fails or hangs is a problem of the
+    /// result and hides no other; reading takes no PIN.
     ///
     /// # Errors
-    /// `NoShield` when no module was named, `Cancelled`, `Busy` when `wait` is over before it begins.
+    /// `NoShield` when neither readers nor a module were named, `Cancelled`, `Busy` when `wait` is over before it begins.
     pub fn scan(&self, wait: &Wait) -> Result<Scan> {
-        const OPERATION: &str = "scan";
-        wait.check(OPERATION)?;
-        if self.modules.is_empty() {
-            return Err(Error::new(ErrorKind::NoShield, OPERATION).detail("no driver was named"));
+        if self.modules.is_empty() && self.readers.is_empty() {
+            return Err(Error::new(ErrorKind::NoShield, OPERATION).detail("neither readers nor a driver were named"));
         }
-        let board = Board::new(&self.modules);
-        board.survey(wait)?;
-        let (seen, problems) = board.take(self.blank, wait);
+        let mut sources = self.module_sources();
+        sources.extend(self.readers.iter().cloned().map(Source::Service));
+        self.look_at(sources, wait)
+    }
+
+    /// Every service whose readers were named.
+    pub(crate) fn services(&self) -> &[Arc<dyn Readers>] {
+        &self.readers
+    }
+
+    /// Every module that was named, once, in order.
+    pub(crate) fn modules(&self) -> Vec<PathBuf> {
+        let mut modules: Vec<PathBuf> = Vec::new();
+        for module in &self.modules {
+            if !modules.contains(module) {
+                modules.push(module.clone());
+            }
+        }
+        modules
+    }
+
+    pub(crate) fn rules(&self) -> (&Arc<Profile>, &dyn Clock) {
+        (&self.profile, &*self.clock)
+    }
+
+    /// The service, where readers of exactly one were named.
+    pub(crate) fn one_service(&self) -> Option<Arc<dyn Readers>> {
+        match self.readers.as_slice() {
+            [one] => Some(Arc::clone(one)),
+            _ => None,
+        }
+    }
+
+    /// Looks at the card in one reader, and at the modules, which may lead to it as well.
+    pub(crate) fn scan_reader(&self, readers: &Arc<dyn Readers>, state: ReaderState, wait: &Wait) -> Result<Scan> {
+        let mut sources = self.module_sources();
+        sources.push(Source::Reader(Arc::clone(readers), state));
+        self.look_at(sources, wait)
+    }
+
+    fn module_sources(&self) -> Vec<Source> {
+        self.modules().into_iter().map(Source::Module).collect()
+    }
+
+    fn look_at(&self, sources: Vec<Source>, wait: &Wait) -> Result<Scan> {
+        wait.check(OPERATION)?;
+        let board = Board::new(self.look());
+        board.survey(sources, wait)?;
+        let mut sight = board.take(self.blank, wait);
         if wait.cancel.is_cancelled() {
             return Err(Error::new(ErrorKind::Cancelled, OPERATION));
         }
-        let shields = join::join(seen, self.profile.joins()).into_iter().map(|group| self.shield(group)).collect();
-        for problem in &problems {
+        if let Some(reference) = &self.reference {
+            for door in &mut sight.seen {
+                door.contents.retain(|(_, certificate)| certificate.fingerprint() == reference.fingerprint);
+            }
+            sight.seen.retain(|door| !door.contents.is_empty());
+        }
+        let shields =
+            join::join(sight.seen, self.profile.joins()).into_iter().map(|group| self.shield(group)).collect();
+        for problem in &sight.problems {
             tracing::info!(code = problem.code(), operation = problem.operation(), "scan met a problem");
         }
-        Ok(Scan { shields, problems })
+        Ok(Scan { shields, problems: sight.problems, cards: sight.cards })
     }
 
-    fn shield(&self, group: Vec<Seen>) -> Shield {
+    fn look(&self) -> Look {
+        let cards = self.profile.cards();
+        let named = self.reference.as_ref().and_then(|r| Some((r.card()?, r.place.clone())));
+        let (serial, wanted) = match named {
+            Some((serial, place)) => (Some(serial), vec![place]),
+            None => (None, cards.places.clone()),
+        };
+        Look { wanted, serial, forced: cards.drivers.clone() }
+    }
+
+    fn shield(&self, mut group: Vec<Seen>) -> Shield {
+        let order = self.profile.routes();
+        group.sort_by_key(|seen| order.iter().position(|way| *way == seen.door.way()));
         let mut found: Vec<Found> = Vec::new();
         let mut doors = Vec::new();
         for Seen { door, contents, .. } in group {
@@ -110,7 +196,14 @@ impl Scanner {
             doors.push(door);
         }
         let serial = doors.first().map(|d| d.info().serial.clone()).unwrap_or_default();
-        Shield::new(Parts { serial, doors, found, profile: Arc::clone(&self.profile), clock: Arc::clone(&self.clock) })
+        Shield::new(Parts {
+            serial,
+            doors,
+            found,
+            profile: Arc::clone(&self.profile),
+            clock: Arc::clone(&self.clock),
+            puks: Arc::default(),
+        })
     }
 }
 
@@ -122,17 +215,22 @@ impl Default for Scanner {
 
 impl fmt::Debug for Scanner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scanner").field("modules", &self.modules).finish_non_exhaustive()
+        f.debug_struct("Scanner")
+            .field("modules", &self.modules)
+            .field("readers", &self.readers.len())
+            .finish_non_exhaustive()
     }
 }
 
 /// What a scan found.
 #[derive(Debug, Clone, Default)]
 pub struct Scan {
-    /// Shields, in the order of their modules and slots.
+    /// Shields, in the order of their modules and slots, then of the readers.
     pub shields: Vec<Shield>,
-    /// What could not be used, and why: modules, tokens, certificates.
+    /// What could not be used, and why: modules, readers, tokens, certificates.
     pub problems: Vec<Error>,
+    /// How each card was looked at: which driver took it and why.
+    pub cards: Vec<CardReport>,
 }
 
 impl Scan {

@@ -1,13 +1,16 @@
-//! Looks at modules in parallel and keeps what was seen until the deadline.
+//! Looks at modules and readers in parallel and keeps what was seen until the deadline.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use crate::card::{self, CardReport, Look};
 use crate::cert::Certificate;
 use crate::door::Door;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
+use crate::link::{Presence, ReaderState, Readers};
+use crate::policy;
 use crate::token::Slot;
 use crate::wait::{Signal, Wait, lock};
 
@@ -16,41 +19,69 @@ pub(super) type Content = (Slot, Arc<Certificate>);
 
 /// A door whose certificates were read.
 pub(super) struct Seen {
-    /// Place of the module in the order in which modules were named.
-    pub(super) module: usize,
+    /// Place of the module or reader in the order in which they were looked at.
+    pub(super) source: usize,
     pub(super) door: Arc<dyn Door>,
     pub(super) contents: Vec<Content>,
 }
 
-/// Where the threads of a scan write down what they see.
-pub(super) struct Board {
-    modules: Vec<PathBuf>,
-    progress: Arc<Mutex<Vec<Progress>>>,
-    signal: Arc<Signal>,
+/// Where to look.
+#[derive(Clone)]
+pub(super) enum Source {
+    Module(PathBuf),
+    /// Every reader of a smart-card service.
+    Service(Arc<dyn Readers>),
+    Reader(Arc<dyn Readers>, ReaderState),
 }
 
-/// What was seen of one module.
-#[derive(Default)]
+impl Source {
+    fn name(&self) -> String {
+        match self {
+            Source::Module(path) => path.display().to_string(),
+            Source::Service(_) => "smart-card service".to_owned(),
+            Source::Reader(_, state) => format!("reader {:?}", state.reader),
+        }
+    }
+}
+
+/// Where the threads of a scan write down what they see.
+#[derive(Clone)]
+pub(super) struct Board {
+    progress: Arc<Mutex<Vec<Progress>>>,
+    signal: Arc<Signal>,
+    look: Arc<Look>,
+}
+
+/// What was seen of one source.
 struct Progress {
+    name: String,
     seen: Vec<Seen>,
     problems: Vec<Error>,
     blank: Vec<Error>,
+    cards: Vec<CardReport>,
     /// It has something else than blank tokens, usable or not.
     tokens: bool,
     done: bool,
 }
 
-/// One module's line on the board.
+/// Everything that was seen until the end of the wait.
+#[derive(Default)]
+pub(super) struct Sight {
+    pub(super) seen: Vec<Seen>,
+    pub(super) problems: Vec<Error>,
+    pub(super) cards: Vec<CardReport>,
+}
+
+/// One source's line on the board.
 #[derive(Clone)]
 struct Line {
-    progress: Arc<Mutex<Vec<Progress>>>,
-    signal: Arc<Signal>,
-    module: usize,
+    board: Board,
+    source: usize,
 }
 
 impl Line {
     fn write(&self, change: impl FnOnce(&mut Progress)) {
-        if let Some(progress) = lock(&self.progress).get_mut(self.module) {
+        if let Some(progress) = lock(&self.board.progress).get_mut(self.source) {
             change(progress);
         }
     }
@@ -62,65 +93,104 @@ struct Done(Line);
 impl Drop for Done {
     fn drop(&mut self) {
         self.0.write(|p| p.done = true);
-        self.0.signal.notify();
+        self.0.board.signal.notify();
     }
 }
 
 impl Board {
-    pub(super) fn new(modules: &[PathBuf]) -> Self {
-        let mut named: Vec<PathBuf> = Vec::new();
-        for module in modules {
-            if !named.contains(module) {
-                named.push(module.clone());
-            }
-        }
-        let progress = named.iter().map(|_| Progress::default()).collect();
-        Board { modules: named, progress: Arc::new(Mutex::new(progress)), signal: Arc::default() }
+    pub(super) fn new(look: Look) -> Self {
+        Board { progress: Arc::default(), signal: Arc::default(), look: Arc::new(look) }
     }
 
-    /// Looks at every module, until all are done or the wait ends.
-    pub(super) fn survey(&self, wait: &Wait) -> Result<()> {
-        for (module, path) in self.modules.iter().enumerate() {
-            let line = Line { progress: Arc::clone(&self.progress), signal: Arc::clone(&self.signal), module };
-            let (path, wait) = (path.clone(), wait.clone());
-            std::thread::Builder::new()
-                .name("shield-scan".to_owned())
-                .spawn(move || {
-                    let done = Done(line);
-                    if let Err(error) = look_at(&path, &done.0, &wait) {
-                        done.0.write(|p| p.problems.push(error));
-                    }
-                })
-                .map_err(|e| Error::new(ErrorKind::Defect, "scan").io(&e))?;
+    /// Looks at every source, until all are done or the wait ends.
+    pub(super) fn survey(&self, sources: Vec<Source>, wait: &Wait) -> Result<()> {
+        for source in sources {
+            self.begin(source, wait)?;
         }
         self.signal.wait_for(wait, || lock(&self.progress).iter().all(|p| p.done).then_some(()));
         Ok(())
     }
 
-    /// What was seen until now. A module that is not done has not answered in time.
-    pub(super) fn take(&self, blank: bool, wait: &Wait) -> (Vec<Seen>, Vec<Error>) {
+    /// Looks at one source, on a thread of its own.
+    fn begin(&self, source: Source, wait: &Wait) -> Result<()> {
+        let line = Line { board: self.clone(), source: self.add_line(&source) };
+        let (wait, done) = (wait.clone(), Done(line));
+        std::thread::Builder::new()
+            .name("shield-scan".to_owned())
+            .spawn(move || {
+                if let Err(error) = look_at(&source, &done.0, &wait) {
+                    done.0.write(|p| p.problems.push(error));
+                }
+            })
+            .map(drop)
+            .map_err(|e| Error::new(ErrorKind::Defect, "scan").io(&e))
+    }
+
+    fn add_line(&self, source: &Source) -> usize {
+        let mut progress = lock(&self.progress);
+        progress.push(Progress {
+            name: source.name(),
+            seen: Vec::new(),
+            problems: Vec::new(),
+            blank: Vec::new(),
+            cards: Vec::new(),
+            tokens: false,
+            done: false,
+        });
+        progress.len().saturating_sub(1)
+    }
+
+    /// What was seen until now. A source that is not done has not answered in time.
+    pub(super) fn take(&self, blank: bool, wait: &Wait) -> Sight {
         let progress = std::mem::take(&mut *lock(&self.progress));
-        let (mut seen, mut problems) = (Vec::<Seen>::new(), Vec::new());
-        for (path, module) in self.modules.iter().zip(progress) {
-            if !module.done && !wait.cancel.is_cancelled() {
-                problems.push(named(Error::new(ErrorKind::Timeout, "scan"), path));
+        let mut sight = Sight::default();
+        for source in progress {
+            if !source.done && !wait.cancel.is_cancelled() {
+                sight.problems.push(with_place(Error::new(ErrorKind::Timeout, "scan"), &source.name));
             }
-            problems.extend(module.problems);
-            if blank || !module.tokens {
-                problems.extend(module.blank);
+            sight.problems.extend(source.problems);
+            if blank || !source.tokens {
+                sight.problems.extend(source.blank);
             }
-            for door in module.seen {
+            sight.cards.extend(source.cards);
+            for door in source.seen {
                 // One module under two names.
-                if !seen.iter().any(|known| known.door.id() == door.door.id()) {
-                    seen.push(door);
+                if !sight.seen.iter().any(|known| known.door.id() == door.door.id()) {
+                    sight.seen.push(door);
                 }
             }
         }
-        (seen, problems)
+        sight
     }
 }
 
-fn look_at(path: &Path, line: &Line, wait: &Wait) -> Result<()> {
+fn look_at(source: &Source, line: &Line, wait: &Wait) -> Result<()> {
+    match source {
+        Source::Module(path) => look_at_module(path, line, wait),
+        Source::Service(readers) => {
+            let states = readers.list(wait)?;
+            if states.is_empty() {
+                return Err(Error::new(ErrorKind::NoReader, "scan"));
+            }
+            for state in states.into_iter().take(policy::READERS_MAX).filter(|s| s.presence != Presence::Empty) {
+                line.board.begin(Source::Reader(Arc::clone(readers), state), wait)?;
+            }
+            Ok(())
+        }
+        Source::Reader(readers, state) => {
+            let looked = card::look_at(readers, state, &line.board.look, wait);
+            line.write(|p| p.cards.push(looked.report));
+            let opened = looked.outcome?;
+            line.write(|p| {
+                p.problems.extend(opened.notes.into_iter().map(|note| named_door(note, &*opened.door)));
+                p.seen.push(Seen { source: line.source, door: opened.door, contents: opened.contents });
+            });
+            Ok(())
+        }
+    }
+}
+
+fn look_at_module(path: &Path, line: &Line, wait: &Wait) -> Result<()> {
     let found = discover(path, wait)?;
     line.write(|p| {
         p.tokens = !found.doors.is_empty() || !found.problems.is_empty();
@@ -131,7 +201,7 @@ fn look_at(path: &Path, line: &Line, wait: &Wait) -> Result<()> {
         match read(&*door, wait) {
             Ok((contents, notes)) => line.write(|p| {
                 p.problems.extend(notes.into_iter().map(|note| named_door(note, &*door)));
-                p.seen.push(Seen { module: line.module, door: Arc::clone(&door), contents });
+                p.seen.push(Seen { source: line.source, door: Arc::clone(&door), contents });
             }),
             Err(error) => line.write(|p| p.problems.push(named_door(error, &*door))),
         }
@@ -141,19 +211,7 @@ fn look_at(path: &Path, line: &Line, wait: &Wait) -> Result<()> {
 
 /// Certificates behind a door. No PIN is needed.
 fn read(door: &dyn Door, wait: &Wait) -> Result<(Vec<Content>, Vec<Error>)> {
-    let mut lease = door.lease(wait)?;
-    lease.call("read certificates", wait, |token| {
-        let (mut contents, slots) = (Vec::new(), token.slots()?);
-        let mut notes = token.notes();
-        for slot in slots {
-            let der = token.certificate(&slot.certificate)?;
-            match Certificate::from_der(&der) {
-                Ok(certificate) => contents.push((slot, Arc::new(certificate))),
-                Err(error) => notes.push(error),
-            }
-        }
-        Ok((contents, notes))
-    })
+    door.lease(wait)?.call("read certificates", wait, card::read)
 }
 
 fn named_door(error: Error, door: &dyn Door) -> Error {
@@ -169,29 +227,12 @@ fn with_place(error: Error, place: &str) -> Error {
     error.detail(detail)
 }
 
-fn named(error: Error, path: &Path) -> Error {
-    with_place(error, &path.display().to_string())
-}
-
 #[cfg(feature = "pkcs11")]
 use crate::token::pkcs11::discover;
 
 /// Without PKCS#11 no door can be found in a module.
 #[cfg(not(feature = "pkcs11"))]
-mod stub {
-    use super::{Arc, Door, Error, ErrorKind, Path, Result, Wait};
-
-    pub(super) struct Discovery {
-        pub(super) doors: Vec<Arc<dyn Door>>,
-        pub(super) problems: Vec<Error>,
-        pub(super) blank: Vec<Error>,
-    }
-
-    pub(super) fn discover(path: &Path, _wait: &Wait) -> Result<Discovery> {
-        let _: fn() -> Discovery = || Discovery { doors: Vec::new(), problems: Vec::new(), blank: Vec::new() };
-        Err(super::named(Error::new(ErrorKind::Unsupported, "load module").detail("built without pkcs11"), path))
-    }
+fn discover(path: &Path, _wait: &Wait) -> Result<crate::door::Discovery> {
+    let unsupported = Error::new(ErrorKind::Unsupported, "load module").detail("built without pkcs11");
+    Err(with_place(unsupported, &path.display().to_string()))
 }
-
-#[cfg(not(feature = "pkcs11"))]
-use self::stub::discover;

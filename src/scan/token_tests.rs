@@ -6,7 +6,8 @@ mod softhsm;
 use std::path::PathBuf;
 
 use self::softhsm::{MODULE, issue, story};
-use super::survey::{Board, Seen};
+use super::survey::{Board, Seen, Sight, Source};
+use crate::card::Look;
 use crate::door::Lease;
 use crate::error::ErrorKind;
 use crate::error::Result;
@@ -20,10 +21,10 @@ const PIN: &str = "593071648205";
 
 /// The one token, with its slots by label.
 fn look() -> Seen {
-    let board = Board::new(&[PathBuf::from(MODULE)]);
+    let board = Board::new(Look::default());
     let wait = Wait::default();
-    board.survey(&wait).unwrap();
-    let (mut seen, problems) = board.take(false, &wait);
+    board.survey(vec![Source::Module(PathBuf::from(MODULE))], &wait).unwrap();
+    let Sight { mut seen, problems, .. } = board.take(false, &wait);
     assert!(problems.is_empty(), "{problems:?}");
     assert_eq!(seen.len(), 1);
     seen.remove(0)

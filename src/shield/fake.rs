@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::{Parts, Shield};
 use crate::cert::Certificate;
 use crate::credential::{Credential, Found, Route};
-use crate::door::{Door, DoorId, DoorInfo, Lease};
+use crate::door::{Door, DoorId, DoorInfo, Lease, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::Profile;
 use crate::role::Role;
@@ -192,6 +192,10 @@ impl Door for FakeDoor {
         &self.info
     }
 
+    fn way(&self) -> Way {
+        Way::Module
+    }
+
     fn lease(&self, wait: &Wait) -> Result<Lease> {
         self.habits.leases.fetch_add(1, Ordering::SeqCst);
         let (habits, certificate) = (Arc::clone(&self.habits), self.certificate.clone());
@@ -206,7 +210,14 @@ pub(crate) fn shield(habits: &Arc<Habits>) -> (Shield, Credential) {
     let certificate = Arc::new(Certificate::from_pem(&vector("synthetic_rsa_cert.pem")).unwrap());
     let id = DoorId("fake".to_owned());
     let text = || "fake".to_owned();
-    let info = DoorInfo { module: text(), label: text(), manufacturer: text(), model: text(), serial: text() };
+    let info = DoorInfo {
+        module: text(),
+        label: text(),
+        manufacturer: text(),
+        model: text(),
+        serial: text(),
+        reader: String::new(),
+    };
     let routes = vec![Route { door: id.clone(), slot: slot() }];
     let door = FakeDoor { id, info, habits: Arc::clone(habits), certificate: certificate.der().to_vec() };
     let shield = Shield::new(Parts {
@@ -216,6 +227,7 @@ pub(crate) fn shield(habits: &Arc<Habits>) -> (Shield, Credential) {
         profile: Arc::new(Profile::builtin()),
         // 2027-01-01, as the vectors' index asks.
         clock: Arc::new(FixedClock(SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_761_600))),
+        puks: Arc::default(),
     });
     let fingerprint = certificate.fingerprint();
     (shield, Credential { role: Role::Customs, fingerprint, certificate, routes })

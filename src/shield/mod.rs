@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod fake;
+mod pins;
 mod session;
 mod signing;
 
@@ -9,11 +10,11 @@ use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 
-use self::signing::{Entry, Job};
+use self::signing::{Entry, Job, Ready};
 use crate::cert::Certificate;
 use crate::credential::{self, Credential, Found, Listed, Selector};
-use crate::door::{Door, DoorInfo};
-use crate::error::{Error, Result, next_correlation};
+use crate::door::{Door, DoorId, DoorInfo, Way};
+use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::format::SignContext;
 use crate::profile::Profile;
 use crate::prompt::PinPrompt;
@@ -22,6 +23,7 @@ use crate::request::{Options, Request, Unlock};
 use crate::role::Role;
 use crate::tries::PinStatus;
 
+pub(crate) use self::pins::Puks;
 pub use self::session::Session;
 use crate::suite::{RawSignature, Suite, Summary, ToBeSigned};
 use crate::token::PinState;
@@ -34,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) found: Vec<Found>,
     pub(crate) profile: Arc<Profile>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) puks: Arc<Puks>,
 }
 
 /// One physical USB key or card. Cheap to clone; all clones are the same shield; any thread may use it.
@@ -85,8 +88,9 @@ impl Shield {
     /// The roles besides `role` that the same PIN opens.
     #[must_use]
     pub fn also_opens(&self, credential: &Credential) -> Vec<Role> {
-        let pins: Vec<_> = credential.routes.iter().map(|r| &r.slot.pin).collect();
-        let shares = |found: &&Found| found.routes.iter().any(|r| pins.contains(&&r.slot.pin));
+        // A verifier's name is one inside its token.
+        let pins: Vec<_> = credential.routes.iter().map(|r| (&r.door, &r.slot.pin)).collect();
+        let shares = |found: &&Found| found.routes.iter().any(|r| pins.contains(&(&r.door, &r.slot.pin)));
         let mut roles: Vec<Role> = self
             .0
             .found
@@ -106,8 +110,7 @@ impl Shield {
     /// As [`Shield::credential`], and what the token answers.
     pub fn pin_status(&self, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
         let credential = self.resolve(role, selector, true)?;
-        let (route, mut lease) = signing::first_route(&credential, &self.0.doors, wait)?;
-        Ok(signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?.status)
+        Ok(signing::first_route(&credential, &self.0.doors, wait)?.state.status)
     }
 
     /// Asks for the PIN, signs once, verifies, writes to `out`.
@@ -141,9 +144,9 @@ impl Shield {
         let left = wait.remaining();
         let job = self.prepare_job(&request, id)?;
         let wait = &wait.resumed(left);
+        let _open = self.hold(&job.credential);
         let (wait, entry) = self.ask(&job.credential, &options, &job.summary, prompt, wait)?;
-        let (route, mut lease) = signing::first_route(&job.credential, &self.0.doors, &wait)?;
-        let state = signing::read_state(&mut lease, &route.slot, &job.credential.certificate, &wait)?;
+        let Ready { route, mut lease, state } = signing::first_route(&job.credential, &self.0.doors, &wait)?;
         signing::guard_tries(state.status, options.consent, job.credential.role)?;
         let signature = signing::sign_in(&mut lease, route, &entry, &job, &wait)?;
         drop(entry);
@@ -151,7 +154,8 @@ impl Shield {
             .map_or(PinStatus::Unknown { refused: false }, |s| s.status);
         drop(lease);
         let door = route.door.clone();
-        let receipt = signing::finish(job, &signature, Some(door), after, out)?;
+        let receipt = signing::finish(job, &signature, Some(door.clone()), after, out)
+            .inspect_err(|error| self.doubt(&door, error))?;
         tracing::info!(correlation = id, role = %receipt.role, format = receipt.format, certificate = receipt.number, "signed");
         Ok(receipt)
     }
@@ -175,8 +179,7 @@ impl Shield {
     }
 
     fn state_before_prompt(&self, credential: &Credential, options: &Options, wait: &Wait) -> Result<PinState> {
-        let (route, mut lease) = signing::first_route(credential, &self.0.doors, wait)?;
-        let state = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?;
+        let state = signing::first_route(credential, &self.0.doors, wait)?.state;
         signing::guard_tries(state.status, options.consent, credential.role)?;
         Ok(state)
     }
@@ -225,11 +228,31 @@ impl Shield {
             options.check_shown()?;
             let credential = self.resolve(role, &options.selector, options.outside_validity)?;
             let summary = options.summary.clone().unwrap_or_else(|| batch_summary(&unlock, self));
+            let _open = self.hold(&credential);
             let (wait, entry) = self.ask(&credential, options, &summary, prompt, wait)?;
             Session::open(self, credential, &unlock, (entry, summary), &wait)
         };
         let mut open = open;
         open().map_err(|e| e.role(role).correlate(id)).inspect_err(log)
+    }
+
+    /// After a signature that does not verify, what is kept of a card is not believed any more: the next lease reads the certificate again.
+    pub(crate) fn doubt(&self, door: &DoorId, error: &Error) {
+        if error.kind() == ErrorKind::SignatureWrong
+            && let Some(door) = self.0.doors.iter().find(|d| d.id() == door)
+        {
+            door.forget();
+        }
+    }
+
+    /// Keeps open what leads to a credential, while a person types and for the length of a batch.
+    pub(crate) fn hold(&self, credential: &Credential) -> Vec<Box<dyn Send + Sync>> {
+        let leads = |door: &&Arc<dyn Door>| credential.routes.iter().any(|route| route.door == *door.id());
+        self.0.doors.iter().filter(leads).filter_map(|door| door.hold()).collect()
+    }
+
+    pub(crate) fn way(&self, door: &DoorId) -> Option<Way> {
+        self.0.doors.iter().find(|d| d.id() == door).map(|d| d.way())
     }
 
     pub(crate) fn open_doors(&self) -> &[Arc<dyn Door>] {

@@ -62,7 +62,7 @@ impl Entry {
     }
 
     /// For the later signatures of a batch: no login is opened with it.
-    fn shared(&self) -> Auth<'_> {
+    pub(crate) fn shared(&self) -> Auth<'_> {
         match self {
             Entry::Typed(pin) => Auth::Shared(pin),
             Entry::OnDevice => Auth::Held,
@@ -81,6 +81,22 @@ pub(crate) fn guard_tries(status: PinStatus, consent: Consent, role: Role) -> Re
     }
 }
 
+/// Makes sure that the certificate which was shown is still where the key is. On a card that was not pulled out this costs no command.
+pub(crate) fn check_certificate(
+    lease: &mut Lease,
+    slot: &Slot,
+    certificate: &Arc<Certificate>,
+    wait: &Wait,
+) -> Result<()> {
+    let (slot, expected) = (slot.clone(), Arc::clone(certificate));
+    lease.call("read certificate", wait, move |token| {
+        if token.certificate(&slot.certificate)? == expected.der() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::CertificateChanged, "read certificate"))
+    })
+}
+
 /// Reads the PIN's state in a lease that `certificate` is found in.
 pub(crate) fn read_state(
     lease: &mut Lease,
@@ -88,14 +104,9 @@ pub(crate) fn read_state(
     certificate: &Arc<Certificate>,
     wait: &Wait,
 ) -> Result<PinState> {
-    let (slot, expected) = (slot.clone(), Arc::clone(certificate));
-    lease.call("read PIN state", wait, move |token| {
-        let present = token.certificate(&slot.certificate)?;
-        if present != expected.der() {
-            return Err(Error::new(ErrorKind::CertificateChanged, "read certificate"));
-        }
-        token.pin_state(&slot.pin)
-    })
+    check_certificate(lease, slot, certificate, wait)?;
+    let pin = slot.pin.clone();
+    lease.call("read PIN state", wait, move |token| token.pin_state(&pin))
 }
 
 /// Asks the person, with nothing held.
@@ -180,31 +191,64 @@ fn notes_of(certificate: &Certificate, now: SystemTime) -> Option<Note> {
     (days <= policy::EXPIRY_WARNING_DAYS).then_some(Note::ExpiresSoon { days })
 }
 
-/// Opens the first route that works. Only a token that is gone or a module that fails leads to the next one.
-pub(crate) fn first_route<'r>(
-    credential: &'r Credential,
+/// A lease with the route that led there and the state of the PIN.
+pub(crate) struct Ready<'r> {
+    pub(crate) route: &'r Route,
+    pub(crate) lease: Lease,
+    pub(crate) state: PinState,
+}
+
+/// Opens the first route that works and holds the certificate, and reads the state of its PIN. Only a token that is gone or a module that
+/// fails leads to the next one.
+pub(crate) fn first_route<'r>(credential: &'r Credential, doors: &[Arc<dyn Door>], wait: &Wait) -> Result<Ready<'r>> {
+    first_of(&credential.routes, credential, doors, wait)
+}
+
+/// As [`first_route`], among some of a credential's routes.
+pub(crate) fn first_of<'r>(
+    routes: &'r [Route],
+    credential: &Credential,
     doors: &[Arc<dyn Door>],
     wait: &Wait,
-) -> Result<(&'r Route, Lease)> {
-    let mut last = Error::new(ErrorKind::NoShield, "open shield");
-    for route in &credential.routes {
+) -> Result<Ready<'r>> {
+    let mut first = None;
+    for route in routes {
         let Some(door) = doors.iter().find(|d| *d.id() == route.door) else { continue };
-        match door.lease(wait) {
-            Ok(lease) => return Ok((route, lease)),
-            Err(error) if is_gone(error.kind()) => {
-                tracing::debug!(door = %route.door, code = error.code(), "route does not answer, trying the next");
-                last = error;
+        let open = || {
+            let mut lease = door.lease(wait)?;
+            let state = read_state(&mut lease, &route.slot, &credential.certificate, wait)?;
+            Ok(Ready { route, lease, state })
+        };
+        match open() {
+            Ok(ready) => return Ok(ready),
+            Err(error) if is_gone(&error) => {
+                tracing::debug!(door = %route.door.without_label(), code = error.code(), "route does not answer, trying the next");
+                // The route that should serve says best what is wrong.
+                first.get_or_insert(error);
             }
             Err(error) => return Err(error),
         }
     }
-    Err(last)
+    Err(first.unwrap_or_else(|| Error::new(ErrorKind::NoShield, "open shield")))
 }
 
-fn is_gone(kind: ErrorKind) -> bool {
+/// Whether a token cannot be reached this way now.
+pub(crate) fn is_gone(error: &Error) -> bool {
+    use ErrorKind as K;
     matches!(
-        kind,
-        ErrorKind::TokenFailed | ErrorKind::NoShield | ErrorKind::ModuleFailed | ErrorKind::TokenNotInitialised
+        error.kind(),
+        K::TokenFailed
+            | K::NoShield
+            | K::ModuleFailed
+            | K::TokenNotInitialised
+            | K::ServiceStopped
+            | K::ServiceRefused
+            | K::ServiceFull
+            | K::ServiceMissing
+            | K::NoReader
+            | K::CardMute
+            | K::CardApplication
+            | K::CardRemoved
     )
 }
 

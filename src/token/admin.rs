@@ -8,6 +8,7 @@ use super::{Auth, CertRef, KeyRef, PinRef};
 use crate::error::Result;
 use crate::pin::Pin;
 use crate::suite::{PublicKey, Suite};
+use crate::tries::PinStatus;
 
 /// The side that decrypts.
 pub trait Opening {
@@ -62,6 +63,11 @@ impl fmt::Debug for AdminAuth<'_> {
 
 /// Changing and unblocking PINs. Each call sends what was entered once.
 pub trait Pins {
+    /// Whether there is an unlock code: a PKCS#11 token has a security officer in its place.
+    fn has_unlock_code(&self) -> bool {
+        true
+    }
+
     /// Changes a PIN.
     ///
     /// # Errors
@@ -73,6 +79,14 @@ pub trait Pins {
     /// # Errors
     /// `PukIncorrect` with the tries of the unlock code, `PukLocked`, `NewPinRefused`, `Unsupported` for another kind of `by`.
     fn unblock(&mut self, pin: &PinRef, by: AdminAuth<'_>, new: &Pin) -> Result<()>;
+
+    /// The tries of the unlock code, where the token tells them without spending one.
+    ///
+    /// # Errors
+    /// What the token answers.
+    fn puk_status(&mut self) -> Result<PinStatus> {
+        Ok(PinStatus::Unknown { refused: false })
+    }
 
     /// Changes the unlock code itself.
     ///

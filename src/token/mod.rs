@@ -15,6 +15,8 @@
 )]
 
 mod admin;
+#[cfg(feature = "piv")]
+mod piv;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 
@@ -32,6 +34,12 @@ use crate::tries::PinStatus;
 use crate::wait::{Wait, lock};
 
 pub use self::admin::{AdminAuth, ContentKey, Issuing, Opening, Pins, Place, Recipient};
+
+/// The families of cards that are known, in the order in which they are asked.
+pub static DRIVERS: &[&dyn Driver] = &[
+    #[cfg(feature = "piv")]
+    &piv::PIV,
+];
 
 /// A family of cards. It is chosen by ATR first and by its application's AID last; one line in the registry each.
 pub trait Driver: Send + Sync {
@@ -51,14 +59,14 @@ pub trait Driver: Send + Sync {
     ///
     /// # Errors
     /// What the card answers.
-    fn identify(&self, card: &mut dyn Transmit) -> Result<CardId>;
+    fn identify(&self, card: &mut dyn Transmit, atr: &Atr) -> Result<CardId>;
 
-    /// The token of a lease: selects the application. `held` is the lease's port; dropping the token drops it and so ends the transaction.
-    /// `at` keeps what is known of this insertion between leases.
+    /// The token of a lease. `held` is the lease's port; dropping the token drops it and so ends the transaction. `selected`: the application
+    /// was selected in this very transaction; otherwise it is selected now. `at` keeps what is known of this insertion between leases.
     ///
     /// # Errors
     /// `CardApplication` when the application is not there any more, and what the card answers.
-    fn attach(&self, held: Box<dyn Transmit>, at: &Arc<Insertion>) -> Result<Box<dyn Token>>;
+    fn attach(&self, held: Box<dyn Transmit>, selected: bool, at: &Arc<Insertion>) -> Result<Box<dyn Token>>;
 }
 
 /// What an ATR says of a driver.
@@ -88,13 +96,37 @@ pub struct CardId {
 /// What is known of one insertion of a card: it is filled by the first lease and gone when the card is pulled out. It never holds a PIN, a
 /// login or a selected application, because other programs change those.
 #[derive(Debug, Default)]
+// Families of cards are features; without one nobody reads it.
+#[cfg_attr(not(feature = "piv"), allow(dead_code))]
 pub struct Insertion {
+    /// The card's ATR: it tells the makers whose cards deviate.
+    pub(crate) atr: Atr,
     /// Names of the places that are looked at, such as `9A`; empty: those that the family looks at by itself.
     pub(crate) wanted: Vec<String>,
     certificates: Mutex<BTreeMap<Vec<u8>, Arc<[u8]>>>,
+    tries: Mutex<BTreeMap<u8, u8>>,
 }
 
+#[cfg_attr(not(feature = "piv"), allow(dead_code))]
 impl Insertion {
+    /// One insertion of a card with this ATR, of which the places named in `wanted` are looked at; none named: all that the family knows.
+    #[must_use]
+    pub fn new(atr: Atr, wanted: Vec<String>) -> Self {
+        Insertion { atr, wanted, ..Insertion::default() }
+    }
+
+    /// The most tries of a PIN that were seen in this insertion: with fewer, somebody has entered a wrong one. 0 where none were seen.
+    pub(crate) fn most_tries(&self, pin: u8) -> u8 {
+        lock(&self.tries).get(&pin).copied().unwrap_or_default()
+    }
+
+    /// Tries that a card told.
+    pub(crate) fn saw_tries(&self, pin: u8, tries: u8) {
+        let mut seen = lock(&self.tries);
+        let most = seen.entry(pin).or_default();
+        *most = tries.max(*most);
+    }
+
     /// A certificate that was read in this insertion.
     pub(crate) fn certificate(&self, of: &CertRef) -> Option<Arc<[u8]>> {
         lock(&self.certificates).get(&of.0).cloned()

@@ -77,6 +77,7 @@ findings! {
     KeyNameOther = "VF-120", Warning, "KeyName is not the certificate's number", "KeyName 与证书编号不一致";
     CertificateMissing = "VF-121", Wrong, "no certificate was found to verify with", "没有可用于验签的证书";
     CertificateUnreadable = "VF-122", Wrong, "the certificate cannot be read", "证书无法读取";
+    CertificateNotTheGiven = "VF-123", Wrong, "the document carries another certificate than the one that was given to verify it with", "文档所带的证书与为验签给出的证书不同";
     CertificateExpired = "VF-130", Wrong, "the certificate had expired", "证书已过期";
     CertificateNotYetValid = "VF-131", Wrong, "the certificate was not valid yet", "证书尚未生效";
     CertificateUsage = "VF-132", Wrong, "the certificate is not for signatures", "证书用途不是签名";

@@ -25,7 +25,8 @@ pub struct VerifyContext {
     pub profile: Arc<Profile>,
     /// The time at which validity is judged.
     pub at: SystemTime,
-    /// The signer's certificate, where the document does not carry it (raw signatures).
+    /// The signer's certificate, where the document does not carry it (raw signatures, announcement 179). Where the document carries one,
+    /// it must be the same: another one is a finding, [`FindingKind::CertificateNotTheGiven`], and the verdict is `Invalid`.
     pub certificate: Option<Arc<Certificate>>,
 }
 
@@ -75,9 +76,15 @@ impl Report {
         self.findings.push(finding);
     }
 
-    /// Judges the certificate: validity in time, key usage, role, trust. Call it once, for whatever certificate the document names.
+    /// Judges the certificate: validity in time, key usage, role, trust, and that it is the caller's where the caller gave one. Call it
+    /// once, for whatever certificate the document names.
     pub fn judge_certificate(&mut self, certificate: &Arc<Certificate>, context: &VerifyContext) {
         self.signer = Some(Arc::clone(certificate));
+        // Whoever gives a certificate asks whether that one signed. Octets are compared: names and numbers can be had twice.
+        if let Some(given) = context.certificate.as_ref().filter(|given| given.der() != certificate.der()) {
+            let (given, found) = (given.fingerprint().to_string(), certificate.fingerprint().to_string());
+            self.add(Finding::new(FindingKind::CertificateNotTheGiven).compared(given, found));
+        }
         self.judged = trust::judge(certificate, context, &mut self.findings);
     }
 

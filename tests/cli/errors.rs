@@ -8,7 +8,8 @@ use crate::program::{Desk, Ran, built, root};
 fn each_kind_of_trouble_has_its_own_exit_code() {
     let Some(desk) = Desk::new("each_kind_of_trouble", &[]) else { return };
     let run = |args: &[&str]| Ran::of(&desk.command(built("shield")).args(args).output().unwrap());
-    run(&["list"]).expect(2, &["--module"]);
+    run(&["list", "--no-readers"]).expect(2, &["--module"]);
+    run(&["list"]).expect(3, &["SH-1020", "start the smart-card service", "--module"]);
     run(&["frobnicate"]).expect(2, &["unrecognized subcommand"]);
     run(&["list", "--module", "relative.so"]).expect(2, &["SH-1016"]);
     run(&["list", "--module", "/no/such/module.so"]).expect(3, &["SH-1010", "/no/such/module.so"]);

@@ -2,11 +2,13 @@
 
 mod choice;
 mod customs;
+mod doctor;
 mod errors;
 mod outputs;
 mod payment;
 mod pin;
 mod program;
+mod readers;
 mod recognised;
 mod signing;
 mod teaching;

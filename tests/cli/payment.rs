@@ -99,11 +99,12 @@ fn the_text_is_shown_and_its_digest_is_in_the_receipt() {
     pay(&desk, "c.p7m", &PIN)
         .expect(0, &["order.txt, 1", "\n  | Amount: CNY 100.00\n", "\n  | To:     虚构贸易有限公司\n"]);
     desk.write("order.txt", [b"pay\x1b[2K".as_slice(), &[0, 1, 2]].concat());
-    let binary = pay(&desk, "d.p7m", &PIN).expect(0, &["To sign: order.txt, 10 octets\n"]);
+    let words = format!("To sign:\n  | order.txt, 10 octets\n  | SHA-256 {}\n", sha256(&desk, "order.txt"));
+    let binary = pay(&desk, "d.p7m", &PIN).expect(0, &[&words]);
     assert!(!binary.out.contains("pay"), "{}", binary.out);
     for (document, octets) in [("pay 1\r", 6), ("pay 1\u{2028}", 8), ("pay\u{200b} 1", 8), (" \n", 2)] {
         desk.write("order.txt", document);
-        let words = format!("To sign: order.txt, {octets} octets\n");
+        let words = format!("To sign:\n  | order.txt, {octets} octets\n  | SHA-256 {}\n", sha256(&desk, "order.txt"));
         pay(&desk, "odd.p7m", &[&PIN[..], &["--overwrite"]].concat()).expect(0, &[&words]);
     }
     // No amount is torn where a long line is folded.
@@ -111,7 +112,37 @@ fn the_text_is_shown_and_its_digest_is_in_the_receipt() {
     let folded = format!("\n  | {}\n  : 1234567890.00 CNY\n", "x".repeat(68));
     pay(&desk, "f.p7m", &[&PIN[..], &["--text", &long]].concat()).expect(0, &[&folded]);
     pay(&desk, "e.p7m", &[&PIN[..], &["--lang", "zh"]].concat())
-        .expect(0, &["待签名：order.txt，2 字节", "所显示文字：sha256"]);
+        .expect(0, &["待签名：\n  | order.txt，2 字节\n  | SHA-256 ", "所显示文字：sha256"]);
+}
+
+#[test]
+fn a_document_that_is_too_long_to_show_shows_its_digest() {
+    const NAME: &str = "a_document_that_is_too_long_to_show";
+    let Some(desk) = desk(NAME, &[]).filter(|_| has("openssl", NAME)) else { return };
+    // Just above what a prompt holds, several buffers, and a text that would be plain.
+    for (out, length) in [("a.p7m", 4097), ("b.p7m", 300_000)] {
+        desk.write("order.txt", "x".repeat(length));
+        let digest = sha256(&desk, "order.txt");
+        let words = format!("To sign:\n  | order.txt, {length} octets\n  | SHA-256 {digest}\n");
+        pay(&desk, out, &PIN).expect(0, &[&words]);
+        assert!(openssl(&desk, out, &["-inform", "DER"]));
+        assert_eq!(sha256(&desk, "content"), digest, "what was shown is what was signed");
+    }
+}
+
+#[test]
+fn a_document_that_changes_while_the_person_reads_its_digest_is_not_signed() {
+    const NAME: &str = "a_document_that_changes_while_the_person_reads";
+    let Some(desk) = desk(NAME, &[]).filter(|_| has("script", NAME)) else { return };
+    desk.write("order.txt", "x".repeat(5000));
+    let mut terminal = Terminal::start(&desk, &["sign-payment", "order.txt", "--out", "order.p7m"]);
+    terminal.until("\nPIN of the bank certificate: ");
+    desk.write("order.txt", "y".repeat(5000));
+    terminal.enter(BANK_PIN);
+    let (code, seen) = terminal.end();
+    assert_eq!(code, 7, "{seen}");
+    assert!(seen.contains("no longer what was shown"), "{seen}");
+    assert!(!desk.path("order.p7m").exists());
 }
 
 #[test]

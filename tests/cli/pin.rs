@@ -19,7 +19,7 @@ fn options() -> Vec<String> {
         .filter_map(|l| l.split_whitespace().next())
         .filter(|n| *n != "help")
         .collect();
-    assert_eq!(names.len(), 9, "{names:?}");
+    assert_eq!(names.len(), 14, "{names:?}");
     names
         .iter()
         .flat_map(|n| help(&[n, "--help"]).lines().map(|l| l.trim().to_owned()).collect::<Vec<_>>())
@@ -32,6 +32,11 @@ fn there_is_no_option_that_takes_a_pin() {
     let about_pins: Vec<_> =
         options().into_iter().filter(|o| o.split_whitespace().next().unwrap().contains("pin")).collect();
     assert!(about_pins.iter().any(|o| o.starts_with("--pin-fd <N>")), "{about_pins:?}");
+    let about_puks = options().into_iter().filter(|o| o.split_whitespace().next().unwrap().contains("puk"));
+    for option in about_puks {
+        let known = ["--puk-fd <N>", "--puk-env <NAME>", "--new-puk-fd <N>", "--new-puk-env <NAME>"];
+        assert!(known.iter().any(|k| option.starts_with(k)), "{option}");
+    }
     for option in &about_pins {
         // What each takes: a number of a descriptor, a name of a variable, a fingerprint.
         let known = [
@@ -40,6 +45,8 @@ fn there_is_no_option_that_takes_a_pin() {
             "--customs-pin-env <NAME>",
             "--bank-pin-env <NAME>",
             "--pin-fingerprint <HEX>",
+            "--new-pin-fd <N>",
+            "--new-pin-env <NAME>",
         ];
         assert!(known.iter().any(|k| option.starts_with(k)), "{option}");
     }

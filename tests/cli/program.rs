@@ -149,12 +149,14 @@ impl Desk {
         fs::read(self.path(name)).unwrap()
     }
 
-    /// A command in this desk's folder and with its SoftHSM; nothing is typed.
+    /// A command in this desk's folder, with its SoftHSM and without a smart-card service; nothing is typed.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(&self.dir)
             .env("SOFTHSM2_CONF", self.path("softhsm2.conf"))
+            // Keys of whoever runs the tests are left alone.
+            .env("PCSCLITE_CSOCK_NAME", self.path("no-service"))
             .env("CUSTOMS_PIN", CUSTOMS_PIN)
             .env("BANK_PIN", BANK_PIN)
             .env("WRONG_PIN", WRONG_PIN)

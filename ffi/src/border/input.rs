@@ -125,10 +125,13 @@ pub(crate) trait Options: Sized {
     type Given;
     /// Whether NULL stands for a struct of zeros.
     const MAY_BE_NULL: bool = false;
+    /// The sizes that earlier published versions had, each as `offset_of!` of the field that came next. A new field begins where the
+    /// struct ended, never in its padding: that may hold anything.
+    const EARLIER: &'static [usize] = &[];
     fn parse(&self) -> Result<Self::Given>;
 }
 
-/// Copies a struct of an older caller (shorter: the rest is zero) or a newer one (longer: the rest must be zero).
+/// Copies a struct of an older caller (a size that some version had: the rest is zero) or a newer one (longer: the rest must be zero).
 ///
 /// # Safety
 /// As the head of this file says. `T` is `repr(C)`, begins with a `usize`, and all-zero is a value of it.
@@ -142,7 +145,8 @@ unsafe fn copy<T: Options>(from: *const T, name: &str) -> Result<T> {
     // SAFETY: not NULL and aligned; every options struct begins with its size.
     let given = unsafe { from.cast::<usize>().read() };
     let wrong = |why: &str| Err(refuse(ErrorKind::StructUnknown, format!("{name}.struct_size is {given}: {why}")));
-    if given < size_of::<usize>() {
+    // A size that no version had is a mistake, and would cut a field in two.
+    if given < size_of::<T>() && !T::EARLIER.contains(&given) {
         return wrong("set it to the size of the struct");
     }
     if given > STRUCT_MAX {
@@ -231,4 +235,75 @@ impl<T: Handle> Input for *mut T {
 /// As the head of this file says.
 pub(crate) unsafe fn text(data: *const c_char, length: usize, name: &str) -> Result<String> {
     Text { data, length }.get(name)?.ok_or_else(|| refuse(ErrorKind::NullPointer, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Pin, Request, ScanOptions, Selector, UnlockOptions, VerifyOptions};
+
+    /// A struct that was published three times: with one field, with two, with three.
+    #[derive(Debug)]
+    #[repr(C)]
+    struct Grown {
+        struct_size: usize,
+        first: usize,
+        second: usize,
+        third: usize,
+    }
+
+    impl Options for Grown {
+        type Given = [usize; 3];
+        const EARLIER: &'static [usize] = &[std::mem::offset_of!(Grown, second), std::mem::offset_of!(Grown, third)];
+        fn parse(&self) -> Result<[usize; 3]> {
+            Ok([self.first, self.second, self.third])
+        }
+    }
+
+    /// What the library makes of a caller's struct with that size; two words follow the struct itself.
+    fn read(size: usize, after: [usize; 2]) -> std::result::Result<[usize; 3], ErrorKind> {
+        #[repr(C)]
+        struct Memory(Grown, [usize; 2]);
+        let memory = Memory(Grown { struct_size: size, first: 1, second: 2, third: 3 }, after);
+        // SAFETY: the whole of it is readable.
+        unsafe { Grown::given((&raw const memory).cast(), "options") }.map_err(|e| e.kind())
+    }
+
+    #[test]
+    fn only_sizes_that_some_version_had_are_taken() {
+        let word = size_of::<usize>();
+        let unknown = Err(ErrorKind::StructUnknown);
+        assert_eq!(read(2 * word, [9, 9]), Ok([1, 0, 0]));
+        assert_eq!(read(3 * word, [9, 9]), Ok([1, 2, 0]));
+        assert_eq!(read(4 * word, [9, 9]), Ok([1, 2, 3]));
+        // A newer program: what this library does not know is not set.
+        assert_eq!(read(5 * word, [0, 9]), Ok([1, 2, 3]));
+        assert_eq!(read(6 * word, [0, 0]), Ok([1, 2, 3]));
+        assert_eq!(read(5 * word, [9, 0]), unknown);
+        assert_eq!(read(6 * word, [0, 9]), unknown);
+        for size in (0..4 * word).filter(|size| ![2 * word, 3 * word].contains(size)) {
+            assert_eq!(read(size, [0, 0]), unknown, "{size}");
+        }
+    }
+
+    /// Every size that was ever published, in words of a pointer; the last one is today's. A struct that grows makes this fail until its
+    /// size so far is in [`Options::EARLIER`]; nothing here is ever taken away.
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn the_published_sizes_are_known() {
+        fn sizes<T: Options>() -> Vec<usize> {
+            T::EARLIER.iter().copied().chain([size_of::<T>()]).map(|octets| octets / size_of::<usize>()).collect()
+        }
+        let is = [
+            ("shield_scan_options", sizes::<ScanOptions>(), vec![6, 9]),
+            ("shield_selector", sizes::<Selector>(), vec![8]),
+            ("shield_request", sizes::<Request>(), vec![12]),
+            ("shield_unlock_options", sizes::<UnlockOptions>(), vec![9]),
+            ("shield_pin", sizes::<Pin>(), vec![5]),
+            ("shield_verify_options", sizes::<VerifyOptions>(), vec![18]),
+        ];
+        for (name, is, published) in is {
+            assert_eq!(is, published, "{name}");
+        }
+    }
 }

@@ -1,33 +1,55 @@
 //! The examples: built by the line that stands in them, run with a shield, judged by tools that are not ours.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::build::{Library, Program, Tool, folder, ready, run_with, scratch};
+use super::build::{Library, Program, Said, Tool, folder, ready, run_with, scratch};
 use super::desk::{self, BANK_PIN, CUSTOMS_PIN, Keys};
 use super::softhsm::{self, SoftHsm};
 
-/// Runs the `cc` line of an example's head in the repository's root, with another place for program and library.
-fn by_its_own_line(name: &str, tool: Tool) -> Program {
-    let root = folder().parent().unwrap();
-    let source = fs::read_to_string(folder().join(format!("examples/{name}.c"))).unwrap();
-    let line = source.lines().find_map(|l| l.strip_prefix(" *   cc ")).expect("the example says how it is built");
-    let readme = fs::read_to_string(root.join("README.md")).unwrap_or_default();
-    assert!(
-        !readme.contains(&format!("ffi/examples/{name}.c")) || readme.contains(line),
-        "the README has another line"
-    );
-    let program = scratch().join(format!("{name}-{tool:?}-{}", std::process::id()));
-    let lib = Library::Plain.folder();
-    let line = line
-        .replace(&format!("-o {name} "), &format!("-o {} ", program.display()))
-        .replace("\"$PWD/target/release\"", &lib.display().to_string())
-        .replace("-Ltarget/release", &format!("-L{}", lib.display()));
-    let more = if tool == Tool::AddressSanitizer { "-fsanitize=address -g" } else { "-g" };
-    let output = Command::new("sh").arg("-c").arg(format!("cc {line} {more}")).current_dir(root).output().unwrap();
+/// The `cc` lines of the README, by the program that each makes.
+fn lines_of_the_readme() -> BTreeMap<String, String> {
+    let readme = fs::read_to_string(folder().parent().unwrap().join("README.md")).unwrap();
+    let named = |line: &str| {
+        let name = line.strip_prefix("cc -o ")?.split(' ').next()?;
+        Some((name.to_owned(), line.to_owned()))
+    };
+    readme.lines().filter_map(named).collect()
+}
+
+/// Runs the README's `cc` line as it stands there, in a folder that has what the line names where the line has it. A tool's flags
+/// are added behind.
+pub fn by_the_line_of_the_readme(name: &str, tool: Tool) -> Program {
+    let line = &lines_of_the_readme()[name];
+    let place = scratch().join(format!("readme-{name}-{tool:?}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&place);
+    fs::create_dir_all(place.join("target")).unwrap();
+    symlink(folder(), place.join("ffi")).unwrap();
+    symlink(Library::Plain.folder(), place.join("target/release")).unwrap();
+    let more = if tool == Tool::AddressSanitizer { " -fsanitize=address -g" } else { "" };
+    let output = Command::new("sh").arg("-c").arg(format!("{line}{more}")).current_dir(&place).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-    Program::at(program)
+    let program = Program::alone_in(place, name);
+    program.has_the_sanitizer_or_not(tool);
+    program
+}
+
+#[test]
+fn each_example_is_built_by_one_line_that_the_readme_and_its_own_head_show() {
+    let lines = lines_of_the_readme();
+    let sources = fs::read_dir(folder().join("examples")).unwrap().map(|e| e.unwrap().path());
+    let names: Vec<String> = sources.map(|s| s.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(lines.keys().cloned().collect::<BTreeSet<_>>(), names.iter().cloned().collect());
+    for name in names {
+        let source = fs::read_to_string(folder().join(format!("examples/{name}.c"))).unwrap();
+        assert!(source.contains(&format!(" *   {}\n", lines[&name])), "{name}.c says another line than the README");
+        let built = by_the_line_of_the_readme(&name, Tool::None);
+        let said = run_with(&built, Tool::None, &[""; 0], "");
+        assert!(said.code == Some(2) && said.err.starts_with("usage: "), "{said:#?}");
+    }
 }
 
 fn text(path: &Path) -> String {
@@ -48,6 +70,11 @@ fn spoiled(path: &Path, at: usize) -> PathBuf {
     copy
 }
 
+/// Runs an example, whose PIN is typed.
+pub fn run_example(program: &Program, tool: Tool, arguments: [&str; 4], pin: &str) -> Said {
+    run_with(program, tool, &arguments, &format!("{pin}\n"))
+}
+
 fn example(
     hsm: &SoftHsm,
     tool: Tool,
@@ -56,9 +83,9 @@ fn example(
     out: &Path,
     pin: &str,
 ) -> (Option<i32>, String, String) {
-    let program = by_its_own_line(name, tool);
-    let arguments = [softhsm::MODULE.to_owned(), document.to_owned(), text(out), text(&hsm.dir().join("profile.toml"))];
-    let said = run_with(&program, tool, &arguments, &format!("{pin}\n"));
+    let program = by_the_line_of_the_readme(name, tool);
+    let arguments = [softhsm::MODULE, document, &text(out), &text(&hsm.dir().join("profile.toml"))];
+    let said = run_example(&program, tool, arguments, pin);
     (said.code, said.out, said.err)
 }
 

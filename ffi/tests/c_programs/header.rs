@@ -28,6 +28,36 @@ fn the_header_compiles_as_c99_and_as_cpp_without_a_warning() {
     compiles("g++", &["-std=c++17", "-x", "c++"], text);
 }
 
+/// The functions of the header whose list of arguments holds what `wanted` looks for.
+fn with_arguments(wanted: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let header = std::fs::read_to_string(folder().join("include/shared_shield.h")).unwrap();
+    let declared = |part: &str| {
+        let (name, arguments) = part.split_once(';')?.0.split_once('(')?;
+        wanted(&arguments.split_whitespace().collect::<Vec<_>>().join(" ")).then(|| name.to_owned())
+    };
+    header.split("SHIELD_CALL ").filter(|part| part.starts_with("shield_")).filter_map(declared).collect()
+}
+
+/// The functions that the header says take a handle: a pointer to one of its opaque structs.
+pub fn takes_a_handle() -> BTreeSet<String> {
+    let header = std::fs::read_to_string(folder().join("include/shared_shield.h")).unwrap();
+    let opaque = |line: &str| line.strip_prefix("typedef struct ")?.strip_suffix(';').map(str::to_owned);
+    let kinds: Vec<String> =
+        header.lines().filter_map(opaque).map(|l| l.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(kinds.len(), 8, "{kinds:?}");
+    with_arguments(|arguments| {
+        arguments.split(',').any(|argument| {
+            let argument = argument.trim().trim_start_matches("const ");
+            kinds.iter().any(|kind| argument.starts_with(&format!("struct {kind} *")) && !argument.contains("**"))
+        })
+    })
+}
+
+/// The functions that the header says give something: all but those that only take a handle back.
+pub fn gives_something() -> BTreeSet<String> {
+    with_arguments(|arguments| arguments.contains("**") || arguments.contains("buffer") || arguments.contains("_t *"))
+}
+
 /// The functions that the shared library offers, whatever they are called.
 fn exported(library: Library) -> BTreeSet<String> {
     let output = Command::new("nm")

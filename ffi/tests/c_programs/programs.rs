@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::build::{Library, Tool, compile, folder, ready, run, symbols, vectors};
 use super::desk::{self, BANK_PIN, CUSTOMS_PIN, Keys};
+use super::header::{gives_something, takes_a_handle};
 use super::softhsm::{self, SoftHsm};
 
 const TOOLS: [Tool; 3] = [Tool::None, Tool::AddressSanitizer, Tool::Valgrind];
@@ -43,7 +44,13 @@ fn every_exported_function_refuses_null_and_freed_handles() {
             let arguments = [text(vectors()), softhsm::MODULE.to_owned(), profile(hsm), CUSTOMS_PIN.to_owned()];
             let said = run(&program, tool, &arguments);
             said.passed();
-            assert_eq!(said.names("called"), symbols(), "every function was called wrongly");
+            assert_eq!(said.names("null"), symbols(), "every function was called with NULL");
+            assert_eq!(
+                said.names("freed"),
+                takes_a_handle(),
+                "every function that takes a handle was called with a freed one"
+            );
+            assert_eq!(said.names("output"), gives_something(), "every function was called with NULL for an output");
         }
     });
 }
@@ -58,7 +65,8 @@ fn a_panic_in_any_function_comes_back_as_an_error_and_prints_nothing() {
             let arguments = [text(vectors()), softhsm::MODULE.to_owned(), profile(hsm), CUSTOMS_PIN.to_owned()];
             let said = run(&program, tool, &arguments);
             said.passed();
-            assert_eq!(said.names("panicked"), symbols(), "every function panicked once");
+            assert_eq!(said.names("panicked"), symbols(), "every function panicked at its beginning");
+            assert_eq!(said.names("inside"), symbols(), "every function panicked behind its arguments");
         }
     });
 }
@@ -75,7 +83,6 @@ fn whole_way(story: &str, tool: Tool) {
     ready();
     softhsm::story(&format!("programs::{story}"), |hsm| {
         desk::make(hsm, Keys::Rsa(2048));
-        let program = compile("tests/token.c", Library::Plain, tool);
         let arguments = [
             softhsm::MODULE.to_owned(),
             profile(hsm),
@@ -85,7 +92,9 @@ fn whole_way(story: &str, tool: Tool) {
             text(vectors().join("synthetic_179_string.txt")),
             text(hsm.dir().to_owned()),
         ];
-        run(&program, tool, &arguments).passed();
+        for source in ["tests/token.c", "tests/sessions.c"] {
+            run(&compile(source, Library::Plain, tool), tool, &arguments).passed();
+        }
     });
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use der::Decode;
 
+use super::UNSEEN;
 use super::algorithms;
 use super::attributes::{self, Said};
 use super::read::Message;
@@ -111,7 +112,7 @@ impl<'m> Judge<'m> {
         };
         self.report.suite = Some(suite);
         let hasher = if signer.signed.is_some() { digest.hasher()? } else { key.hasher(suite)? };
-        let measured = self.measure(hasher, digest)?;
+        let measured = self.measure(hasher, digest, signer.signed.is_none())?;
         let tbs = match (signer.signed, measured) {
             (Some(set), measured) => {
                 let said = Said::read(set, &mut self.report);
@@ -144,8 +145,8 @@ impl<'m> Judge<'m> {
     /// Without signed attributes the signature is over the content itself, which must be plain data (RFC 5652 §5.3).
     fn bare(&mut self, measured: &Measured) {
         self.add(FindingKind::NoAttributes);
-        if measured.is_attributes {
-            self.add(FindingKind::ContentIsAttributes);
+        if let Some(what) = measured.stands_for {
+            self.add_detail(FindingKind::ContentIsAttributes, what);
         }
     }
 
@@ -210,15 +211,16 @@ impl<'m> Judge<'m> {
     }
 
     /// The document's digest; `None` when there is no document or more than one.
-    fn measure(&self, hasher: Hasher, algorithm: DigestAlgorithm) -> Result<Option<Measured>> {
+    fn measure(&self, hasher: Hasher, algorithm: DigestAlgorithm, bare: bool) -> Result<Option<Measured>> {
         let inside = self.message.content()?;
         match (self.outside, inside) {
             (None, Some(mut reader)) => stream::measure(&mut reader, hasher, VERIFY).map(Some),
             (Some(Content::Source(source)), None) => {
                 stream::measure(&mut stream::open(&**source, 0, VERIFY)?, hasher, VERIFY).map(Some)
             }
+            (Some(Content::Digest(_)), None) if bare => Err(Error::new(ErrorKind::Argument, VERIFY).detail(UNSEEN)),
             (Some(Content::Digest(digest)), None) if digest.algorithm() == algorithm => {
-                Ok(Some(Measured { digest: (**digest).clone(), length: 0, is_attributes: false }))
+                Ok(Some(Measured { digest: (**digest).clone(), length: 0, stands_for: None }))
             }
             (Some(Content::Digest(digest)), None) => Err(Error::new(ErrorKind::Argument, VERIFY).detail(format!(
                 "{} was given, the message has {}",

@@ -9,8 +9,12 @@
 //! | keys | P-256, RSA 2048–4096, with SHA-256 | the same; RSA also as sha256WithRSAEncryption |
 //! | encoding | strict DER, or PEM of it (label `CMS`) | DER; PEM (`CMS`, `PKCS7`); BER with indefinite lengths up to [`crate::policy::CMS_BER_MAX`] |
 //! | signer | issuerAndSerialNumber, octets as in the certificate, which is included | that, or subjectKeyIdentifier; one signer |
-//! | detached | any size, constant memory, or a pushed digest | the same |
+//! | detached | any size, constant memory; with signed attributes also by a pushed digest | the same |
 //! | attached | up to [`crate::policy::CMS_ATTACHED_MAX`], constant memory | the same in DER |
+//!
+//! Without signed attributes the document itself has to be there, on both sides: a document that is a SET OF attributes is refused there,
+//! because its signature would be that of another message (RFC 5652 §5.4), and so is a SignedInfo or a signing string of announcement 179;
+//! nobody can see that in a digest.
 //!
 //! A document that changes while it is being signed is refused. A detached one, and an attached one of at most [`crate::policy::CMS_HELD_MAX`]
 //! octets, is checked before anything is written. A larger attached one is hashed again while it is written, and the message stays without
@@ -31,7 +35,7 @@ mod attributes;
 mod judge;
 mod pem;
 mod read;
-pub(super) mod stream;
+mod stream;
 mod types;
 mod write;
 
@@ -43,6 +47,9 @@ use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Content;
 use crate::verify::{Report, VerifyContext};
+
+/// Why a digest is not enough where there are no signed attributes.
+const UNSEEN: &str = "without signed attributes the document itself is needed, not its digest: it might be the attributes of another message";
 
 /// The shape of a message that is made. By default: attached, with signed attributes, DER.
 ///
@@ -73,7 +80,7 @@ impl CmsOptions {
     }
 
     /// Signs the document itself, without signed attributes: for receivers that know no better. Neither the time nor the
-    /// certificate is signed then.
+    /// certificate is signed then. A pushed digest is refused (`Argument`): what the document is cannot be seen in it.
     #[must_use]
     pub fn without_attributes(mut self) -> Self {
         self.bare = true;
@@ -131,6 +138,10 @@ impl Format for Cms {
 
     /// Verifies a message. Detached: `content` is the document and `signature` the message. Attached: `content` is the message and
     /// `signature` is `None`.
+    ///
+    /// # Errors
+    /// Those of reading a message; `Argument` for a pushed digest of another algorithm than the message's, or for a message without signed
+    /// attributes.
     fn verify(&self, content: &Content, signature: Option<&[u8]>, context: &VerifyContext) -> Result<Report> {
         judge::verify(self.name(), content, signature, context)
     }

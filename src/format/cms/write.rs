@@ -9,7 +9,7 @@ use der::{Encode, Header, Length, Tag, TagNumber};
 
 use super::stream::{self, Measured, put};
 use super::types::{DATA, IssuerAndSerial, RawSet, SIGNED_DATA, SignerId, SignerInfo};
-use super::{CmsOptions, algorithms, attributes, pem};
+use super::{CmsOptions, UNSEEN, algorithms, attributes, pem};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Prepared, SignContext};
@@ -96,6 +96,7 @@ fn document(options: CmsOptions, content: &Content, key: &PublicKey, suite: Suit
         Content::Digest(_) if !options.detached => {
             return refuse(ErrorKind::Argument, "an attached message needs the document itself, not its digest");
         }
+        Content::Digest(_) if options.bare => return refuse(ErrorKind::Argument, UNSEEN),
         Content::Digest(digest) if digest.algorithm() != suite.digest() => {
             let (given, signed) = (digest.algorithm().name(), suite.digest().name());
             return refuse(ErrorKind::Argument, &format!("{given} was given, {suite} signs {signed}"));
@@ -103,10 +104,10 @@ fn document(options: CmsOptions, content: &Content, key: &PublicKey, suite: Suit
         Content::Digest(digest) => return Ok((Document::Digest, Digest::clone(digest))),
     };
     let measured = measure(&**source, options, key, suite, PREPARE)?;
-    if options.bare && measured.is_attributes {
+    if let Some(what) = measured.stands_for.filter(|_| options.bare) {
         return refuse(
             ErrorKind::DocumentAmbiguous,
-            "it is a DER SET OF attributes: signed without attributes it would pass as the attributes of another message",
+            &format!("it is {what}: signed without attributes it would be signed in that format too"),
         );
     }
     if !options.detached && measured.length > policy::CMS_ATTACHED_MAX {

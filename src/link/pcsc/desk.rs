@@ -17,8 +17,17 @@ use crate::wait::{Signal, Wait, lock};
 /// One answer that somebody waits for, or has stopped waiting for.
 pub(super) struct Ticket<T> {
     slot: Mutex<Slot<T>>,
-    obstacle: Mutex<Option<Code>>,
+    obstacle: Mutex<Option<Obstacle>>,
     signal: Arc<Signal>,
+}
+
+/// What keeps an answer from coming.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// The service said this, and is asked again.
+    Said(Code),
+    /// `SCardConnect` has not come back: it waits, without a word, as long as another program is in a transaction.
+    Connecting,
 }
 
 enum Slot<T> {
@@ -50,12 +59,12 @@ impl<T> Ticket<T> {
     }
 
     /// Tells whoever waits what is in the way.
-    pub(super) fn hint(&self, code: Code) {
-        *lock(&self.obstacle) = Some(code);
+    pub(super) fn hint(&self, obstacle: Obstacle) {
+        *lock(&self.obstacle) = Some(obstacle);
     }
 
     /// What was in the way at last.
-    pub(super) fn obstacle(&self) -> Option<Code> {
+    pub(super) fn obstacle(&self) -> Option<Obstacle> {
         *lock(&self.obstacle)
     }
 
@@ -166,6 +175,10 @@ struct State {
     closed: bool,
     dead: Option<Error>,
     held: bool,
+    /// The thread asks the service for the card, which may take for ever.
+    asking: bool,
+    /// The thread has given back everything.
+    gone: bool,
 }
 
 impl Desk {
@@ -238,10 +251,28 @@ impl Desk {
         self.fail_waiting(&error);
     }
 
-    /// The link was dropped.
+    pub(super) fn set_asking(&self, asking: bool) {
+        lock(&self.state).asking = asking;
+    }
+
+    /// The link was dropped. When this returns, card and context are given back, unless the service hangs, or a transaction outlives its link.
+    /// A program that ends right after that must not have a thread in the service's library, which then takes itself apart.
     pub(super) fn close(&self) {
-        lock(&self.state).closed = true;
+        let mut state = lock(&self.state);
+        state.closed = true;
         self.bell.notify_all();
+        let under_way = |state: &mut State| !state.gone && !state.held && !state.asking;
+        drop(self.bell.wait_timeout_while(state, policy::CLOSE_TIME, under_way));
+    }
+}
+
+/// Marks that a connection's thread has given back everything, or never got it.
+pub(super) struct GoneMark(pub(super) Arc<Desk>);
+
+impl Drop for GoneMark {
+    fn drop(&mut self) {
+        lock(&self.0.state).gone = true;
+        self.0.bell.notify_all();
     }
 }
 

@@ -25,6 +25,7 @@ mod system;
 mod tests;
 mod worker;
 
+pub use capability::largest;
 pub use codes::Code;
 pub use readers::PcscReaders;
 pub use refusal::look;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::api::{Context, Service, Watched, state};
 use super::codes::Code;
-use super::desk::{Desk, Grant, Promise, Ticket};
+use super::desk::{Desk, Grant, Obstacle, Promise, Ticket};
 use super::observer::Bell;
 use super::{refusal, worker};
 use crate::error::{Error, ErrorKind, Result, Status};
@@ -54,7 +54,10 @@ impl PcscReaders {
             .spawn(move || work(promise, trying))
             .map_err(|e| Error::new(ErrorKind::TokenFailed, operation).io(&e))?;
         ticket.wait(wait).unwrap_or_else(|| match ticket.obstacle() {
-            Some(code) if !wait.cancel.is_cancelled() => Err(code.at_connect(operation)),
+            Some(Obstacle::Said(code)) if !wait.cancel.is_cancelled() => Err(code.at_connect(operation)),
+            Some(Obstacle::Connecting) if !wait.cancel.is_cancelled() => {
+                Err(Error::new(ErrorKind::Busy, operation).detail("another program is in a transaction with the card"))
+            }
             _ => Err(over(wait, operation)),
         })
     }
@@ -206,8 +209,8 @@ impl Link for PcscLink {
                 let who = if self.desk.held() { "another job of this program" } else { "another program or job" };
                 let error = Error::new(ErrorKind::Busy, BEGIN).detail(format!("{who} uses {}", self.reader));
                 Err(match ticket.obstacle() {
-                    Some(code) => error.status(Status::Pcsc(code.name())),
-                    None => error,
+                    Some(Obstacle::Said(code)) => error.status(Status::Pcsc(code.name())),
+                    _ => error,
                 })
             }
         }

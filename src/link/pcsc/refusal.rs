@@ -7,6 +7,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::api::{Context, Failure, Service, Why};
 use super::codes::Code;
@@ -17,6 +18,12 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// pcscd serves 200 connections unless it was told otherwise; near to that a refusal is no question of rights.
 const CROWDED: usize = 190;
+
+/// A service that is being stopped or started closes what it has just accepted, and libpcsclite calls that a violation too: it is asked again
+/// this often, on the thread that waits for it anyway.
+const AGAIN: u32 = 3;
+/// The pause before that.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A context, counted.
 pub(super) struct Live(Box<dyn Context>);
@@ -49,13 +56,23 @@ impl fmt::Debug for Live {
 
 /// A new context.
 pub(super) fn open(service: &dyn Service, operation: &'static str) -> Result<Live> {
-    match service.establish() {
-        Ok(context) => {
-            LIVE.fetch_add(1, Ordering::SeqCst);
-            Ok(Live(context))
+    let mut left = AGAIN;
+    loop {
+        let code = match service.establish() {
+            Ok(context) => {
+                LIVE.fetch_add(1, Ordering::SeqCst);
+                return Ok(Live(context));
+            }
+            Err(Failure::NoLibrary(what)) => return Err(Error::new(ErrorKind::ServiceMissing, operation).detail(what)),
+            Err(Failure::Code(code)) => code,
+        };
+        let why = service.why(code);
+        let is_crowded = matches!(why, Why::Connections(all) if all >= CROWDED);
+        if code != Code::SCARD_W_SECURITY_VIOLATION || is_crowded || left == 0 {
+            return Err(refused(code, why, LIVE.load(Ordering::SeqCst), operation));
         }
-        Err(Failure::NoLibrary(what)) => Err(Error::new(ErrorKind::ServiceMissing, operation).detail(what)),
-        Err(Failure::Code(code)) => Err(refused(code, service.why(code), LIVE.load(Ordering::SeqCst), operation)),
+        left = left.saturating_sub(1);
+        std::thread::sleep(PAUSE);
     }
 }
 

@@ -128,9 +128,8 @@ impl Drop for SystemCard {
 
 struct InTransaction<'c, 'card>(&'c mut pcsc::Transaction<'card>);
 
-/// PC/SC part 10: asks for the list of features, and the feature that tells the driver's properties.
+/// PC/SC part 10: asks for the list of features.
 const GET_FEATURE_REQUEST: u32 = 3400;
-const GET_TLV_PROPERTIES: u8 = 0x12;
 
 impl Held for InTransaction<'_, '_> {
     fn status(&mut self) -> Result<Protocol, Code> {
@@ -150,11 +149,8 @@ impl Held for InTransaction<'_, '_> {
     }
 
     fn largest(&mut self) -> Option<u32> {
-        let mut buffer = [0; 264];
+        let ask = |code, buffer: &mut [u8]| self.0.control(code, &[], buffer).map(<[u8]>::len).ok();
         let request = pcsc::ctl_code(pcsc::ffi::DWORD::from(GET_FEATURE_REQUEST));
-        let features = self.0.control(request, &[], &mut buffer).ok()?;
-        let properties = pcsc::ffi::DWORD::from(capability::feature(features, GET_TLV_PROPERTIES)?);
-        let mut buffer = [0; 264];
-        capability::largest_apdu(self.0.control(properties, &[], &mut buffer).ok()?)
+        capability::largest(|buffer| ask(request, buffer), |code, buffer| ask(pcsc::ffi::DWORD::from(code), buffer))
     }
 }

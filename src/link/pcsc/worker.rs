@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::api::{Broken, Card, Context, Held, Protocol, Service, Watched};
 use super::capability;
 use super::codes::{Code, Fate};
-use super::desk::{Desk, EndMark, Grant, Job, Promise, Serving, Ticket, transaction};
+use super::desk::{Desk, EndMark, GoneMark, Grant, Job, Obstacle, Promise, Serving, Ticket, transaction};
 use super::pace::{Pause, Turns};
 use super::readers::Trying;
 use super::refusal::{self, Live};
@@ -37,6 +37,9 @@ pub(super) struct Opened {
 
 /// Connects and then serves transactions until the link is dropped or the card is gone. Runs on a thread of its own.
 pub(super) fn run(service: &dyn Service, reader: String, wait: &Wait, promise: Promise<Opened>, trying: Trying) {
+    let desk = Arc::<Desk>::default();
+    // Dropped last, behind the line.
+    let _gone = GoneMark(Arc::clone(&desk));
     let mut line = match Line::open(service, reader, wait, &promise.0) {
         Ok(line) => line,
         Err(error) => {
@@ -45,13 +48,14 @@ pub(super) fn run(service: &dyn Service, reader: String, wait: &Wait, promise: P
         }
     };
     drop(trying);
-    let desk = Arc::<Desk>::default();
     let _mark = EndMark(Arc::clone(&desk));
     if !promise.give(Ok(Opened { desk: Arc::clone(&desk), atr: line.atr.clone() })) {
         return;
     }
     while desk.wait_for_work() {
-        if let Err(code) = line.serve(&desk) {
+        let served = line.serve(&desk);
+        desk.set_asking(false);
+        if let Err(code) = served {
             desk.die(code.error(BEGIN));
             return;
         }
@@ -82,6 +86,9 @@ impl Line {
         let mut context = refusal::open(service, CONNECT)?;
         let mut pause = Pause::FIRST;
         let card = loop {
+            if ticket.obstacle().is_none() {
+                ticket.hint(Obstacle::Connecting);
+            }
             match context.connect(&reader) {
                 Ok(card) => break card,
                 // An exclusive holder goes away in the end; a card without power is switched on again by pcscd when nobody uses it for a while.
@@ -90,7 +97,7 @@ impl Line {
                         && ticket.wanted()
                         && wait.check(CONNECT).is_ok() =>
                 {
-                    ticket.hint(code);
+                    ticket.hint(Obstacle::Said(code));
                     pause.sleep();
                 }
                 Err(code) => return Err(code.at_connect(CONNECT).detail(reader)),
@@ -119,6 +126,7 @@ impl Line {
     fn serve(&mut self, desk: &Desk) -> Result<(), Code> {
         let (mut repairs, mut pause) = (0_u32, Pause::FIRST);
         while desk.anyone() {
+            desk.set_asking(true);
             let Err(code) = self.attempt(desk) else { return Ok(()) };
             match code.fate() {
                 Fate::Dead => return Err(code),
@@ -192,7 +200,7 @@ impl Line {
         drop(power);
         self.settle = true;
         match repaired {
-            Ok(()) => Ok(()),
+            Ok(()) => self.same_insertion(),
             Err(code) if code.fate() == Fate::Dead => Err(code),
             Err(_) => {
                 self.card = None;
@@ -208,11 +216,18 @@ impl Line {
             return Err(Code::SCARD_W_REMOVED_CARD);
         }
         let card = self.context.connect(&self.reader)?;
-        let seen = look(&mut **self.context, &self.reader)?;
-        if seen.now >> 16 != self.events {
-            return Err(Code::SCARD_W_REMOVED_CARD);
-        }
+        self.same_insertion()?;
         Ok(card)
+    }
+
+    /// To be asked after each (re)connecting. pcscd keeps one event for each connection, and reconnecting takes it as read: a reset by whoever used
+    /// the next card hides that this one was pulled out.
+    fn same_insertion(&mut self) -> Result<(), Code> {
+        match look(&mut **self.context, &self.reader) {
+            Ok(seen) if seen.now >> 16 == self.events => Ok(()),
+            Err(code) if code.fate() == Fate::Dead => Err(code),
+            _ => Err(Code::SCARD_W_REMOVED_CARD),
+        }
     }
 }
 
@@ -222,18 +237,6 @@ fn look(context: &mut dyn Context, reader: &str) -> Result<Watched, Code> {
     context.watch(&mut entry, Duration::ZERO)?;
     let [entry] = entry;
     Ok(entry)
-}
-
-/// Waits for a reset that was told to be done. pcscd tells of it, then asks the reader whether the card is there, then resets it, then forgets the
-/// protocol; a transaction of somebody else keeps it from none of that, only from beginning another (SCardDisconnect in winscard.c). Each
-/// reconnect waits while it talks to the reader: the first for the question, the second for the reset.
-fn settle(held: &mut dyn Held) {
-    for _ in 0..2 {
-        std::thread::sleep(RESET_STEP);
-        // What fails here fails again below, where somebody hears of it.
-        let _ = held.reconnect();
-    }
-    std::thread::sleep(RESET_STEP);
 }
 
 /// What happens between begin and end.
@@ -251,11 +254,9 @@ struct Turn<'a> {
 impl Turn<'_> {
     fn run(&mut self, held: &mut dyn Held) {
         self.since = Some(Instant::now());
-        if std::mem::take(&mut self.line.settle) {
-            settle(held);
-        }
+        self.desk.set_asking(false);
         // pcscd looks for resets before it locks: one that came in between shows here, before anybody was given the card.
-        let protocol = match held.status() {
+        let protocol = match self.settle(held).and_then(|()| held.status()) {
             Ok(protocol) => protocol,
             Err(code) => {
                 self.trouble = Some(code);
@@ -284,6 +285,22 @@ impl Turn<'_> {
                 }
             }
         }
+    }
+
+    /// Waits for a reset that was told to be done. pcscd tells of it, then asks the reader whether the card is there, then resets it, then forgets
+    /// the protocol; a transaction of somebody else keeps it from none of that, only from beginning another (SCardDisconnect in winscard.c).
+    /// Each reconnect waits while it talks to the reader: the first for the question, the second for the reset.
+    fn settle(&mut self, held: &mut dyn Held) -> Result<(), Code> {
+        if !std::mem::take(&mut self.line.settle) {
+            return Ok(());
+        }
+        for _ in 0..2 {
+            std::thread::sleep(RESET_STEP);
+            // What fails here fails again in the next call, where somebody hears of it.
+            let _ = held.reconnect();
+        }
+        std::thread::sleep(RESET_STEP);
+        self.line.same_insertion()
     }
 
     fn continuity(&self) -> Continuity {
@@ -319,34 +336,47 @@ impl Turn<'_> {
         }
     }
 
+    /// Whether the first command may be sent again. pcscd resets for a neighbour who disconnects without locking the card, so the reset may come
+    /// after our begin; the service found out before it sent anything.
+    fn again(&mut self, held: &mut dyn Held, code: Code, left: u32) -> Result<(), Code> {
+        if code.fate() != Fate::Repair || left == 0 {
+            return Err(code);
+        }
+        held.reconnect().map_err(|_| code)?;
+        self.line.same_insertion()
+    }
+
     fn transmit(&mut self, held: &mut dyn Held, protocol: Protocol, command: &[u8], repairs: u32) -> Result<Vec<u8>> {
         let adapted = match protocol {
             Protocol::T1 => None,
             Protocol::T0 => Some(capability::over_t0(command)?),
         };
         let sent = adapted.as_ref().map_or(command, |a| a.as_slice());
-        let buffer = &mut *self.line.answer;
         let mut left = repairs;
         let length = loop {
-            match held.transmit(sent, buffer) {
+            let code = match held.transmit(sent, self.line.answer.as_mut_slice()) {
                 Ok(length) => break length,
-                // pcscd resets for a neighbour who disconnects without locking the card: the reset may come after our begin. The service found
-                // out before it sent anything.
-                Err(code) if code.fate() == Fate::Repair && left > 0 && held.reconnect().is_ok() => {
-                    left = left.saturating_sub(1);
-                }
-                Err(code) => {
-                    self.trouble = Some(code);
-                    return Err(code.error(TRANSMIT));
-                }
+                Err(code) => code,
+            };
+            if let Err(code) = self.again(held, code, left) {
+                self.trouble = Some(code);
+                return Err(code.error(TRANSMIT));
             }
+            left = left.saturating_sub(1);
         };
-        let nonsense = || Error::new(ErrorKind::TokenAnswer, TRANSMIT).detail(format!("an answer of {length} octets"));
-        let part = buffer.get_mut(..length).ok_or_else(nonsense)?;
+        let what = || format!("an answer of {length} octets");
+        let nonsense = || Error::new(ErrorKind::TokenAnswer, TRANSMIT).detail(what());
+        let part = self.line.answer.get_mut(..length).ok_or_else(nonsense)?;
         let answer = part.to_vec();
         part.zeroize();
-        if answer.len() < 2 {
-            return Err(nonsense());
+        match answer.len() {
+            // A success without anything is what reader drivers say of a card that was pulled out in the middle of a command.
+            0 => {
+                self.trouble = Some(Code::SCARD_E_NOT_TRANSACTED);
+                return Err(Error::new(ErrorKind::TokenFailed, TRANSMIT).detail(what()));
+            }
+            1 => return Err(nonsense()),
+            _ => {}
         }
         Ok(answer)
     }

@@ -2,8 +2,10 @@
 //!
 //! The PIN lives in a wiped buffer of the session and nowhere else. It is sent again only when the token has lost the login and
 //! reports the same tries as right after the entry; the first refusal ends the session. Leases are given back after 16
-//! signatures or 2 seconds; one idle lease keeps the login in between, where the kind of token allows that.
+//! signatures or 2 seconds; with PKCS#11 one idle lease keeps the login in between. A card's login stays on the card; its lease keeps every
+//! other program out, so there is one at a time, and threads take turns on it.
 
+mod reach;
 #[cfg(test)]
 mod tests;
 
@@ -12,16 +14,16 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::signing::{self, Entry, Job};
+use super::signing::{self, Entry, Job, Ready};
 use super::{Shield, log};
 use crate::credential::{Credential, Route, Selector};
-use crate::door::Lease;
+use crate::door::{DoorId, Lease, Way};
 use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::policy::{self, Policy};
 use crate::receipt::Receipt;
 use crate::request::{Request, Unlock};
 use crate::role::Role;
-use crate::suite::{RawSignature, Summary};
+use crate::suite::Summary;
 use crate::tries::PinStatus;
 use crate::wait::{Signal, Wait, lock};
 
@@ -33,7 +35,8 @@ pub struct Session {
 struct Inner {
     shield: Shield,
     credential: Credential,
-    route: Route,
+    /// The way that serves now. It changes when that one is gone and another leads to the same certificate.
+    route: Mutex<Route>,
     policy: Policy,
     outside_validity: bool,
     /// What the person saw when the batch was unlocked.
@@ -44,6 +47,8 @@ struct Inner {
     /// Held while the login is looked after: one thread at a time.
     logging_in: Mutex<()>,
     leases: Mutex<Vec<Lease>>,
+    /// A thread is in its turn on a card.
+    busy: Mutex<bool>,
     changed: Arc<Signal>,
 }
 
@@ -59,7 +64,11 @@ struct State {
 struct Open {
     entry: Entry,
     full: PinStatus,
+    /// The door that told the tries.
+    told_by: DoorId,
     anchor: Option<Lease>,
+    /// A card keeps its login as long as it has power.
+    _power: Vec<Box<dyn Send + Sync>>,
 }
 
 impl Session {
@@ -70,20 +79,25 @@ impl Session {
         (entry, shown): (Entry, Summary),
         wait: &Wait,
     ) -> Result<Session> {
-        let (route, mut lease) = signing::first_route(&credential, shield.open_doors(), wait)?;
+        let Ready { route, mut lease, state } = signing::first_route(&credential, shield.open_doors(), wait)?;
         let route = route.clone();
-        let before = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?;
-        signing::guard_tries(before.status, unlock.options.consent, credential.role)?;
+        signing::guard_tries(state.status, unlock.options.consent, credential.role)?;
         let (pin, copy) = (route.slot.pin.clone(), entry.duplicate());
         lease.call("unlock", wait, move |token| token.login(&pin, copy.auth()))?;
         let full = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?.status;
         let policy = unlock.policy.unwrap_or_else(|| shield.profile().policy(credential.role));
         let (now, at) = (Instant::now(), shield.clock().now());
-        let open = Open { entry, full, anchor: Some(lease) };
+        // A card's lease is none to keep beside another one.
+        let (anchor, idle) = match shield.way(&route.door) {
+            Some(Way::Card) => (None, vec![lease]),
+            _ => (Some(lease), Vec::new()),
+        };
+        let told_by = route.door.clone();
+        let open = Open { entry, full, told_by, anchor, _power: shield.hold(&credential) };
         let inner = Arc::new(Inner {
             shield: shield.clone(),
             credential,
-            route,
+            route: Mutex::new(route),
             policy,
             outside_validity: unlock.options.outside_validity,
             shown,
@@ -91,7 +105,8 @@ impl Session {
             opened_at: at,
             logging_in: Mutex::default(),
             state: Mutex::new(State { open: Some(open), used: 0, resends: 0, last: now, last_at: at }),
-            leases: Mutex::default(),
+            leases: Mutex::new(idle),
+            busy: Mutex::default(),
             changed: Arc::default(),
         });
         watch_idle(&inner)?;
@@ -167,8 +182,9 @@ impl Inner {
         let wait = &wait.resumed(left);
         self.reserve()?;
         let signed = self.sign_job(&job, wait);
-        let (signature, tries) = signed.inspect_err(|error| self.give_back(error))?;
-        let receipt = signing::finish(job, &signature, Some(self.route.door.clone()), tries, out)?;
+        let (signature, tries, door) = signed.inspect_err(|error| self.give_back(error))?;
+        let receipt = signing::finish(job, &signature, Some(door.clone()), tries, out)
+            .inspect_err(|error| self.shield.doubt(&door, error))?;
         if lock(&self.state).used >= self.policy.signatures {
             self.end();
         }
@@ -205,21 +221,6 @@ impl Inner {
         }
     }
 
-    /// Signs within the open login. Where that is lost, nothing has been sent, and the way back is [`Inner::log_in_again`].
-    fn sign_job(&self, job: &Job, wait: &Wait) -> Result<(RawSignature, PinStatus)> {
-        let (entry, full) = self.entry()?;
-        let mut lease = self.lease(wait)?;
-        let mut signed = signing::sign_shared(&mut lease, &self.route, &entry, job, wait);
-        if signed.as_ref().is_err_and(|e| e.kind() == ErrorKind::PinRequired) {
-            drop(lease);
-            lease = self.log_in_again(wait)?;
-            signed = signing::sign_shared(&mut lease, &self.route, &entry, job, wait);
-        }
-        let signature = signed?;
-        self.keep(lease);
-        Ok((signature, full))
-    }
-
     /// A copy of the entry, and the tries as they were right after it; an error once the session has ended.
     fn entry(&self) -> Result<(Entry, PinStatus)> {
         let gone = || Error::new(ErrorKind::SessionEnded, "sign in batch").detail("ended");
@@ -234,63 +235,6 @@ impl Inner {
             leases.push(lease);
             self.changed.notify();
         }
-    }
-
-    /// An idle lease that is not due, or a new one.
-    fn lease(&self, wait: &Wait) -> Result<Lease> {
-        self.drop_due();
-        if let Some(lease) = lock(&self.leases).pop() {
-            return Ok(lease);
-        }
-        let mut lease = self.open_lease(wait)?;
-        signing::read_state(&mut lease, &self.route.slot, &self.credential.certificate, wait)?;
-        Ok(lease)
-    }
-
-    /// Gives back idle leases that are due. Outside the lock, because closing a token takes time.
-    fn drop_due(&self) {
-        let mut leases = lock(&self.leases);
-        let (due, fresh): (Vec<_>, Vec<_>) = std::mem::take(&mut *leases).into_iter().partition(Lease::is_due);
-        *leases = fresh;
-        drop(leases);
-        drop(due);
-    }
-
-    fn open_lease(&self, wait: &Wait) -> Result<Lease> {
-        let doors = self.shield.open_doors();
-        let door = doors.iter().find(|d| *d.id() == self.route.door);
-        door.ok_or_else(|| Error::new(ErrorKind::NoShield, "open shield"))?.lease(wait)
-    }
-
-    /// The token lost the login. One thread at a time looks again, and sends the PIN only where the tries allow it; the threads
-    /// behind it find the new login, or the end of the session.
-    fn log_in_again(&self, wait: &Wait) -> Result<Lease> {
-        let _one = lock(&self.logging_in);
-        let mut lease = self.open_lease(wait)?;
-        let state = signing::read_state(&mut lease, &self.route.slot, &self.credential.certificate, wait)?;
-        let (entry, full) = self.entry()?;
-        if !state.open {
-            self.allow_resend(state.status, full)?;
-            let pin = self.route.slot.pin.clone();
-            lease.call("unlock again", wait, move |token| token.login(&pin, entry.auth()))?;
-        }
-        Ok(lease)
-    }
-
-    /// The PIN goes again only while nothing speaks of a refusal, and only so often.
-    fn allow_resend(&self, now: PinStatus, full: PinStatus) -> Result<()> {
-        let role = self.credential.role;
-        signing::guard_tries(now, crate::tries::Consent::None, role).inspect_err(|_| self.end())?;
-        let mut state = lock(&self.state);
-        if now == full && state.resends < self.policy.resends {
-            state.resends = state.resends.saturating_add(1);
-            return Ok(());
-        }
-        drop(state);
-        self.end();
-        Err(Error::new(ErrorKind::SessionEnded, "sign in batch")
-            .tries(now)
-            .detail("the token lost the login and the PIN may not be sent again"))
     }
 
     /// Drops entry, anchor and leases. Outside the locks, because closing a token takes time.

@@ -5,25 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use cryptoki::slot::Slot;
 
-use super::module::{Facts, Identity, Module, name_module, twins};
+use super::module::{Facts, Identity, Module, clean, name_module, twins};
 use super::token::Pkcs11Token;
-use crate::door::{Door, DoorId, DoorInfo, Lease};
+use crate::door::{Discovery, Door, DoorId, DoorInfo, Lease, Way};
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::token::Token;
 use crate::wait::{Wait, lock};
-
-/// What one module has to offer.
-#[derive(Default)]
-pub(crate) struct Discovery {
-    /// Initialised tokens.
-    pub(crate) doors: Vec<Arc<dyn Door>>,
-    /// Tokens that cannot be used, each with the reason.
-    pub(crate) problems: Vec<Error>,
-    /// Tokens that are not initialised. Some modules always show one.
-    pub(crate) blank: Vec<Error>,
-}
 
 /// Loads a module and looks at its tokens. Loading is bounded by `wait`; the module's own calls after that take as long as they take,
 /// so this runs on a thread that nobody waits for without a bound.
@@ -71,19 +60,15 @@ impl Pkcs11Door {
         let Facts { identity, manufacturer, model, .. } = facts;
         let (module, name) = (Arc::clone(module), module.name().to_owned());
         let (label, serial) = (identity.label.clone(), identity.serial.clone());
+        let reader = module.p11.get_slot_info(slot).map(|info| clean(info.slot_description())).unwrap_or_default();
         Pkcs11Door {
-            id: DoorId(format!("pkcs11:{}:{}:{}", field(&name), field(&serial), field(&label))),
-            info: DoorInfo { module: name, label, manufacturer, model, serial },
+            id: DoorId::of(["pkcs11", &name, &serial, &label]),
+            info: DoorInfo { module: name, label, manufacturer, model, serial, reader },
             identity,
             module,
             slot: Arc::new(Mutex::new(slot)),
         }
     }
-}
-
-/// A part of a door's name: the colons are those between the parts.
-fn field(text: &str) -> String {
-    text.replace('%', "%25").replace(':', "%3A")
 }
 
 impl Door for Pkcs11Door {
@@ -93,6 +78,10 @@ impl Door for Pkcs11Door {
 
     fn info(&self) -> &DoorInfo {
         &self.info
+    }
+
+    fn way(&self) -> Way {
+        Way::Module
     }
 
     fn lease(&self, wait: &Wait) -> Result<Lease> {

@@ -16,6 +16,7 @@ mod mechanism;
 mod module;
 mod objects;
 mod pair;
+mod pins;
 mod raw;
 mod token;
 mod voice;

@@ -62,7 +62,7 @@ impl Facts {
 }
 
 /// A text from a module without padding (blanks, or NUL where a module errs) and without control characters.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
     text.trim_end_matches([' ', '\0']).chars().map(visible).collect()
 }

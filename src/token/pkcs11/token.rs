@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::suite::{KeyKind, PublicKey, RawSignature, Suite, ToBeSigned};
-use crate::token::{Auth, CertRef, KeyRef, PinRef, PinState, Slot, Token, Wants};
+use crate::token::{Auth, CertRef, KeyRef, PinRef, PinState, Pins, Slot, Token, Wants};
 use crate::wait::Wait;
 
 /// The most private keys that are tried for one certificate.
@@ -28,11 +28,11 @@ const PROBE: &[u8] = b"shared-shield: does this key belong to the certificate?";
 
 /// A session with its share of the token's login. Both end when it is dropped.
 pub(super) struct Pkcs11Token {
-    module: Arc<Module>,
-    slot: SlotId,
+    pub(super) module: Arc<Module>,
+    pub(super) slot: SlotId,
     identity: Identity,
     session: Session,
-    login: Arc<Login>,
+    pub(super) login: Arc<Login>,
     share: Option<Share>,
     wait: Wait,
     pin: PinRef,
@@ -72,13 +72,13 @@ impl Pkcs11Token {
         View { raw: &self.module.raw, session: &self.session }
     }
 
-    fn voice(&self) -> Voice<'_> {
+    pub(super) fn voice(&self) -> Voice<'_> {
         let Pkcs11Token { module, slot, identity, session, login, wait, .. } = self;
         Voice { module, slot: *slot, identity, session, login, wait }
     }
 
     /// A PIN goes to the token that it was asked for, or nowhere.
-    fn check_pin(&self, pin: &PinRef) -> Result<()> {
+    pub(super) fn check_pin(&self, pin: &PinRef) -> Result<()> {
         if *pin == self.pin {
             return Ok(());
         }
@@ -290,6 +290,10 @@ impl Token for Pkcs11Token {
         self.check_suite(tbs.suite, public.kind())?;
         self.authenticate(auth)?;
         self.sign_with(key, &public, auth, tbs)
+    }
+
+    fn pins(&mut self) -> Option<&mut dyn Pins> {
+        Some(self)
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Voice<'a> {
 }
 
 /// The PIN in cryptoki's buffer: a box of exactly its length, wiped on drop.
-fn auth_pin(pin: &Pin) -> Result<AuthPin> {
+pub(super) fn auth_pin(pin: &Pin) -> Result<AuthPin> {
     let text = std::str::from_utf8(pin.expose()).map_err(|_| Error::new(ErrorKind::PinEncoding, "C_Login"))?;
     Ok(AuthPin::new(Box::from(text)))
 }
@@ -87,10 +87,26 @@ impl Voice<'_> {
         Err(Error::new(kind, "C_Login").tries(status))
     }
 
+    /// Refuses PINs that the token cannot take, before it sees them.
+    pub(super) fn check_lengths(self, old: &Pin, new: &Pin) -> Result<()> {
+        self.wait.check("C_SetPIN")?;
+        let info = self.module.facts(self.slot, self.identity)?.info;
+        check_length(old, &info)?;
+        check_length(new, &info).map_err(|e| {
+            let refused = Error::new(ErrorKind::NewPinRefused, "C_SetPIN");
+            e.what().map_or(refused.clone(), |what| refused.detail(what))
+        })
+    }
+
     /// C_Login's answer: return codes first, then what the flags say of the tries that are left.
     fn refusal(self, e: &Fault) -> Error {
+        self.refusal_of(e, "C_Login")
+    }
+
+    /// As [`Voice::refusal`], of another function that takes a PIN.
+    pub(super) fn refusal_of(self, e: &Fault, operation: &'static str) -> Error {
         let rv = value(e);
-        let error = fault(e, "C_Login");
+        let error = fault(e, operation);
         let status = error.raw_status().cloned();
         let kind = match error.kind() {
             _ if rv.is_some() && rv == self.module.dialect.wrong_length => ErrorKind::PinLength,
@@ -100,7 +116,7 @@ impl Voice<'_> {
             ErrorKind::TokenFailed if !rv.is_some_and(is_harmless) => ErrorKind::LoginFailed,
             kind => kind,
         };
-        let mut error = Error::new(kind, "C_Login");
+        let mut error = Error::new(kind, operation);
         if let Some(status) = status {
             error = error.status(status);
         }

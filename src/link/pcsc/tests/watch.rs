@@ -26,7 +26,7 @@ fn a_connect_that_blocks_ends_at_its_deadline_and_gives_back_what_comes_late() {
     let (service, readers) = desk();
     service.hold(READER, true);
     let error = readers.connect(READER, &ms(100)).err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.kind(), ErrorKind::Busy);
     service.hold(READER, false);
     until("the late connection", || service.count(Call::Disconnect) == 1);
     all_given_back(&service);
@@ -44,6 +44,12 @@ fn each_reason_for_no_service_has_its_own_kind() {
     service.because(Why::Connections(200));
     service.fail(Call::Establish, Code::SCARD_W_SECURITY_VIOLATION);
     assert_eq!(kind(&readers), ErrorKind::ServiceFull);
+    // A service that is being stopped says so once, and is gone when it is asked again.
+    service.because(Why::Unknown);
+    service.fail(Call::Establish, Code::SCARD_W_SECURITY_VIOLATION);
+    service.fail(Call::Establish, Code::SCARD_E_NO_SERVICE);
+    assert_eq!(kind(&readers), ErrorKind::ServiceStopped);
+    service.because(Why::Connections(200));
     service.fail(Call::Connect, Code::SCARD_W_SECURITY_VIOLATION);
     assert_eq!(
         readers.connect(READER, &ms(1_000)).err().unwrap().kind(),

@@ -1,0 +1,145 @@
+//! Where a PIN comes from: a person at the terminal, a descriptor, or an environment variable. Never an argument.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use shared_shield::{Error, ErrorKind, PIN_MAX, PinStatus, Result};
+use zeroize::Zeroizing;
+
+use crate::screen::Screen;
+use crate::words;
+
+pub(crate) enum Source {
+    Terminal,
+    Descriptor(u32),
+    Variable(String),
+}
+
+impl Source {
+    /// From the options of the command line; the terminal unless one is given.
+    pub(crate) fn of(descriptor: Option<u32>, variable: Option<&str>) -> Result<Self> {
+        Ok(match (descriptor, variable) {
+            (Some(fd), _) => Source::Descriptor(fd),
+            (_, Some(name)) if std::env::var_os(name).is_none() => {
+                return Err(Error::new(ErrorKind::Argument, "PIN entry")
+                    .detail(format!("the environment variable {name} is not set")));
+            }
+            (_, Some(name)) => Source::Variable(name.to_owned()),
+            _ => Source::Terminal,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Source::Terminal => "terminal",
+            Source::Descriptor(_) => "descriptor",
+            Source::Variable(_) => "variable",
+        }
+    }
+
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self, Source::Terminal)
+    }
+
+    /// One entry; at the terminal `text` stands before it and nothing of it is shown.
+    pub(crate) fn read(&self, text: &str) -> io::Result<Zeroizing<Vec<u8>>> {
+        match self {
+            Source::Terminal => {
+                let typed = interrupt::held(|| rpassword::prompt_password(text))?;
+                Ok(Zeroizing::new(typed.into_bytes()))
+            }
+            Source::Descriptor(fd) => read_line(File::open(format!("/dev/fd/{fd}"))?),
+            Source::Variable(name) => {
+                let value = std::env::var_os(name).unwrap_or_default();
+                Ok(Zeroizing::new(value.into_encoded_bytes()))
+            }
+        }
+    }
+
+    /// Why there is no entry. `options` are those that would help where there is no terminal.
+    pub(crate) fn failed(&self, error: &io::Error, options: &str) -> Error {
+        if self.is_terminal() && matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof) {
+            return Error::new(ErrorKind::PinDeclined, "PIN entry");
+        }
+        let failed = Error::new(ErrorKind::PinRequired, "PIN entry").io(error);
+        if self.is_terminal() {
+            failed.detail(format!("there is no terminal to ask at: give {options}"))
+        } else {
+            failed
+        }
+    }
+}
+
+/// Whether a person at the terminal wants to enter it again after a refusal.
+pub(crate) fn again(error: &Error, screen: &Screen) -> bool {
+    let lang = screen.lang;
+    let left = words::tries(error.tries_left().unwrap_or(PinStatus::Unknown { refused: true }), lang);
+    let text = lang.pick(
+        format!("{}\nTries left: {left}. Enter it again? [y/N] ", screen.sentence(error)),
+        format!("{}\n剩余次数：{left}。是否再次输入？[y/N] ", screen.sentence(error)),
+    );
+    matches!(ask_line(&text).as_deref(), Ok("y" | "Y" | "yes" | "是"))
+}
+
+/// Ctrl-C during an entry. The terminal's echo is off then: the entry has to end and switch it on again before the program does.
+mod interrupt {
+    #[cfg(unix)]
+    pub(super) fn held<T>(entry: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        use std::sync::{Arc, OnceLock};
+
+        /// What a shell makes of a program that Ctrl-C ended.
+        const ENDED: i32 = 130;
+        /// Whether Ctrl-C ends the program at once, as it does outside an entry.
+        static ENDS: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+        let ends = Arc::clone(ENDS.get_or_init(Arc::default));
+        static REGISTERED: OnceLock<bool> = OnceLock::new();
+        let registered = REGISTERED.get_or_init(|| {
+            let ends = Arc::clone(&ends);
+            signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, ENDED, ends).is_ok()
+        });
+        if !registered {
+            return entry();
+        }
+        ends.store(false, Ordering::SeqCst);
+        let typed = entry();
+        ends.store(true, Ordering::SeqCst);
+        typed
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn held<T>(entry: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
+        entry()
+    }
+}
+
+/// One line without its newline, octet by octet, so that nothing of it stays in a buffer of someone else's.
+fn read_line(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    // One more than a PIN may have, so that a longer one is refused and not cut.
+    let mut octets = Zeroizing::new(Vec::with_capacity(PIN_MAX + 2));
+    let mut one = Zeroizing::new([0_u8; 1]);
+    while octets.len() <= PIN_MAX {
+        match from.read(one.as_mut_slice()) {
+            Ok(0) => break,
+            Ok(_) if one[0] == b'\n' => break,
+            Ok(_) => octets.push(one[0]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    if octets.last() == Some(&b'\r') {
+        octets.pop();
+    }
+    Ok(octets)
+}
+
+/// A visible answer from the terminal.
+fn ask_line(text: &str) -> io::Result<String> {
+    let path = if cfg!(windows) { ("CONIN$", "CONOUT$") } else { ("/dev/tty", "/dev/tty") };
+    let mut out = File::options().write(true).open(path.1)?;
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    let mut answer = String::new();
+    BufReader::new(File::open(path.0)?.take(64)).read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}

@@ -1,0 +1,73 @@
+//! What a profile says of cards and of the ways to a certificate.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::file::Reader;
+use crate::door::Way;
+use crate::error::Result;
+use crate::link::Atr;
+
+/// What a profile says of cards.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Cards {
+    /// Places whose certificates are read, such as `9A`; empty: those that the driver looks at by itself.
+    pub(crate) places: Vec<String>,
+    /// Drivers by ATR.
+    pub(crate) drivers: Vec<(Atr, String)>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CardsFile {
+    #[serde(default)]
+    places: Vec<Spanned<String>>,
+    #[serde(default)]
+    driver: Vec<Spanned<DriverFile>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DriverFile {
+    atr: Spanned<String>,
+    name: Spanned<String>,
+}
+
+impl Reader<'_> {
+    pub(super) fn cards(&self, file: &CardsFile) -> Result<Cards> {
+        let mut cards = Cards::default();
+        for place in &file.places {
+            let text = self.text_of(place)?.trim().to_ascii_uppercase();
+            if text.len() != 2 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return Err(self.malformed(place, "a place is two hex digits, such as 9A"));
+            }
+            if !cards.places.contains(&text) {
+                cards.places.push(text);
+            }
+        }
+        for driver in &file.driver {
+            let DriverFile { atr, name } = driver.get_ref();
+            let octets = self.hex(atr, 2..=33, "an ATR is 2 to 33 octets in hex")?;
+            cards.drivers.push((Atr::new(&octets), self.text_of(name)?));
+        }
+        Ok(cards)
+    }
+
+    /// The order of the ways; those that are not named come after, as they are by default.
+    pub(super) fn routes(&self, names: &[Spanned<String>], default: &[Way]) -> Result<Vec<Way>> {
+        let mut order = Vec::new();
+        for name in names {
+            let way = match name.get_ref().as_str() {
+                "pcsc" => Way::Card,
+                "pkcs11" => Way::Module,
+                _ => return Err(self.malformed(name, "a route is \"pcsc\" or \"pkcs11\"")),
+            };
+            if order.contains(&way) {
+                return Err(self.malformed(name, "a route that stands in the list twice"));
+            }
+            order.push(way);
+        }
+        order.extend(default.iter().filter(|way| !order.contains(way)).copied().collect::<Vec<_>>());
+        Ok(order)
+    }
+}
