@@ -210,7 +210,7 @@ fn a_neighbour_that_resets_all_the_time_never_comes_between_begin_and_end() {
         let thread = std::thread::spawn(move || {
             while !end.load(Ordering::SeqCst) {
                 neighbour(&other, ShareMode::Shared).disconnect(Disposition::ResetCard).map_err(|(_, e)| e).unwrap();
-                std::thread::sleep(Duration::from_millis(15));
+                std::thread::sleep(Duration::from_millis(100));
             }
         });
         let status = Wire::new(vec![0x00, 0xCA, 0x00, 0x00, 0x01], Sensitive::No);

@@ -10,6 +10,7 @@ use super::api::{Broken, Card, Context, Held, Protocol, Service, Watched};
 use super::capability;
 use super::codes::{Code, Fate};
 use super::desk::{Desk, EndMark, GoneMark, Grant, Job, Obstacle, Promise, Serving, Ticket, transaction};
+use super::pace::{Pause, Turns};
 use super::readers::Trying;
 use super::refusal::{self, Live};
 use crate::apdu::Limits;
@@ -22,54 +23,11 @@ const CONNECT: &str = "SCardConnect";
 const BEGIN: &str = "SCardBeginTransaction";
 const TRANSMIT: &str = "SCardTransmit";
 
-/// How long after a reset was told it is under way at the reader.
-const RESET_BEGINS: Duration = Duration::from_millis(10);
+/// How long pcscd may take from one step of a reset to the next.
+const RESET_STEP: Duration = Duration::from_millis(10);
 
 /// The longest answer of a card: 65,536 octets of data and a status word (ISO/IEC 7816-4 §5.1).
 const ANSWER: usize = 65_538;
-
-/// Others get their turn: pcscd lets those who wait for a transaction look every 100 ms whether the card is free, so who ends one and begins the next
-/// at once never lets them in. After [`policy::LEASE_TIME`] of holding the card one begin waits so long after the last end.
-struct Turns {
-    held: Duration,
-    ended: Option<Instant>,
-}
-
-impl Turns {
-    const GAP: Duration = Duration::from_millis(120);
-
-    /// Before a begin.
-    fn give_way(&mut self) {
-        let Some(gap) = self.ended.map(|e| e.elapsed()) else { return };
-        // The service of Windows has a queue.
-        if gap < Self::GAP && self.held >= policy::LEASE_TIME && !cfg!(windows) {
-            std::thread::sleep(Self::GAP.saturating_sub(gap));
-        } else if gap < Self::GAP {
-            return;
-        }
-        self.held = Duration::ZERO;
-    }
-
-    /// After an end.
-    fn took(&mut self, since: Option<Instant>) {
-        if let Some(since) = since {
-            self.held = self.held.saturating_add(since.elapsed());
-            self.ended = Some(Instant::now());
-        }
-    }
-}
-
-/// Waits that become longer: somebody else has the card for a time that nobody knows.
-struct Pause(Duration);
-
-impl Pause {
-    const FIRST: Pause = Pause(Duration::from_millis(10));
-
-    fn sleep(&mut self) {
-        std::thread::sleep(self.0);
-        self.0 = self.0.saturating_mul(2).min(Duration::from_millis(200));
-    }
-}
 
 /// What a caller gets of a connection.
 pub(super) struct Opened {
@@ -117,6 +75,8 @@ struct Line {
     served: bool,
     /// The card was reset, or lost a command, since the last transaction.
     broken: bool,
+    /// A reset was told, and may not be done yet.
+    settle: bool,
     turns: Turns,
     answer: Zeroizing<Vec<u8>>,
 }
@@ -153,7 +113,8 @@ impl Line {
             extended: None,
             served: false,
             broken: false,
-            turns: Turns { held: Duration::ZERO, ended: None },
+            settle: false,
+            turns: Turns::default(),
             answer: Zeroizing::new(vec![0; ANSWER]),
         })
     }
@@ -227,8 +188,6 @@ impl Line {
     fn repair(&mut self) -> Result<(), Code> {
         self.broken = true;
         let Some(card) = self.card.as_mut() else { return Ok(()) };
-        // pcscd tells of a reset before it is done. Reconnecting waits for the reader, once the reset has begun.
-        std::thread::sleep(RESET_BEGINS);
         // The neighbour may have switched the card off, which is told in the same way. Connecting switches it on. Reconnecting does not: it makes
         // pcscd believe that the card has power, and then nobody can connect any more. The second connection goes as soon as the first is repaired.
         let power = self.context.connect(&self.reader);
@@ -239,6 +198,7 @@ impl Line {
         }
         let repaired = card.reconnect();
         drop(power);
+        self.settle = true;
         match repaired {
             // pcscd keeps one event for each connection: a reset by whoever used the next card hides that this one was pulled out.
             Ok(()) => match look(&mut **self.context, &self.reader) {
@@ -277,6 +237,18 @@ fn look(context: &mut dyn Context, reader: &str) -> Result<Watched, Code> {
     Ok(entry)
 }
 
+/// Waits for a reset that was told to be done. pcscd tells of it, then asks the reader whether the card is there, then resets it, then forgets the
+/// protocol; a transaction of somebody else keeps it from none of that, only from beginning another (SCardDisconnect in winscard.c). Each
+/// reconnect waits while it talks to the reader: the first for the question, the second for the reset.
+fn settle(held: &mut dyn Held) {
+    for _ in 0..2 {
+        std::thread::sleep(RESET_STEP);
+        // What fails here fails again below, where somebody hears of it.
+        let _ = held.reconnect();
+    }
+    std::thread::sleep(RESET_STEP);
+}
+
 /// What happens between begin and end.
 struct Turn<'a> {
     line: &'a mut Line,
@@ -293,6 +265,9 @@ impl Turn<'_> {
     fn run(&mut self, held: &mut dyn Held) {
         self.since = Some(Instant::now());
         self.desk.set_asking(false);
+        if std::mem::take(&mut self.line.settle) {
+            settle(held);
+        }
         // pcscd looks for resets before it locks: one that came in between shows here, before anybody was given the card.
         let protocol = match held.status() {
             Ok(protocol) => protocol,

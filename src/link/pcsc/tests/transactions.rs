@@ -109,7 +109,8 @@ fn a_reset_by_another_program_is_repaired_and_told() {
     select(&mut *transaction).unwrap();
     drop(transaction);
     assert_eq!(link.begin(&ms(1_000)).unwrap().continuity(), Continuity::Unbroken);
-    assert_eq!(service.count(Call::Reconnect), 1);
+    // Once before the transaction, and twice in it, to wait until the reset is done.
+    assert_eq!(service.count(Call::Reconnect), 3);
     // One connection more switches the card on, in case that it was switched off, and is given back.
     assert_eq!((service.count(Call::Connect), service.count(Call::Disconnect)), (2, 1));
 }
