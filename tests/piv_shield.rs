@@ -7,6 +7,7 @@ mod piv_card;
 #[path = "support/softhsm.rs"]
 mod softhsm;
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +15,9 @@ use std::time::{Duration, Instant};
 
 use piv_card::{Key, Made, Neighbour, PivCard};
 use shared_shield::{
-    Content, Declined, Error, ErrorKind, PinEntry, PinQuestion, PinStatus, Policy, Profile, RawSignature, Receipt,
-    Reference, Request, Role, Scan, Scanner, Selector, Session, Shield, Suite, ToBeSigned, Unlock, Wait, Way, link,
+    Consent, Content, Declined, Error, ErrorKind, Pin, PinEntry, PinQuestion, PinStatus, Policy, Profile, RawSignature,
+    Receipt, Reference, Request, Role, Scan, Scanner, Selector, Session, Shield, Suite, ToBeSigned, Unlock, Wait, Way,
+    link,
 };
 
 /// OpenSC's module: another way to the same card.
@@ -109,6 +111,30 @@ fn a_wrong_pin_costs_one_try_and_the_last_one_is_not_spent() {
         assert_eq!(kind("654321"), Err((ErrorKind::PinIncorrect, Some(PinStatus::Known(1)))));
         assert_eq!(kind("123456"), Err((ErrorKind::LastTry, Some(PinStatus::Known(1)))));
         assert_eq!(logins(card), 2, "what would be the last try is not sent");
+    });
+}
+
+#[test]
+fn the_last_try_of_the_unlock_code_is_not_spent() {
+    piv_card::story("the_last_try_of_the_unlock_code_is_not_spent", |_, card| {
+        let made = card.fill(Key::P256);
+        let shield = shield(&made);
+        let pin = |text: &str| Pin::new(Role::Customs, text.as_bytes()).unwrap();
+        let unblock = |puk: &str, consent| {
+            let (puk, new) = (pin(puk), pin("736452"));
+            let done = shield.unblock_pin(Role::Customs, &Selector::default(), (&puk, &new), consent, &Wait::default());
+            done.map_err(|e| (e.kind(), e.tries_left()))
+        };
+        let sent = || card.commands().iter().filter(|c| c.ins == 0x2C).count();
+        for left in [2, 1] {
+            let refused = Err((ErrorKind::PukIncorrect, Some(PinStatus::Known(left))));
+            assert_eq!(unblock("87654321", Consent::None), refused);
+        }
+        let last = Err((ErrorKind::PukLastTry, Some(PinStatus::Known(1))));
+        assert_eq!(unblock(piv_card::PUK, Consent::None), last, "even the right one needs a word now");
+        assert_eq!(sent(), 2);
+        assert_eq!(unblock(piv_card::PUK, Consent::LastTry), Ok(()));
+        assert_eq!(unblock(piv_card::PUK, Consent::None), Ok(()), "it has all its tries again");
     });
 }
 
@@ -410,10 +436,9 @@ fn five_hundred_signatures_of_both_roles_beside_a_bad_neighbour_and_a_tool() {
         let annoyed = neighbour.end();
         let resets = card.events().iter().filter(|e| *e == "reset").count();
         let wrong = card.commands().iter().filter(|c| c.is_login() && c.status != 0x9000).count();
-        println!(
-            "neighbour: {annoyed}; pkcs11-tool ran {runs} times; {resets} resets; {} logins, {wrong} wrong",
-            logins(card)
-        );
+        let said =
+            format!("{annoyed}; pkcs11-tool ran {runs} times; {resets} resets; {} logins, {wrong} wrong", logins(card));
+        writeln!(std::io::stderr(), "neighbour: {said}").unwrap();
         assert!(resets > 0, "the neighbour did reset the card");
         assert_eq!(wrong, 0, "the ledger balances: no PIN was refused");
     });

@@ -58,7 +58,7 @@ pub(crate) fn unblock(global: &Global, args: &Unblock, screen: &Screen) -> Resul
         ))?;
         let puk = job.puk(&puk, screen.lang.pick("unlock code (PUK): ", "解锁码（PUK）："))?;
         let new = job.new_entry(&new, ("new PIN", "新口令"), "--new-pin-fd or --new-pin-env")?;
-        job.shield.unblock_pin(job.role, &job.selector, (&puk, &new), &global.wait())
+        job.shield.unblock_pin(job.role, &job.selector, (&puk, &new), args.puk.consent(), &global.wait())
     })?;
     job.done(
         "unlocked the {} PIN: the new one is in force, with all its tries",
@@ -82,7 +82,7 @@ pub(crate) fn change_puk(global: &Global, args: &ChangePuk, screen: &Screen) -> 
         ))?;
         let old = job.puk(&old, screen.lang.pick("unlock code (PUK) that is in force: ", "当前解锁码（PUK）："))?;
         let new = job.new_entry(&new, ("new unlock code (PUK)", "新解锁码（PUK）"), "--new-puk-fd or --new-puk-env")?;
-        job.shield.change_puk(job.role, &job.selector, (&old, &new), &global.wait())
+        job.shield.change_puk(job.role, &job.selector, (&old, &new), args.puk.consent(), &global.wait())
     })?;
     job.done("changed the unlock code (PUK) of the {} PIN", "已修改{}口令的解锁码（PUK）")
 }

@@ -185,6 +185,9 @@ kinds! {
     AdminKey = 0x2012, None,
         "The administration key of the shield is wrong or was not given: nothing was changed.",
         "共享盾的管理密钥不正确或未提供：未作任何更改。";
+    PukLastTry = 0x2013, UnlockAtIssuer(Option::None),
+        "Only one try is left for the unlock code (PUK) and it was not spent: a wrong one locks it for good, so say explicitly that you are sure, otherwise ask {office}.",
+        "解锁码（PUK）只剩最后一次机会，未使用：输错将永久锁定，如确信正确请明确确认，否则请联系{office}。";
 
     // 3xxx: certificates and keys
     NoCredential = 0x3001, InsertShield,

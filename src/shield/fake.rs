@@ -227,6 +227,7 @@ pub(crate) fn shield(habits: &Arc<Habits>) -> (Shield, Credential) {
         profile: Arc::new(Profile::builtin()),
         // 2027-01-01, as the vectors' index asks.
         clock: Arc::new(FixedClock(SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_761_600))),
+        puks: Arc::default(),
     });
     let fingerprint = certificate.fingerprint();
     (shield, Credential { role: Role::Customs, fingerprint, certificate, routes })

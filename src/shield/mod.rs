@@ -23,6 +23,7 @@ use crate::request::{Options, Request, Unlock};
 use crate::role::Role;
 use crate::tries::PinStatus;
 
+pub(crate) use self::pins::Puks;
 pub use self::session::Session;
 use crate::suite::{RawSignature, Suite, Summary, ToBeSigned};
 use crate::token::PinState;
@@ -35,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) found: Vec<Found>,
     pub(crate) profile: Arc<Profile>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) puks: Arc<Puks>,
 }
 
 /// One physical USB key or card. Cheap to clone; all clones are the same shield; any thread may use it.

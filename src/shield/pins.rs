@@ -1,5 +1,8 @@
 //! Changing and unblocking the PIN of a role.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
 use super::signing::{self, Ready};
 use super::{Shield, log};
 use crate::credential::{Credential, Selector};
@@ -9,7 +12,7 @@ use crate::pin::Pin;
 use crate::role::Role;
 use crate::token::{AdminAuth, PinRef, Pins};
 use crate::tries::{Consent, PinStatus};
-use crate::wait::Wait;
+use crate::wait::{Wait, lock};
 
 /// What is done with a PIN.
 #[derive(Clone, Copy)]
@@ -17,14 +20,14 @@ enum Job {
     /// By the old one.
     Change(Consent),
     /// By the unlock code, or to that code itself.
-    ByUnlockCode,
+    ByUnlockCode(Consent),
 }
 
 impl Job {
     fn is_possible(self, pins: Option<&mut dyn Pins>) -> bool {
         match self {
             Job::Change(_) => pins.is_some(),
-            Job::ByUnlockCode => pins.is_some_and(|p| p.has_unlock_code()),
+            Job::ByUnlockCode(_) => pins.is_some_and(|p| p.has_unlock_code()),
         }
     }
 
@@ -32,11 +35,44 @@ impl Job {
         let door = door.without_label();
         let why = match self {
             Job::Change(_) => format!("{door} does not change PINs"),
-            Job::ByUnlockCode => {
+            Job::ByUnlockCode(_) => {
                 format!("{door} has no unlock code (PUK): use the vendor's program, or ask the office")
             }
         };
         Error::new(ErrorKind::Unsupported, "change PIN").detail(why)
+    }
+}
+
+/// What refusals told of the tries of unlock codes: few tokens tell them otherwise.
+#[derive(Default)]
+pub(crate) struct Puks(Mutex<BTreeMap<DoorId, PinStatus>>);
+
+impl Puks {
+    /// Refuses to spend what may be the last try, unless a person said so.
+    fn guard(&self, door: &DoorId, pins: &mut dyn Pins, consent: Consent) -> Result<()> {
+        let told = pins.puk_status()?;
+        let seen = lock(&self.0).get(door).copied();
+        let status = match (told, seen) {
+            (PinStatus::Unknown { .. }, Some(seen)) => seen,
+            (told, _) => told,
+        };
+        let refuse = |kind| Err(Error::new(kind, "read PUK state").tries(status));
+        match status {
+            PinStatus::Locked | PinStatus::Known(0) => refuse(ErrorKind::PukLocked),
+            last if last.is_last_try() && consent < Consent::LastTry => refuse(ErrorKind::PukLastTry),
+            _ => Ok(()),
+        }
+    }
+
+    fn learn(&self, door: &DoorId, done: &Result<()>) {
+        match done {
+            Ok(()) => drop(lock(&self.0).remove(door)),
+            Err(error) if matches!(error.kind(), ErrorKind::PukIncorrect | ErrorKind::PukLocked) => {
+                let left = error.tries_left().unwrap_or(PinStatus::Unknown { refused: true });
+                lock(&self.0).insert(door.clone(), left);
+            }
+            Err(_) => {}
+        }
     }
 }
 
@@ -67,11 +103,19 @@ impl Shield {
     /// its own tries.
     ///
     /// # Errors
-    /// `PukIncorrect` with the tries of the unlock code, `PukLocked`, `NewPinRefused`, `PinLength`, `PinEncoding`; `Unsupported` where the
-    /// token does not let us; and as [`Shield::pin_status`].
-    pub fn unblock_pin(&self, role: Role, selector: &Selector, (puk, new): (&Pin, &Pin), wait: &Wait) -> Result<()> {
+    /// `PukIncorrect` with the tries of the unlock code, `PukLocked`, `NewPinRefused`, `PinLength`, `PinEncoding`; `PukLastTry` unless `consent`
+    /// says otherwise, where the token or an earlier refusal of this shield told how many are left; `Unsupported` where the token does not let
+    /// us; and as [`Shield::pin_status`].
+    pub fn unblock_pin(
+        &self,
+        role: Role,
+        selector: &Selector,
+        (puk, new): (&Pin, &Pin),
+        consent: Consent,
+        wait: &Wait,
+    ) -> Result<()> {
         let (puk, new) = (puk.duplicate(), new.duplicate());
-        self.with_pins(role, selector, Job::ByUnlockCode, wait, move |pins, pin| {
+        self.with_pins(role, selector, Job::ByUnlockCode(consent), wait, move |pins, pin| {
             if new.role() != role {
                 return Err(Error::new(ErrorKind::PinRole, "unblock PIN"));
             }
@@ -83,9 +127,16 @@ impl Shield {
     ///
     /// # Errors
     /// As [`Shield::unblock_pin`].
-    pub fn change_puk(&self, role: Role, selector: &Selector, (old, new): (&Pin, &Pin), wait: &Wait) -> Result<()> {
+    pub fn change_puk(
+        &self,
+        role: Role,
+        selector: &Selector,
+        (old, new): (&Pin, &Pin),
+        consent: Consent,
+        wait: &Wait,
+    ) -> Result<()> {
         let (old, new) = (old.duplicate(), new.duplicate());
-        self.with_pins(role, selector, Job::ByUnlockCode, wait, move |pins, _| pins.change_puk(&old, &new))
+        self.with_pins(role, selector, Job::ByUnlockCode(consent), wait, move |pins, _| pins.change_puk(&old, &new))
     }
 
     /// Tries left for a role's PIN, read where [`Shield::change_pin`] would change it: so that nobody is asked for a PIN which could not be
@@ -102,7 +153,7 @@ impl Shield {
     /// # Errors
     /// `Unsupported` where no way has an unlock code, and as [`Shield::pin_status`].
     pub fn pin_unblock_status(&self, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
-        self.status_for(Job::ByUnlockCode, role, selector, wait)
+        self.status_for(Job::ByUnlockCode(Consent::None), role, selector, wait)
     }
 
     fn status_for(&self, job: Job, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
@@ -138,11 +189,17 @@ impl Shield {
             if let Job::Change(consent) = job {
                 signing::guard_tries(state.status, consent, role)?;
             }
-            let pin = route.slot.pin.clone();
-            let door = route.door.clone();
-            lease.call("change PIN", wait, move |token| match token.pins() {
-                Some(pins) => work(pins, &pin),
-                None => Err(job.impossible(&door)),
+            let (pin, door, puks) = (route.slot.pin.clone(), route.door.clone(), Arc::clone(&self.0.puks));
+            lease.call("change PIN", wait, move |token| {
+                let pins = token.pins().ok_or_else(|| job.impossible(&door))?;
+                if let Job::ByUnlockCode(consent) = job {
+                    puks.guard(&door, pins, consent)?;
+                }
+                let done = work(pins, &pin);
+                if let Job::ByUnlockCode(_) = job {
+                    puks.learn(&door, &done);
+                }
+                done
             })
         };
         run().map_err(|e| e.role(role).correlate(id)).inspect_err(log)

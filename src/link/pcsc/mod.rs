@@ -14,6 +14,7 @@ mod capability;
 mod codes;
 mod desk;
 mod observer;
+mod pace;
 mod readers;
 mod refusal;
 #[cfg(any(test, feature = "doubles"))]

@@ -102,8 +102,8 @@ impl Card for SystemCard {
     fn transaction(&mut self, work: &mut dyn FnMut(&mut dyn Held)) -> Result<(), Broken> {
         let card = self.0.as_mut().ok_or(Broken::Begin(Code::SCARD_E_INVALID_HANDLE))?;
         // Its drop, on a panic of `work`, ends the transaction and leaves the card.
-        let transaction = card.transaction().map_err(|e| Broken::Begin(code(e)))?;
-        work(&mut InTransaction(&transaction));
+        let mut transaction = card.transaction().map_err(|e| Broken::Begin(code(e)))?;
+        work(&mut InTransaction(&mut transaction));
         transaction.end(Disposition::LeaveCard).map_err(|(_, e)| Broken::End(code(e)))
     }
 
@@ -126,12 +126,12 @@ impl Drop for SystemCard {
     }
 }
 
-struct InTransaction<'c>(&'c pcsc::Card);
+struct InTransaction<'c, 'card>(&'c mut pcsc::Transaction<'card>);
 
 /// PC/SC part 10: asks for the list of features.
 const GET_FEATURE_REQUEST: u32 = 3400;
 
-impl Held for InTransaction<'_> {
+impl Held for InTransaction<'_, '_> {
     fn status(&mut self) -> Result<Protocol, Code> {
         match self.0.status2_owned().map_err(code)?.protocol2() {
             Some(pcsc::Protocol::T0) => Ok(Protocol::T0),
@@ -142,6 +142,10 @@ impl Held for InTransaction<'_> {
 
     fn transmit(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, Code> {
         self.0.transmit(command, answer).map(<[u8]>::len).map_err(code)
+    }
+
+    fn reconnect(&mut self) -> Result<(), Code> {
+        self.0.reconnect(ShareMode::Shared, Protocols::T0 | Protocols::T1, Disposition::LeaveCard).map_err(code)
     }
 
     fn largest(&mut self) -> Option<u32> {
