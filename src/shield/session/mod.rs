@@ -27,6 +27,9 @@ use crate::suite::Summary;
 use crate::tries::PinStatus;
 use crate::wait::{Signal, Wait, lock};
 
+/// By how much something has to end sooner than what a batch waits for anyway.
+const SOONER: Duration = Duration::from_millis(100);
+
 /// An unlocked role. Any number of threads may sign through `&self`; dropping it ends the login and wipes the PIN.
 pub struct Session {
     inner: Arc<Inner>,
@@ -274,10 +277,13 @@ fn watch_idle(inner: &Arc<Inner>) -> Result<()> {
                 return inner.end();
             }
             inner.drop_due();
-            let bound = inner.look_again_in(left);
+            let wait = Wait::at_most(inner.look_again_in(left));
             drop(inner);
-            let sooner = |i: Arc<Inner>| i.ends_in().is_none_or(|left| i.look_again_in(left) < bound);
-            changed.wait_for(&Wait::at_most(bound), || Weak::upgrade(&weak).is_none_or(sooner).then_some(()));
+            // What is left becomes less by itself while this waits: only what ends well before that is sooner.
+            let sooner = |i: Arc<Inner>| {
+                i.ends_in().is_none_or(|left| i.look_again_in(left).saturating_add(SOONER) < wait.remaining())
+            };
+            changed.wait_for(&wait, || Weak::upgrade(&weak).is_none_or(sooner).then_some(()));
         }
     };
     std::thread::Builder::new()
