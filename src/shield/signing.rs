@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::doubt::Doubts;
 use crate::cert::Certificate;
 use crate::credential::{Credential, Route};
 use crate::door::{Door, DoorId, Lease};
@@ -158,11 +159,13 @@ pub(crate) fn finish(
     signature: &RawSignature,
     door: Option<DoorId>,
     tries: PinStatus,
+    doubts: &Doubts,
     out: &mut dyn Write,
 ) -> Result<Receipt> {
     let Job { credential, prepared, format, summary, now, correlation } = job;
     let certificate = &credential.certificate;
-    certificate.key()?.verify(&prepared.tbs, signature)?;
+    let verified = certificate.key()?.verify(&prepared.tbs, signature);
+    verified.map_err(|error| doubts.judge(credential.fingerprint, &prepared.tbs, signature, error))?;
     let (suite, digest) = (prepared.tbs.suite, prepared.tbs.digest.clone());
     let mut notes = prepared.notes.clone();
     notes.extend(notes_of(certificate, now));

@@ -183,8 +183,7 @@ impl Inner {
         self.reserve()?;
         let signed = self.sign_job(&job, wait);
         let (signature, tries, door) = signed.inspect_err(|error| self.give_back(error))?;
-        let receipt = signing::finish(job, &signature, Some(door.clone()), tries, out)
-            .inspect_err(|error| self.shield.doubt(&door, error))?;
+        let receipt = self.shield.finish(job, &signature, door, tries, out)?;
         if lock(&self.state).used >= self.policy.signatures {
             self.end();
         }
