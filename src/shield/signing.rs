@@ -8,7 +8,7 @@ use super::doubt::Doubts;
 use crate::cert::Certificate;
 use crate::credential::{Credential, Route};
 use crate::door::{Door, DoorId, Lease};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Status};
 use crate::format::Prepared;
 use crate::note::Note;
 use crate::pin::Pin;
@@ -222,7 +222,8 @@ pub(crate) fn first_of<'r>(
             let state = read_state(&mut lease, &route.slot, &credential.certificate, wait)?;
             Ok(Ready { route, lease, state })
         };
-        match open() {
+        let opened = (0..policy::RECONNECTS).map(|_| open()).find(|opened| !opened.as_ref().is_err_and(is_disturbed));
+        match opened.unwrap_or_else(open) {
             Ok(ready) => return Ok(ready),
             Err(error) if is_gone(&error) => {
                 tracing::debug!(door = %route.door.without_label(), code = error.code(), "route does not answer, trying the next");
@@ -233,6 +234,11 @@ pub(crate) fn first_of<'r>(
         }
     }
     Err(first.unwrap_or_else(|| Error::new(ErrorKind::NoShield, "open shield")))
+}
+
+/// Whether another program reset the card, or an answer was lost. Where nothing but reading was done, it is done again.
+fn is_disturbed(error: &Error) -> bool {
+    error.kind() == ErrorKind::TokenFailed && matches!(error.raw_status(), Some(Status::Pcsc(_)))
 }
 
 /// Whether a token cannot be reached this way now.
