@@ -406,7 +406,7 @@ fn a_certificate_of_another_key_and_one_without_a_key_are_named() {
         let refused =
             |token: &mut dyn Token, slot: &Slot| sign(token, slot, slot.suites[0], Auth::Pin(&entry)).unwrap_err();
         let other = refused(&mut *token, &slots[0]);
-        assert_eq!(other.kind(), ErrorKind::KeyUnsuited);
+        assert_eq!(other.kind(), ErrorKind::KeyMismatch);
         let none = refused(&mut *token, &slots[1]);
         assert_eq!((none.kind(), none.raw_status()), (ErrorKind::KeyMissing, Some(&Status::Sw(0x6985))));
     });

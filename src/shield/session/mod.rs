@@ -27,6 +27,9 @@ use crate::suite::Summary;
 use crate::tries::PinStatus;
 use crate::wait::{Signal, Wait, lock};
 
+/// By how much something has to end sooner than what a batch waits for anyway.
+const SOONER: Duration = Duration::from_millis(100);
+
 /// An unlocked role. Any number of threads may sign through `&self`; dropping it ends the login and wipes the PIN.
 pub struct Session {
     inner: Arc<Inner>,
@@ -183,8 +186,7 @@ impl Inner {
         self.reserve()?;
         let signed = self.sign_job(&job, wait);
         let (signature, tries, door) = signed.inspect_err(|error| self.give_back(error))?;
-        let receipt = signing::finish(job, &signature, Some(door.clone()), tries, out)
-            .inspect_err(|error| self.shield.doubt(&door, error))?;
+        let receipt = self.shield.finish(job, &signature, door, tries, out)?;
         if lock(&self.state).used >= self.policy.signatures {
             self.end();
         }
@@ -277,10 +279,13 @@ fn watch_idle(inner: &Arc<Inner>) -> Result<()> {
                 return inner.end();
             }
             inner.drop_due();
-            let bound = inner.look_again_in(left);
+            let wait = Wait::at_most(inner.look_again_in(left));
             drop(inner);
-            let sooner = |i: Arc<Inner>| i.ends_in().is_none_or(|left| i.look_again_in(left) < bound);
-            changed.wait_for(&Wait::at_most(bound), || Weak::upgrade(&weak).is_none_or(sooner).then_some(()));
+            // What is left becomes less by itself while this waits: only what ends well before that is sooner.
+            let sooner = |i: Arc<Inner>| {
+                i.ends_in().is_none_or(|left| i.look_again_in(left).saturating_add(SOONER) < wait.remaining())
+            };
+            changed.wait_for(&wait, || Weak::upgrade(&weak).is_none_or(sooner).then_some(()));
         }
     };
     std::thread::Builder::new()
