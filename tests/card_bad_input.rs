@@ -236,7 +236,7 @@ fn the_puk_is_blocked() {
         let shield = desk.shield();
         let unblock = || {
             let words = (&pin(PUK), &pin("654321"));
-            shield.unblock_pin(Role::Customs, &any(), words, &Wait::default()).unwrap_err()
+            shield.unblock_pin(Role::Customs, &any(), words, Consent::LastTry, &Wait::default()).unwrap_err()
         };
         block(&desk, WRONG_PUK);
         let error = unblock();

@@ -139,7 +139,8 @@ fn a_changed_pin_and_back() {
 
 #[test]
 fn an_unblocked_pin() {
-    let tell = |run: &Run| run.shield.unblock_pin(Role::Customs, &any(), (&pin(PUK), &pin(OTHER)), &run.wait());
+    let tell =
+        |run: &Run| run.shield.unblock_pin(Role::Customs, &any(), (&pin(PUK), &pin(OTHER)), Consent::None, &run.wait());
     every_fault_at_every_step(&Story { changes: 1, ..story("an_unblocked_pin", tell) });
 }
 
