@@ -33,7 +33,9 @@ impl PinStatus {
     #[must_use]
     pub(crate) fn is_no_worse_than(self, full: PinStatus) -> bool {
         match (self, full) {
-            (PinStatus::Known(now), PinStatus::Known(then) | PinStatus::AtLeast(then)) => now >= then,
+            (PinStatus::Known(now), PinStatus::Known(then)) => now >= then,
+            // How many they were was not told. Few devices have less than three, so with two left somebody may have been refused.
+            (PinStatus::Known(now), PinStatus::AtLeast(then)) => now >= then.max(3),
             (PinStatus::AtLeast(_), PinStatus::Known(_) | PinStatus::AtLeast(_)) => true,
             (now, then) => now == then,
         }

@@ -126,8 +126,8 @@ impl Pins {
         let sw = card.send(&Command::new("VERIFY", 0x20, 0x00, reference))?.sw();
         let (status, open) = match sw {
             // Shown to the card, by whomever: a right PIN sets the counter to its full value, and a wrong one ends this state. So no
-            // try is missing; no card that is known has fewer than two.
-            Sw::Success => (PinStatus::AtLeast(2), true),
+            // try is missing.
+            Sw::Success => (PinStatus::AtLeast(self.full(reference)), true),
             // No such PIN on the card (6A88).
             Sw::ReferenceNotFound => return Err(sw.as_kind(ErrorKind::PinNotSet, "VERIFY")),
             // Another application is selected, or none: nothing that follows would reach the PIV application.
@@ -145,6 +145,11 @@ impl Pins {
             self.at.saw_tries(reference, tries);
         }
         Ok(*self.seen.insert(Seen { reference, status, open }))
+    }
+
+    /// The fewest tries that a PIN has when none is missing: as many as were seen in this insertion; no card that is known has fewer than two.
+    fn full(&self, reference: u8) -> u8 {
+        self.at.most_tries(reference).max(2)
     }
 
     /// As [`Pins::verify`], for a PIN that nobody entered just now.
@@ -168,8 +173,8 @@ impl Pins {
         if sw == Sw::Success {
             // Full again; how many that is, is not said.
             let least = match before {
-                PinStatus::Known(n) | PinStatus::AtLeast(n) => n.max(2),
-                _ => 2,
+                PinStatus::Known(n) | PinStatus::AtLeast(n) => n.max(self.full(reference)),
+                _ => self.full(reference),
             };
             self.seen = Some(Seen { reference, status: PinStatus::AtLeast(least), open: true });
             return Ok(());
