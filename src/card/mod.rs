@@ -22,7 +22,7 @@ use crate::policy;
 use crate::token::{CardId, Driver, Insertion, Token};
 use crate::wait::{Signal, Wait, lock};
 
-use self::usage::{Port, Usage, User};
+use self::usage::{Port, Usage, User, Waiting};
 
 pub use self::look::{CardReport, Tried};
 pub(crate) use self::look::{Look, look_at, read};
@@ -93,13 +93,17 @@ impl Card {
     fn attempt(self: &Arc<Self>, wait: &Wait) -> Result<Box<dyn Token>> {
         let live = lock(&self.place).live.clone();
         if let Some(live) = live {
+            let _waiting = Waiting::of(self);
             match live.link.begin(wait) {
                 Ok(transaction) => return self.driver.attach(self.port(transaction), false, &live.insertion),
                 Err(error) if error.kind() == ErrorKind::CardRemoved => self.forget_connection(),
                 Err(error) => return Err(error),
             }
         }
-        let (live, transaction) = self.find(wait)?;
+        let (live, transaction) = {
+            let _waiting = Waiting::of(self);
+            self.find(wait)?
+        };
         self.keep(live.clone());
         self.driver.attach(self.port(transaction), true, &live.insertion)
     }
@@ -202,6 +206,14 @@ impl Door for CardDoor {
 
     fn hold(&self) -> Option<Box<dyn Send + Sync>> {
         Some(Box::new(User::of(&self.card)))
+    }
+
+    fn is_wanted(&self) -> bool {
+        lock(&self.card.place).usage.is_wanted()
+    }
+
+    fn call_when_wanted(&self, call: &Arc<dyn Fn() + Send + Sync>) {
+        lock(&self.card.place).usage.call_when_wanted(call);
     }
 
     fn lease(&self, wait: &Wait) -> Result<Lease> {
