@@ -67,3 +67,15 @@ pub enum Consent {
     /// Try although this is the last try.
     LastTry,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::PinStatus::{AtLeast, Known};
+
+    #[test]
+    fn two_tries_are_not_all_of_them_where_the_full_count_was_never_told() {
+        assert!(Known(3).is_no_worse_than(Known(3)) && Known(3).is_no_worse_than(AtLeast(2)));
+        assert!(Known(2).is_no_worse_than(Known(2)) && !Known(2).is_no_worse_than(Known(3)));
+        assert!(!Known(2).is_no_worse_than(AtLeast(2)) && AtLeast(2).is_no_worse_than(AtLeast(2)));
+    }
+}

@@ -135,10 +135,10 @@ impl Pins {
                 return Err(sw.as_kind(ErrorKind::CardApplication, "VERIFY"));
             }
             Sw::Failure(_) => return Err(sw.error("VERIFY")),
-            // Cards that do not tell say many things; none of them speaks of a refusal, because no PIN was sent.
+            // Cards that do not tell say many things; none of them speaks of a refusal, because no PIN was sent. What is remembered does.
             other => match refused(other, self.quirks) {
                 Some(told @ (PinStatus::Known(_) | PinStatus::Locked)) => (told, false),
-                _ => (PinStatus::Unknown { refused: false }, false),
+                _ => (PinStatus::Unknown { refused: self.at.was_refused(reference) }, false),
             },
         };
         if let PinStatus::Known(tries) = status {
@@ -171,6 +171,7 @@ impl Pins {
         self.seen = None;
         let sw = card.send(&command)?.sw();
         if sw == Sw::Success {
+            self.at.saw_refusal(reference, false);
             // Full again; how many that is, is not said.
             let least = match before {
                 PinStatus::Known(n) | PinStatus::AtLeast(n) => n.max(self.full(reference)),
@@ -179,7 +180,11 @@ impl Pins {
             self.seen = Some(Seen { reference, status: PinStatus::AtLeast(least), open: true });
             return Ok(());
         }
-        Err(refusal(sw, refused(sw, self.quirks)))
+        let error = refusal(sw, refused(sw, self.quirks));
+        if error.tries_left() == Some(PinStatus::Unknown { refused: true }) {
+            self.at.saw_refusal(reference, true);
+        }
+        Err(error)
     }
 }
 
