@@ -288,3 +288,101 @@ fn every_call_ends_at_its_wait_on_a_slow_card_and_when_it_is_cancelled() {
         sign(&shield, Role::Bank, "afterwards", &Wait::at_most(Duration::from_secs(30))).unwrap();
     });
 }
+
+/// Names the profile for [`the_second_process`].
+const SECOND: &str = "SHIELD_TEST_SECOND";
+
+#[test]
+#[ignore = "another process of two_processes_with_batches_of_both_roles_share_one_card"]
+fn the_second_process() {
+    let profile = std::env::var_os(SECOND).expect("started by the first").into();
+    let made = Made { profile, customs: Vec::new(), bank: Vec::new() };
+    let shield = shield(&made);
+    let (customs, bank) = (unlock(&shield, Role::Customs), unlock(&shield, Role::Bank));
+    both(&customs, &bank);
+}
+
+fn both(customs: &Session, bank: &Session) {
+    for n in 0..10 {
+        for session in [customs, bank] {
+            let wait = Wait::at_most(Duration::from_secs(60));
+            session.sign(request(session.role(), &format!("document {n}")), &wait, &mut Vec::new()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn two_processes_with_batches_of_both_roles_share_one_card() {
+    piv_card::story("two_processes_with_batches_of_both_roles_share_one_card", |pcscd, card| {
+        let made = card.fill(Key::P256);
+        let shield = shield(&made);
+        let (customs, bank) = (unlock(&shield, Role::Customs), unlock(&shield, Role::Bank));
+        let mut second = pcscd
+            .tool(std::env::current_exe().unwrap())
+            .args(["the_second_process", "--exact", "--ignored", "--nocapture"])
+            .env(SECOND, &made.profile)
+            .spawn()
+            .unwrap();
+        both(&customs, &bank);
+        assert!(second.wait().unwrap().success());
+        both(&customs, &bank);
+        assert_eq!(refused_logins(card), 0);
+    });
+}
+
+/// Copies of a PIN in the writable memory of this process; it is given XORed, so that the search does not find itself.
+#[cfg(target_os = "linux")]
+fn copies_in_memory(hidden: &[u8]) -> usize {
+    use std::os::unix::fs::FileExt;
+    let memory = std::fs::File::open("/proc/self/mem").unwrap();
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let mut copies = 0;
+    for line in maps.lines().filter(|l| l.contains(" rw")) {
+        let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
+        let (from, to) = (u64::from_str_radix(from, 16).unwrap(), u64::from_str_radix(to, 16).unwrap());
+        let mut octets = vec![0; usize::try_from(to - from).unwrap()];
+        let Ok(read) = memory.read_at(&mut octets, from) else { continue };
+        let is_it = |w: &&[u8]| w.iter().zip(hidden).all(|(m, h)| *m == h ^ 0x5a);
+        copies += octets[..read].windows(hidden.len()).filter(is_it).count();
+        octets.fill(0xff);
+    }
+    copies
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_copy_of_a_pin_is_left_when_changes_and_batches_on_a_card_are_over() {
+    piv_card::story("no_copy_of_a_pin_is_left_when_changes_and_batches_on_a_card_are_over", |_, card| {
+        let made = card.fill(Key::P256);
+        let shield = shield(&made);
+        let mut hidden = [0_u8; 8];
+        getrandom::fill(&mut hidden).unwrap();
+        hidden.iter_mut().for_each(|o| *o = (b'0' + *o % 10) ^ 0x5a);
+        let plain = |use_it: &mut dyn FnMut(&[u8])| {
+            let mut octets = hidden;
+            octets.iter_mut().for_each(|o| *o ^= 0x5a);
+            use_it(&octets);
+            octets.fill(0);
+            std::hint::black_box(&octets);
+        };
+        let old = Pin::new(Role::Customs, piv_card::PIN.as_bytes()).unwrap();
+        plain(&mut |octets| {
+            let new = Pin::new(Role::Customs, octets).unwrap();
+            let none = Selector::default();
+            shield.change_pin(Role::Customs, &none, (&old, &new), Consent::None, &Wait::default()).unwrap();
+        });
+        assert_eq!(copies_in_memory(&hidden), 0, "after the change");
+        let mut prompt = |q: &PinQuestion<'_>| {
+            let mut entry = Err(Declined);
+            plain(&mut |octets| entry = q.pin(octets).map(PinEntry::Typed).map_err(|_| Declined));
+            entry
+        };
+        let session = shield.unlock(Unlock::of(Role::Customs), &mut prompt, &Wait::default()).unwrap();
+        sign_in(&session, "one").unwrap();
+        assert!(copies_in_memory(&hidden) >= 1, "the batch keeps it");
+        drop(session);
+        let order = request(Role::Bank, "order");
+        shield.sign(order, &mut prompt, &Wait::default(), &mut Vec::new()).unwrap();
+        assert_eq!(copies_in_memory(&hidden), 0, "after all");
+    });
+}
