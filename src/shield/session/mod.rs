@@ -53,6 +53,8 @@ struct Inner {
     /// A thread is in its turn on a card.
     busy: Mutex<bool>,
     changed: Arc<Signal>,
+    /// What doors call when somebody waits for them.
+    _wanted: Arc<dyn Fn() + Send + Sync>,
 }
 
 struct State {
@@ -97,6 +99,10 @@ impl Session {
         };
         let told_by = route.door.clone();
         let open = Open { entry, full, told_by, anchor, _power: shield.hold(&credential) };
+        let changed = Arc::<Signal>::default();
+        let signal = Arc::clone(&changed);
+        let wanted: Arc<dyn Fn() + Send + Sync> = Arc::new(move || signal.notify());
+        shield.open_doors().iter().for_each(|door| door.call_when_wanted(&wanted));
         let inner = Arc::new(Inner {
             shield: shield.clone(),
             credential,
@@ -110,7 +116,8 @@ impl Session {
             state: Mutex::new(State { open: Some(open), used: 0, resends: 0, last: now, last_at: at }),
             leases: Mutex::new(idle),
             busy: Mutex::default(),
-            changed: Arc::default(),
+            changed,
+            _wanted: wanted,
         });
         watch_idle(&inner)?;
         Ok(Session { inner })
@@ -186,7 +193,11 @@ impl Inner {
         self.reserve()?;
         let signed = self.sign_job(&job, wait);
         let (signature, tries, door) = signed.inspect_err(|error| self.give_back(error))?;
-        let receipt = self.shield.finish(job, &signature, door, tries, out)?;
+        // After a signature that is none, the next one looks at the certificate again.
+        let receipt = self
+            .shield
+            .finish(job, &signature, door, tries, out)
+            .inspect_err(|_| drop(std::mem::take(&mut *lock(&self.leases))))?;
         if lock(&self.state).used >= self.policy.signatures {
             self.end();
         }
@@ -264,7 +275,11 @@ impl Inner {
     /// own sleep does not count the computer's.
     fn look_again_in(&self, left: Duration) -> Duration {
         let idle = !lock(&self.leases).is_empty();
-        left.min(if idle { policy::LEASE_TIME } else { policy::SESSION_LOOK })
+        match idle {
+            true if self.is_in_the_way() => Duration::ZERO,
+            true => left.min(policy::LEASE_TIME),
+            false => left.min(policy::SESSION_LOOK),
+        }
     }
 }
 
