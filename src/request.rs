@@ -8,7 +8,7 @@ use crate::format::login::{self, Challenge};
 use crate::policy;
 use crate::role::Role;
 use crate::source::Content;
-use crate::suite::Summary;
+use crate::suite::{Summary, is_hidden};
 use crate::tries::Consent;
 
 /// What to sign, in which form, as whom.
@@ -73,19 +73,6 @@ impl Options {
             }
         }
     }
-}
-
-/// Characters that nobody sees or that change how others are shown: controls other than newline and tab, line and paragraph separators,
-/// format characters (general categories Cc, Zl, Zp, Cf of Unicode 16; bidirectional overrides and zero-width ones among them), fillers.
-fn is_hidden(c: char) -> bool {
-    let format = matches!(c,
-        '\u{AD}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{890}'..='\u{891}' | '\u{8E2}' | '\u{180E}'
-        | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-        | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
-        | '\u{E0000}'..='\u{E007F}');
-    let filler = matches!(c, '\u{34F}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}');
-    let separator = matches!(c, '\u{2028}'..='\u{2029}');
-    (c.is_control() && !matches!(c, '\n' | '\t')) || format || filler || separator
 }
 
 /// What a request and an unlock may both say, each with its own [`Options`]: written once, so that no setter is there or means something in

@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("link", &["apdu", "error", "policy", "wait"]),
     ("token", &["apdu", "cert", "door", "error", "link", "pin", "policy", "suite", "tries", "wait"]),
     ("door", &["error", "policy", "token", "wait"]),
-    ("card", &["cert", "door", "error", "link", "policy", "token", "wait"]),
+    ("card", &["apdu", "cert", "door", "error", "link", "policy", "token", "wait"]),
     ("profile", &["cert", "door", "error", "link", "policy", "role"]),
     ("verify", &["cert", "error", "policy", "profile", "role", "suite"]),
     ("format", &["cert", "error", "note", "policy", "role", "source", "suite", "verify"]),
@@ -170,6 +170,10 @@ fn formats_never_see_a_token_and_tokens_never_see_a_document() {
     }
     for hidden in ["format", "source", "request", "prompt", "credential", "profile"] {
         assert!(!table["token"].contains(&hidden), "token must not know {hidden}");
+    }
+    for hidden in ["token", "pin", "door", "role", "format"] {
+        assert!(!table["link"].contains(&hidden), "a link must not know {hidden}");
+        assert!(!table["apdu"].contains(&hidden), "commands must not know {hidden}");
     }
 }
 

@@ -68,7 +68,7 @@ fn a_new_pin_that_the_token_does_not_take_leaves_the_old_one_in_force() {
         let mixed = shield.change_pin(Role::Customs, &selector, (&pin(CUSTOMS_PIN), &other), Consent::None, &wait);
         assert_eq!(mixed.unwrap_err().kind(), ErrorKind::PinRole, "a PIN that was typed for the bank");
         let puk = pin("12345678");
-        let unblock = shield.unblock_pin(Role::Customs, &selector, (&puk, &pin(NEW)), &wait);
+        let unblock = shield.unblock_pin(Role::Customs, &selector, (&puk, &pin(NEW)), Consent::None, &wait);
         assert_eq!(unblock.unwrap_err().kind(), ErrorKind::Unsupported);
         assert!(opens("customs", CUSTOMS_PIN));
     });

@@ -9,8 +9,11 @@ use cms_bent::{
     Bent, CONTENT_TYPE, DATA, DOCUMENT, MESSAGE_DIGEST, SIGNING_CERTIFICATE_V2, TST_INFO, accepted, attribute,
     octet_string, oid, refused, tlv,
 };
-use cms_kit::{changed, desk, find, openssl, openssl_verify, run, verify};
-use shared_shield::{CmsOptions, Content, DigestAlgorithm, ErrorKind, FindingKind, Verdict, policy};
+use std::sync::Arc;
+
+use cms_kit::{changed, desk, find, no_trust, openssl, openssl_verify, run, verify};
+use shared_shield::format::{Format, raw::RAW};
+use shared_shield::{CmsOptions, Content, DigestAlgorithm, ErrorKind, FindingKind, Verdict, VerifyContext, policy};
 
 #[test]
 fn a_message_put_together_by_hand_is_right_before_it_is_bent() {
@@ -46,6 +49,60 @@ fn signed_attributes_presented_as_a_document_are_refused() {
     assert_eq!(text.len(), usize::from(b'0') + 2, "a length that fits the digit as a DER length");
     let message = identity.sign(CmsOptions::attached().without_attributes(), &Content::bytes(text)).unwrap();
     accepted(&message);
+}
+
+#[test]
+fn what_another_format_signs_is_signed_neither_raw_nor_without_attributes() {
+    let identity = &desk().p256;
+    let info = |prefix: &str| {
+        format!("<{prefix}SignedInfo xmlns{}=\"http://www.w3.org/2000/09/xmldsig#\"></{prefix}SignedInfo>", {
+            let name = prefix.trim_end_matches(':');
+            if name.is_empty() { String::new() } else { format!(":{name}") }
+        })
+    };
+    let attribute = attribute(CONTENT_TYPE, &[&oid(DATA)]);
+    // A length that is longer than it has to be is no DER, but verifiers that do not insist on DER read the same attributes.
+    let loose = [&[0x30, 0x81][..], &attribute[1..]].concat();
+    let documents: [(&str, Vec<u8>); 8] = [
+        ("signed attributes", tlv(0x31, &[&attribute])),
+        ("signed attributes", tlv(0x31, &[&loose])),
+        ("signed attributes", [&[0x31, 0x81][..], &tlv(0x31, &[&attribute])[1..]].concat()),
+        ("signed attributes", [&[0x31, 0x80][..], &attribute, &[0, 0]].concat()),
+        ("SignedInfo", info("").into_bytes()),
+        ("SignedInfo", info("ds:").into_bytes()),
+        ("SignedInfo", info(&format!("{}:", "名p".repeat(4000))).into_bytes()),
+        ("announcement 179", b"\"sessionID\":\"1\"||\"payExchangeInfoHead\":\"{}\"".to_vec()),
+    ];
+    let context = VerifyContext { certificate: Some(Arc::clone(&identity.certificate)), ..no_trust() };
+    for (what, document) in documents {
+        let (content, shown) = (Content::bytes(document.as_slice()), String::from_utf8_lossy(&document));
+        for options in [CmsOptions::attached(), CmsOptions::detached()] {
+            let error = identity.prepare(options.without_attributes(), &content).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::DocumentAmbiguous, "{error}");
+            assert!(error.to_string().contains(what), "{error}: {shown:.40}");
+        }
+        let error = RAW.prepare(&content, &identity.certificate, &identity.context()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DocumentAmbiguous, "{error}");
+        assert!(error.to_string().contains(what), "{error}: {shown:.40}");
+
+        // Made by somebody else it is right for openssl and refused here.
+        let signature =
+            identity.sign_digest(DigestAlgorithm::Sha256.of(&document).unwrap().octets()).to_wire().unwrap();
+        let mut bent = Bent::new(identity);
+        (bent.content, bent.attributes) = (document.clone(), None);
+        let message = bent.with_signature(&[], &signature);
+        openssl_verify(&message, None, &[]).unwrap();
+        refused(&verify(&message).unwrap(), FindingKind::ContentIsAttributes);
+        refused(&RAW.verify(&content, Some(&signature), &context).unwrap(), FindingKind::ContentIsAttributes);
+        // With attributes it is a document like any other.
+        accepted(&identity.sign(CmsOptions::attached(), &content).unwrap());
+    }
+    for plain in
+        ["<SignedInfos>", "<order><SignedInfo/></order>", "<x", "sessionID", "<1000000 pieces, and no more than that"]
+    {
+        accepted(&identity.sign(CmsOptions::attached().without_attributes(), &Content::bytes(plain)).unwrap());
+        RAW.prepare(&Content::bytes(plain), &identity.certificate, &identity.context()).unwrap();
+    }
 }
 
 #[test]

@@ -212,6 +212,17 @@ fn the_prompt_shows_a_challenge_that_is_text_and_nothing_hides_in_it() {
     assert!(shown(b"pay 100000 to account 1", &bank()).contains("\"pay 100000 to account 1\""));
     let turned = shown("pay \u{202e}001".as_bytes(), &bank());
     assert!(turned.contains("\\u{202e}") && !turned.contains('\u{202e}'), "{turned}");
+    // One octet that is no text hides nothing of the rest, and what nobody sees is written as an escape.
+    for order in ["pay 100000 to account 1\n", "\u{1}pay 100000 to account 1", "a random\r\npay 100000 to account 1"] {
+        assert!(shown(order.as_bytes(), &bank()).contains("pay 100000 to account 1"), "{order:?}");
+    }
+    let broken = [b"\xFE\xFE\xFEpay 100000 to account 1".as_slice(), &[0xFE; 9]].concat();
+    assert!(shown(&broken, &bank()).contains("pay 100000 to account 1"));
+    for hidden in ['\u{3164}', '\u{115F}', '\u{2800}', '\u{FFA0}', '\u{34F}', '\u{200B}', '\u{AD}', '\u{2028}'] {
+        let text = shown(format!("pay{hidden}1").as_bytes(), &bank());
+        assert!(!text.contains(hidden) && text.contains(&format!("\\u{{{:x}}}", u32::from(hidden))), "{text}");
+    }
+    assert!(shown("付款 1 元 café".as_bytes(), &bank()).contains("\"付款 1 元 café\""));
     let binary = shown(&octets(), &customs());
     assert!(binary.contains("32 octets") && !binary.chars().any(char::is_control), "{binary}");
     assert!(!shown(b"a\x1b[2J", &customs()).contains('\x1b'));

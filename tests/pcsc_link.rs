@@ -10,6 +10,7 @@ mod softhsm;
 use std::ffi::CString;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -150,7 +151,7 @@ fn a_neighbours_transaction_is_waited_for_until_the_deadline_and_what_comes_late
         assert_eq!(link.begin(&ms(300)).err().unwrap().kind(), ErrorKind::Busy);
         assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
         // A new connection blocks as well, and ends as well.
-        assert_eq!(system().connect(&reader.name, &ms(300)).err().unwrap().kind(), ErrorKind::Timeout);
+        assert_eq!(system().connect(&reader.name, &ms(300)).err().unwrap().kind(), ErrorKind::Busy);
         end.send(()).unwrap();
         thread.join().unwrap();
         assert_eq!(link.begin(&ms(5_000)).unwrap().continuity(), Continuity::First);
@@ -194,6 +195,44 @@ fn a_neighbours_reset_is_repaired_and_told_and_an_exclusive_one_is_waited_for() 
         });
         assert!(readers.connect(&reader.name, &ms(5_000)).is_ok());
         thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_neighbour_that_resets_all_the_time_never_comes_between_begin_and_end() {
+    let name = "a_neighbour_that_resets_all_the_time_never_comes_between_begin_and_end";
+    pcscd::story(name, &[NAME], |pcscd| {
+        let reader = &pcscd.readers()[0];
+        let card = Card::put_in(reader, pcscd);
+        let link = system().connect(&reader.name, &ms(5_000)).unwrap();
+        let done = Arc::new(AtomicBool::new(false));
+        let (other, end) = (reader.clone(), Arc::clone(&done));
+        let thread = std::thread::spawn(move || {
+            while !end.load(Ordering::SeqCst) {
+                neighbour(&other, ShareMode::Shared).disconnect(Disposition::ResetCard).map_err(|(_, e)| e).unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let status = Wire::new(vec![0x00, 0xCA, 0x00, 0x00, 0x01], Sensitive::No);
+        let (mut resets, mut logged_in) = (0, false);
+        for turn in 0..50 {
+            let mut transaction = link.begin(&ms(10_000)).unwrap_or_else(|e| panic!("turn {turn}: {e}"));
+            let was_reset = transaction.continuity() != Continuity::Unbroken;
+            resets += usize::from(was_reset);
+            let before = transaction.transmit(&status).unwrap_or_else(|e| panic!("turn {turn}: {e}"));
+            assert_eq!(
+                before[0] == 1,
+                logged_in && !was_reset,
+                "turn {turn}: continuity tells whether the login is there"
+            );
+            transaction.transmit(&verify()).unwrap_or_else(|e| panic!("turn {turn}: {e}"));
+            logged_in = transaction.transmit(&status).unwrap_or_else(|e| panic!("turn {turn}: {e}"))[0] == 1;
+            assert!(logged_in, "turn {turn}");
+        }
+        done.store(true, Ordering::SeqCst);
+        thread.join().unwrap();
+        let (told, done) = (resets, card.resets());
+        assert!(told >= 3 && done >= 3, "the neighbour gets its turn, too: {told} resets told, {done} done");
     });
 }
 

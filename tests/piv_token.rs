@@ -139,7 +139,7 @@ fn a_reader_that_lies_about_extended_length_costs_one_command() {
         let mut port = card.port();
         port.limits.extended = true;
         card.sent();
-        let mut token = card.driver().attach(Box::new(port), &card.insertion(&["9A"])).unwrap();
+        let mut token = card.driver().attach(Box::new(port), false, &card.insertion(&["9A"])).unwrap();
         assert_eq!(token.slots().unwrap().len(), 1);
         let sent: Vec<_> = card.sent().iter().map(|c| (c[1], c.len())).collect();
         assert_eq!(sent[..3], [(0xA4, 15), (0xCB, 14), (0xCB, 11)]);
@@ -406,7 +406,7 @@ fn a_certificate_of_another_key_and_one_without_a_key_are_named() {
         let refused =
             |token: &mut dyn Token, slot: &Slot| sign(token, slot, slot.suites[0], Auth::Pin(&entry)).unwrap_err();
         let other = refused(&mut *token, &slots[0]);
-        assert_eq!(other.kind(), ErrorKind::KeyUnsuited);
+        assert_eq!(other.kind(), ErrorKind::KeyMismatch);
         let none = refused(&mut *token, &slots[1]);
         assert_eq!((none.kind(), none.raw_status()), (ErrorKind::KeyMissing, Some(&Status::Sw(0x6985))));
     });
@@ -468,7 +468,7 @@ fn a_card_pulled_out_in_the_middle_is_removed_and_no_pin_goes_twice() {
             let slot = slot(&mut *card.lease(&at), "9C");
             card.sent();
             card.pull(step);
-            let signed = card.driver().attach(Box::new(card.port()), &at).and_then(|mut token| {
+            let signed = card.driver().attach(Box::new(card.port()), false, &at).and_then(|mut token| {
                 token.pin_state(&slot.pin)?;
                 sign(&mut *token, &slot, Suite::P256Sha256, Auth::Pin(&pin(PIN)))
             });

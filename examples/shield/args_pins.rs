@@ -58,6 +58,15 @@ pub(crate) struct Puk {
     /// Reads the unlock code from this environment variable
     #[arg(long, value_name = "NAME")]
     pub(crate) puk_env: Option<String>,
+    /// Tries the unlock code although it is its last try: a wrong one locks it for good
+    #[arg(long)]
+    pub(crate) spend_last_try: bool,
+}
+
+impl Puk {
+    pub(crate) fn consent(&self) -> Consent {
+        if self.spend_last_try { Consent::LastTry } else { Consent::None }
+    }
 }
 
 #[derive(Debug, Args)]

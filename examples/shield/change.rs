@@ -51,14 +51,14 @@ pub(crate) fn unblock(global: &Global, args: &Unblock, screen: &Screen) -> Resul
     apart(&puk, &new, "--puk-fd", "--new-pin-fd")?;
     let job = Job::reach(global, Role::from(args.role), &args.choice, screen)?;
     job.repeat(&puk, &[ErrorKind::PukIncorrect], |_| {
-        job.status()?;
+        job.has_unlock_code()?;
         job.head(screen.lang.pick(
             "set anew by the unlock code (PUK); a wrong code uses up one of its own tries",
             "用解锁码（PUK）重设；解锁码输错会消耗其自身的次数",
         ))?;
         let puk = job.puk(&puk, screen.lang.pick("unlock code (PUK): ", "解锁码（PUK）："))?;
         let new = job.new_entry(&new, ("new PIN", "新口令"), "--new-pin-fd or --new-pin-env")?;
-        job.shield.unblock_pin(job.role, &job.selector, (&puk, &new), &global.wait())
+        job.shield.unblock_pin(job.role, &job.selector, (&puk, &new), args.puk.consent(), &global.wait())
     })?;
     job.done(
         "unlocked the {} PIN: the new one is in force, with all its tries",
@@ -75,14 +75,14 @@ pub(crate) fn change_puk(global: &Global, args: &ChangePuk, screen: &Screen) -> 
         None => Job::of_any_role(global, &args.choice, screen)?,
     };
     job.repeat(&old, &[ErrorKind::PukIncorrect], |_| {
-        job.status()?;
+        job.has_unlock_code()?;
         job.head(screen.lang.pick(
             "change of the unlock code (PUK); a wrong one uses up one of its own tries",
             "修改解锁码（PUK）；输错会消耗其自身的次数",
         ))?;
         let old = job.puk(&old, screen.lang.pick("unlock code (PUK) that is in force: ", "当前解锁码（PUK）："))?;
         let new = job.new_entry(&new, ("new unlock code (PUK)", "新解锁码（PUK）"), "--new-puk-fd or --new-puk-env")?;
-        job.shield.change_puk(job.role, &job.selector, (&old, &new), &global.wait())
+        job.shield.change_puk(job.role, &job.selector, (&old, &new), args.puk.consent(), &global.wait())
     })?;
     job.done("changed the unlock code (PUK) of the {} PIN", "已修改{}口令的解锁码（PUK）")
 }
@@ -162,6 +162,11 @@ impl<'r> Job<'r> {
     /// Tries left, or why PINs cannot be changed here: known before anybody is asked.
     fn status(&self) -> Result<PinStatus> {
         self.shield.pin_change_status(self.role, &self.selector, &self.global.wait())
+    }
+
+    /// Likewise for the unlock code.
+    fn has_unlock_code(&self) -> Result<()> {
+        self.shield.pin_unblock_status(self.role, &self.selector, &self.global.wait()).map(drop)
     }
 
     /// Which PIN of which shield, and what else it opens.

@@ -222,13 +222,22 @@ impl Run<'_> {
                 }
                 Err(error) if is_of_document(&error) => self.failed(&job.file, &error, tally),
                 Err(error) => {
-                    tally.not_tried = left.len();
+                    self.name_the_rest(left, tally);
                     return Err(error);
                 }
             }
             self.bar.inc(1);
         }
         Ok(())
+    }
+
+    /// Where a batch stops in the middle, a person wants to know which documents are left; where nothing was signed, all are.
+    fn name_the_rest(&self, left: &[Job], tally: &mut Tally) {
+        tally.not_tried = left.len();
+        for job in left.iter().filter(|_| tally.signed > 0) {
+            let name = clean(&job.file.display().to_string());
+            self.say(self.screen.lang.pick(format!("not signed {name}"), format!("未签名 {name}")));
+        }
     }
 
     /// Signs in the open session. Where its policy has ended it, a person (and nobody else) may open another one.

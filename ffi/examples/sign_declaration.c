@@ -1,9 +1,10 @@
 /* Signs a customs message (CEBxxxMessage) with the customs certificate of a shield.
  *
- *   cargo build --release -p shared-shield-ffi
+ *   cargo build --release -p shared-shield-ffi -p shared-shield-pcsc
  *   cc -o sign_declaration ffi/examples/sign_declaration.c -Iffi/include -Ltarget/release -lshared_shield -Wl,-rpath,"$PWD/target/release"
  *   ./sign_declaration /usr/lib/softhsm/libsofthsm2.so CEB621.xml CEB621.signed.xml [profile.toml]
  *
+ * With - in place of the module it looks at the computer's readers (PC/SC).
  * The PIN is read from the terminal, or from standard input when that is none.
  */
 #include <stdio.h>
@@ -56,13 +57,13 @@ int main(int argc, char **argv) {
     int code = 0;
 
     if (argc != 4 && argc != 5) {
-        fprintf(stderr, "usage: %s MODULE IN OUT [PROFILE]\n", argv[0]);
+        fprintf(stderr, "usage: %s MODULE|- IN OUT [PROFILE]\n", argv[0]);
         return 2;
     }
     module = text(argv[1]);
     options.struct_size = sizeof options;
     options.modules.data = &module;
-    options.modules.count = 1;
+    options.modules.count = strcmp(argv[1], "-") != 0; /* no module: the computer's readers */
     options.profile_path = text(argc == 5 ? argv[4] : NULL);
     request.struct_size = sizeof request;
     request.format = SHIELD_FORMAT_DECLARATION; /* the format has its role: customs */

@@ -1,10 +1,12 @@
 /* Signs a payment order with the bank certificate of a shield: CMS (PKCS#7) with the order inside. The person sees the text
  * of the order before the PIN is typed, and the receipt holds the digest of what was shown.
  *
- *   cargo build --release -p shared-shield-ffi
+ *   cargo build --release -p shared-shield-ffi -p shared-shield-pcsc
  *   cc -o sign_payment ffi/examples/sign_payment.c -Iffi/include -Ltarget/release -lshared_shield -Wl,-rpath,"$PWD/target/release"
  *   ./sign_payment /usr/lib/softhsm/libsofthsm2.so "Pay 100.00 CNY to TEST ACCOUNT" order.p7m [profile.toml]
  *   openssl cms -verify -inform DER -in order.p7m -CAfile bank-ca.pem
+ *
+ * With - in place of the module it looks at the computer's readers (PC/SC).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,13 +77,13 @@ int main(int argc, char **argv) {
     int asked = 0, code = 0;
 
     if (argc != 4 && argc != 5) {
-        fprintf(stderr, "usage: %s MODULE ORDER OUT [PROFILE]\n", argv[0]);
+        fprintf(stderr, "usage: %s MODULE|- ORDER OUT [PROFILE]\n", argv[0]);
         return 2;
     }
     module = text(argv[1]);
     options.struct_size = sizeof options;
     options.modules.data = &module;
-    options.modules.count = 1;
+    options.modules.count = strcmp(argv[1], "-") != 0; /* no module: the computer's readers */
     options.profile_path = text(argc == 5 ? argv[4] : NULL);
     request.struct_size = sizeof request;
     request.format = SHIELD_FORMAT_PAYMENT; /* the format has its role: bank */

@@ -56,6 +56,16 @@
 #define SHIELD_ERR_TOKEN_ANSWER 0x1015
 #define SHIELD_ERR_PATH_NOT_ABSOLUTE 0x1016
 #define SHIELD_ERR_FORKED 0x1017
+#define SHIELD_ERR_SERVICE_STOPPED 0x1020
+#define SHIELD_ERR_SERVICE_REFUSED 0x1021
+#define SHIELD_ERR_SERVICE_FULL 0x1022
+#define SHIELD_ERR_SERVICE_MISSING 0x1023
+#define SHIELD_ERR_NO_READER 0x1024
+#define SHIELD_ERR_READER_BUSY 0x1025
+#define SHIELD_ERR_CARD_MUTE 0x1026
+#define SHIELD_ERR_CARD_UNKNOWN 0x1027
+#define SHIELD_ERR_CARD_APPLICATION 0x1028
+#define SHIELD_ERR_CARD_REMOVED 0x1029
 #define SHIELD_ERR_PIN_INCORRECT 0x2001
 #define SHIELD_ERR_PIN_LOCKED 0x2002
 #define SHIELD_ERR_LAST_TRY 0x2003
@@ -70,6 +80,10 @@
 #define SHIELD_ERR_PIN_NOT_SET 0x200C
 #define SHIELD_ERR_SESSION_ENDED 0x200D
 #define SHIELD_ERR_LOGIN_FAILED 0x200E
+#define SHIELD_ERR_PUK_INCORRECT 0x200F
+#define SHIELD_ERR_PUK_LOCKED 0x2010
+#define SHIELD_ERR_NEW_PIN_REFUSED 0x2011
+#define SHIELD_ERR_ADMIN_KEY 0x2012
 #define SHIELD_ERR_NO_CREDENTIAL 0x3001
 #define SHIELD_ERR_SEVERAL_CREDENTIALS 0x3002
 #define SHIELD_ERR_CERTIFICATE_EXPIRED 0x3003
@@ -78,6 +92,7 @@
 #define SHIELD_ERR_CERTIFICATE_CHANGED 0x3006
 #define SHIELD_ERR_KEY_MISSING 0x3007
 #define SHIELD_ERR_KEY_UNSUITED 0x3008
+#define SHIELD_ERR_KEY_MISMATCH 0x3009
 #define SHIELD_ERR_ROLE_MISMATCH 0x3010
 #define SHIELD_ERR_DOCUMENT_MALFORMED 0x4001
 #define SHIELD_ERR_DOCUMENT_DTD 0x4002
@@ -151,6 +166,9 @@
 // Last moment of validity, seconds since 1970 UTC.
 #define SHIELD_CREDENTIAL_NOT_AFTER 4
 
+// By how many ways its key is reached.
+#define SHIELD_CREDENTIAL_ROUTES 5
+
 // SHA-256 fingerprint, 64 hex digits.
 #define SHIELD_CREDENTIAL_FINGERPRINT 20
 
@@ -162,6 +180,13 @@
 
 // Number and issuer: a name without a person's data.
 #define SHIELD_CREDENTIAL_LABEL 23
+
+// What is reached: the kind (`pkcs11`, or the card's, such as `piv`), and the names that tell it from others.
+#define SHIELD_ROUTE_DOOR 1
+
+// The name under which a scan finds this certificate again without looking at every other (`shield_scan_options.reference`). It may be stored:
+// it holds no secret.
+#define SHIELD_ROUTE_REFERENCE 2
 
 // Not known to this version of the header.
 #define SHIELD_STANDING_OTHER 0
@@ -270,6 +295,9 @@
 
 // Try again.
 #define SHIELD_RECOVERY_RETRY 9
+
+// Ask the administrator of this computer for a right.
+#define SHIELD_RECOVERY_ASK_ADMINISTRATOR 10
 
 // `SHIELD_ROLE_*`.
 #define SHIELD_RECEIPT_ROLE 1
@@ -469,6 +497,15 @@
 // The size of the buffer that a dialog fills: no PIN is longer.
 #define SHIELD_PIN_MAX 64
 
+// The computer's readers where no module is named, and the modules alone where one is.
+#define SHIELD_READERS_DEFAULT 0
+
+// The computer's readers, beside the modules.
+#define SHIELD_READERS_ON 1
+
+// The modules alone.
+#define SHIELD_READERS_OFF 2
+
 // An unlocked role: one PIN entry, many signatures.
 typedef struct shield_batch shield_batch;
 
@@ -487,7 +524,7 @@ typedef struct shield_receipt shield_receipt;
 // The findings of a verification.
 typedef struct shield_report shield_report;
 
-// What a scan found: shields, and problems with drivers and tokens.
+// What a scan found: shields, and problems with readers, drivers and tokens.
 typedef struct shield_scan shield_scan;
 
 // What went wrong.
@@ -626,16 +663,21 @@ typedef struct shield_text_list {
     size_t count;
 } shield_text_list;
 
-// Drivers and rules for a scan.
+// Drivers, readers and rules for a scan. With all zero it looks at the computer's readers (PC/SC). Cards and keys that the library knows itself
+// need no module.
 typedef struct shield_scan_options {
     // `sizeof(shield_scan_options)`.
     size_t struct_size;
-    // Absolute paths of PKCS#11 modules; at least one.
+    // Absolute paths of PKCS#11 modules; none is fine.
     struct shield_text_list modules;
     // A profile file that extends the built-in rules; may be left out.
     struct shield_text profile_path;
     // How long the scan may take, in milliseconds; 0 is 10 seconds.
     uint32_t wait_ms;
+    // Looks for this one certificate only (see `SHIELD_ROUTE_REFERENCE`): on a card no other is read. May be left out.
+    struct shield_text reference;
+    // `SHIELD_READERS_*`.
+    uint32_t readers;
 } shield_scan_options;
 
 // A list of octet strings.
@@ -720,7 +762,7 @@ uint32_t SHIELD_CALL shield_bytes_copy(const struct shield_bytes *bytes,
 // Frees the octets.
 uint32_t SHIELD_CALL shield_bytes_free(struct shield_bytes *bytes);
 
-// A number of a certificate: `SHIELD_CREDENTIAL_ROLE` to `SHIELD_CREDENTIAL_NOT_AFTER`.
+// A number of a certificate: `SHIELD_CREDENTIAL_ROLE` to `SHIELD_CREDENTIAL_ROUTES`.
 uint32_t SHIELD_CALL shield_credential_number(const struct shield_credential *credential,
                                               uint32_t field,
                                               int64_t *value);
@@ -731,6 +773,14 @@ uint32_t SHIELD_CALL shield_credential_text(const struct shield_credential *cred
                                             char *buffer,
                                             size_t capacity,
                                             size_t *needed);
+
+// A text of one of the ways to a certificate's key, in the order in which they are tried: `SHIELD_ROUTE_*`.
+uint32_t SHIELD_CALL shield_credential_route(const struct shield_credential *credential,
+                                             size_t index,
+                                             uint32_t field,
+                                             char *buffer,
+                                             size_t capacity,
+                                             size_t *needed);
 
 // The certificate itself, in DER. It holds a person's name.
 uint32_t SHIELD_CALL shield_credential_certificate(const struct shield_credential *credential,
@@ -842,8 +892,8 @@ uint32_t SHIELD_CALL shield_report_finding_text(const struct shield_report *repo
 // Frees a report.
 uint32_t SHIELD_CALL shield_report_free(struct shield_report *report);
 
-// Looks for shields behind the modules that are named. It takes no PIN. A driver or token that fails is a problem of the
-// result and hides no other.
+// Looks for shields in the readers and behind the modules that are named. It takes no PIN. A reader, card, driver or token that
+// fails is a problem of the result and hides no other.
 uint32_t SHIELD_CALL shield_scan_new(const struct shield_scan_options *options,
                                      struct shield_scan **scan,
                                      struct shield_error **error);
@@ -851,7 +901,7 @@ uint32_t SHIELD_CALL shield_scan_new(const struct shield_scan_options *options,
 // How many shields were found.
 uint32_t SHIELD_CALL shield_scan_count(const struct shield_scan *scan, size_t *count);
 
-// How many drivers or tokens failed.
+// How many readers, cards, drivers or tokens failed.
 uint32_t SHIELD_CALL shield_scan_problem_count(const struct shield_scan *scan, size_t *count);
 
 // Why one of them failed.

@@ -4,7 +4,7 @@ use shield::{Listed, Standing};
 
 use crate::border::export;
 use crate::error::role_number;
-use crate::{Bytes, Credential, no_field, seconds};
+use crate::{Bytes, Credential, at, no_field, number, seconds};
 
 /// `SHIELD_ROLE_*`, 0 where no rule gives it one.
 pub const SHIELD_CREDENTIAL_ROLE: u32 = 1;
@@ -14,6 +14,8 @@ pub const SHIELD_CREDENTIAL_STANDING: u32 = 2;
 pub const SHIELD_CREDENTIAL_NOT_BEFORE: u32 = 3;
 /// Last moment of validity, seconds since 1970 UTC.
 pub const SHIELD_CREDENTIAL_NOT_AFTER: u32 = 4;
+/// By how many ways its key is reached.
+pub const SHIELD_CREDENTIAL_ROUTES: u32 = 5;
 
 /// SHA-256 fingerprint, 64 hex digits.
 pub const SHIELD_CREDENTIAL_FINGERPRINT: u32 = 20;
@@ -23,6 +25,12 @@ pub const SHIELD_CREDENTIAL_NUMBER: u32 = 21;
 pub const SHIELD_CREDENTIAL_REASON: u32 = 22;
 /// Number and issuer: a name without a person's data.
 pub const SHIELD_CREDENTIAL_LABEL: u32 = 23;
+
+/// What is reached: the kind (`pkcs11`, or the card's, such as `piv`), and the names that tell it from others.
+pub const SHIELD_ROUTE_DOOR: u32 = 1;
+/// The name under which a scan finds this certificate again without looking at every other (`shield_scan_options.reference`). It may be stored:
+/// it holds no secret.
+pub const SHIELD_ROUTE_REFERENCE: u32 = 2;
 
 /// Not known to this version of the header.
 pub const SHIELD_STANDING_OTHER: i64 = 0;
@@ -52,13 +60,14 @@ fn standing(listed: &Listed) -> i64 {
 }
 
 export! {
-    /// A number of a certificate: `SHIELD_CREDENTIAL_ROLE` to `SHIELD_CREDENTIAL_NOT_AFTER`.
+    /// A number of a certificate: `SHIELD_CREDENTIAL_ROLE` to `SHIELD_CREDENTIAL_ROUTES`.
     fn shield_credential_number(credential: *const Credential, field: u32) -> (value: *mut i64) {
         Ok((match field {
             SHIELD_CREDENTIAL_ROLE => i64::from(role_number(credential.role)),
             SHIELD_CREDENTIAL_STANDING => standing(&credential),
             SHIELD_CREDENTIAL_NOT_BEFORE => seconds(credential.certificate.not_before()),
             SHIELD_CREDENTIAL_NOT_AFTER => seconds(credential.certificate.not_after()),
+            SHIELD_CREDENTIAL_ROUTES => number(credential.doors.len()),
             _ => return no_field(field),
         },))
     }
@@ -72,6 +81,17 @@ export! {
             SHIELD_CREDENTIAL_NUMBER => credential.certificate.number(),
             SHIELD_CREDENTIAL_REASON => credential.reason.clone(),
             SHIELD_CREDENTIAL_LABEL => credential.certificate.label(),
+            _ => return no_field(field),
+        })
+    }
+}
+
+export! {
+    /// A text of one of the ways to a certificate's key, in the order in which they are tried: `SHIELD_ROUTE_*`.
+    fn shield_credential_route(credential: *const Credential, index: usize, field: u32) -> text {
+        Ok(match field {
+            SHIELD_ROUTE_DOOR => at(&credential.doors, index)?.to_string(),
+            SHIELD_ROUTE_REFERENCE => at(&credential.references, index)?.to_string(),
             _ => return no_field(field),
         })
     }

@@ -12,13 +12,15 @@
 //!
 //! # What is still to come
 //!
-//! This is the first slice. Its places are kept, and its functions will not change for what follows:
+//! Shields are reached through PKCS#11 modules and through the computer's readers (`readers`), by the same functions. Places are kept for what
+//! follows, and the functions will not change for it:
 //!
 //! | what | place |
 //! |---|---|
 //! | waiting that another thread ends (`Cancel`), jobs with start, wait, cancel and result | a handle kind, a field at the end of each options struct |
 //! | arrival and removal of shields (watch) | a handle kind |
 //! | two-step signing (`prepare`, `complete`) and pushed digests | a handle kind (`Pending`), a field of the request |
+//! | which driver looked at a card, and why | functions on `shield_scan` |
 //! | tries of a PIN without a signature, changing and unlocking PINs | functions on `shield_device` |
 //! | login randoms and bank challenges | a row in `formats` |
 //! | opening envelopes, issuing and renewing certificates | functions on `shield_device` |
@@ -36,12 +38,17 @@ mod failpoint;
 mod formats;
 mod prompt;
 mod quiet;
+mod readers;
 mod receipt;
 mod report;
 mod scan;
 mod select;
 mod sign;
 mod slab;
+/// What this library and the one that knows PC/SC share.
+#[cfg(not(any(windows, target_os = "macos")))]
+#[path = "../pcsc/src/table.rs"]
+mod table;
 mod types;
 mod verify;
 mod version;
@@ -89,7 +96,7 @@ border::handles! {
     Bytes = 1, "shield_bytes", Vec<u8>;
     /// What went wrong.
     ShieldError = 2, "shield_error", Error;
-    /// What a scan found: shields, and problems with drivers and tokens.
+    /// What a scan found: shields, and problems with readers, drivers and tokens.
     Scan = 3, "shield_scan", shield::Scan;
     /// One shield: a USB key or card.
     Device = 4, "shield_device", shield::Shield;

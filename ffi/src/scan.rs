@@ -1,27 +1,46 @@
 //! What is on the desk.
 
-use shield::{Result, Scanner, Wait};
+use std::mem::offset_of;
 
-use crate::border::{Options, export};
-use crate::types::{ScanOptions, Selector};
-use crate::{Device, Held, Scan, ShieldError, at, select};
+use shield::{ErrorKind, Result, Scanner, Wait};
+
+use crate::border::{Options, export, refuse};
+use crate::types::{SHIELD_READERS_DEFAULT, SHIELD_READERS_OFF, SHIELD_READERS_ON, ScanOptions, Selector};
+use crate::{Device, Held, Scan, ShieldError, at, readers, select};
 
 /// A scanner that is ready, and how long it may take.
 pub(crate) struct Ready(Scanner, Wait);
 
 impl Options for ScanOptions {
     type Given = Ready;
+    const EARLIER: &'static [usize] = &[offset_of!(ScanOptions, reference)];
 
     fn parse(&self) -> Result<Ready> {
-        let scanner = Scanner::new().profile(select::profile(&self.profile_path)?);
+        let mut scanner = Scanner::new().profile(select::profile(&self.profile_path)?);
         let modules = self.modules.get("modules")?;
+        if wanted(self.readers, modules.is_empty())? {
+            scanner = scanner.readers(readers::all());
+        }
+        if let Some(reference) = self.reference.get("reference")? {
+            scanner = scanner.reference(select::reference(&reference)?);
+        }
         Ok(Ready(modules.into_iter().fold(scanner, Scanner::module), select::wait(self.wait_ms)))
     }
 }
 
+/// Whether a scan looks at readers. Programs of the time when there were only modules named at least one: nothing changes for them.
+fn wanted(readers: u32, without_modules: bool) -> Result<bool> {
+    match readers {
+        SHIELD_READERS_DEFAULT => Ok(without_modules),
+        SHIELD_READERS_ON => Ok(true),
+        SHIELD_READERS_OFF => Ok(false),
+        other => Err(refuse(ErrorKind::Argument, format!("readers cannot be {other}"))),
+    }
+}
+
 export! {
-    /// Looks for shields behind the modules that are named. It takes no PIN. A driver or token that fails is a problem of the
-    /// result and hides no other.
+    /// Looks for shields in the readers and behind the modules that are named. It takes no PIN. A reader, card, driver or token that
+    /// fails is a problem of the result and hides no other.
     fn shield_scan_new(options: *const ScanOptions) -> (scan: *mut *mut Scan) error {
         options.0.scan(&options.1).map(|scan| (scan,))
     }
@@ -35,7 +54,7 @@ export! {
 }
 
 export! {
-    /// How many drivers or tokens failed.
+    /// How many readers, cards, drivers or tokens failed.
     fn shield_scan_problem_count(scan: *const Scan) -> (count: *mut usize) {
         Ok((scan.problems.len(),))
     }

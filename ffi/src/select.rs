@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shield::{Consent, Error, ErrorKind, Fingerprint, Profile, Result, Role, Wait};
+use shield::{Consent, Error, ErrorKind, Fingerprint, Profile, Reference, Result, Role, Wait};
 
 use crate::Credential;
 use crate::border::{Options, Text, refuse};
@@ -46,6 +46,11 @@ pub(crate) fn wait(milliseconds: u32) -> Wait {
 pub(crate) fn fingerprint(text: &str) -> Result<Fingerprint> {
     let wrong = || refuse(ErrorKind::Argument, "a fingerprint is not 64 hex digits");
     Fingerprint::parse(text).ok_or_else(wrong)
+}
+
+pub(crate) fn reference(text: &str) -> Result<Reference> {
+    let wrong = || refuse(ErrorKind::Argument, "a reference is what SHIELD_ROUTE_REFERENCE gives");
+    Reference::parse(text).ok_or_else(wrong)
 }
 
 /// A selector, and the role that the shield must have a certificate for.

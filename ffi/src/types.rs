@@ -72,18 +72,30 @@ pub const SHIELD_PIN_ON_DEVICE: u32 = 2;
 /// The size of the buffer that a dialog fills: no PIN is longer.
 pub const SHIELD_PIN_MAX: usize = 64;
 
-/// Drivers and rules for a scan.
+/// The computer's readers where no module is named, and the modules alone where one is.
+pub const SHIELD_READERS_DEFAULT: u32 = 0;
+/// The computer's readers, beside the modules.
+pub const SHIELD_READERS_ON: u32 = 1;
+/// The modules alone.
+pub const SHIELD_READERS_OFF: u32 = 2;
+
+/// Drivers, readers and rules for a scan. With all zero it looks at the computer's readers (PC/SC). Cards and keys that the library knows itself
+/// need no module.
 #[derive(Debug)]
 #[repr(C)]
 pub struct ScanOptions {
     /// `sizeof(shield_scan_options)`.
     pub struct_size: usize,
-    /// Absolute paths of PKCS#11 modules; at least one.
+    /// Absolute paths of PKCS#11 modules; none is fine.
     pub modules: TextList,
     /// A profile file that extends the built-in rules; may be left out.
     pub profile_path: Text,
     /// How long the scan may take, in milliseconds; 0 is 10 seconds.
     pub wait_ms: u32,
+    /// Looks for this one certificate only (see `SHIELD_ROUTE_REFERENCE`): on a card no other is read. May be left out.
+    pub reference: Text,
+    /// `SHIELD_READERS_*`.
+    pub readers: u32,
 }
 
 /// Chooses among shields and certificates. Everything that is set must fit; NULL or all zero fits any.

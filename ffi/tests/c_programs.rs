@@ -7,6 +7,8 @@ extern crate shield as shared_shield;
 
 #[path = "c_programs/build.rs"]
 mod build;
+#[path = "c_programs/cards.rs"]
+mod cards;
 #[path = "c_programs/control.rs"]
 mod control;
 #[path = "../../tests/support/desk.rs"]
@@ -15,7 +17,13 @@ mod desk;
 mod examples;
 #[path = "c_programs/header.rs"]
 mod header;
+#[path = "../../tests/support/pcscd.rs"]
+mod pcscd;
+#[path = "../../tests/support/piv_card.rs"]
+mod piv_card;
 #[path = "c_programs/programs.rs"]
 mod programs;
+#[path = "c_programs/readers.rs"]
+mod readers;
 #[path = "../../tests/support/softhsm.rs"]
 mod softhsm;

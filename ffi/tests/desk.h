@@ -7,15 +7,15 @@
 static shield_scan *scan;
 static shield_device *device;
 static shield_credential *customs, *bank;
-static const char *customs_pin, *bank_pin, *declaration;
 
+/* Without a module: by the computer's readers. */
 static inline void open_desk(const char *module, const char *profile) {
     shield_text modules[1];
     shield_scan_options options = {.struct_size = sizeof options, .wait_ms = WAIT};
     shield_selector selector = {sizeof selector};
     modules[0] = text_of(module);
     options.modules.data = modules;
-    options.modules.count = 1;
+    options.modules.count = module != NULL;
     options.profile_path = text_of(profile);
     CODE(shield_scan_new(&options, &scan, NULL), SHIELD_OK);
     CODE(shield_open(scan, NULL, &device, NULL), SHIELD_OK);

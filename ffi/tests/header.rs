@@ -141,19 +141,26 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|e| if e.is_dir() { sources(&e) } else { vec![e] }).collect()
 }
 
+/// Where unsafe code may stand: in this library at its borders, to C and to the plug-in (`border/plugin.rs`); in the plug-in, whose whole business
+/// is a table of C functions, in the one file that has its pointers.
+fn is_a_border(file: &Path) -> bool {
+    file.parent().unwrap().ends_with("ffi/src/border") || file.ends_with("ffi/pcsc/src/border.rs")
+}
+
 #[test]
 fn unsafe_code_lives_at_the_border_and_files_stay_short() {
-    let mut at_the_border = 0;
-    for file in sources(&folder().join("src")) {
-        let text = fs::read_to_string(&file).unwrap();
-        let code: Vec<_> = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
-        let is_unsafe = code.iter().filter(|l| l.contains("unsafe ") || l.contains("unsafe(")).count();
-        if file.parent().unwrap().ends_with("border") {
-            at_the_border += is_unsafe;
-        } else {
-            assert_eq!(is_unsafe, 0, "{} has unsafe code", file.display());
+    for (crate_of, borders) in [("src", 3), ("pcsc/src", 1)] {
+        let mut with_unsafe = 0;
+        for file in sources(&folder().join(crate_of)) {
+            let text = fs::read_to_string(&file).unwrap();
+            let code: Vec<_> = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
+            // A pointer's type is none; whoever calls it has some.
+            let code = code.iter().map(|l| l.replace("unsafe extern \"C\" fn(", ""));
+            let is_unsafe = code.filter(|l| l.contains("unsafe ") || l.contains("unsafe(")).count() > 0;
+            assert!(!is_unsafe || is_a_border(&file), "{} has unsafe code", file.display());
+            with_unsafe += usize::from(is_unsafe);
+            assert!(text.lines().count() <= 400, "{} is too long", file.display());
         }
-        assert!(text.lines().count() <= 400, "{} is too long", file.display());
+        assert!(with_unsafe >= borders, "the search finds unsafe code where there is some");
     }
-    assert!(at_the_border > 0, "the search finds unsafe code where there is some");
 }

@@ -57,6 +57,7 @@ static shield_pin pin;
     X(shield_device_credential, (h->device, &selector, &out.credential, NULL), (h->device, &selector, NULL, NULL)) \
     X(shield_credential_number, (h->credential, 1, &number64), (h->credential, 1, NULL))                    \
     X(shield_credential_text, (h->credential, 20, TEXT_OUT), (h->credential, 20, NULL, 9, NULL))            \
+    X(shield_credential_route, (h->credential, 0, 1, TEXT_OUT), (h->credential, 0, 1, NULL, 9, NULL))       \
     X(shield_credential_certificate, (h->credential, &out.bytes), (h->credential, NULL))                    \
     X(shield_sign, (h->device, &request, &pin, &out.bytes, &out.receipt, NULL), (h->device, &request, &pin, &out.bytes, NULL, NULL)) \
     X(shield_sign_file, (h->device, &request, &pin, path.data, path.length, &out.receipt, NULL), (h->device, &request, &pin, NULL, 0, &out.receipt, NULL)) \

@@ -64,6 +64,7 @@ static void at_the_beginning(void) {
     AT_BEGINNING(shield_device_free, (NULL));
     AT_BEGINNING(shield_credential_number, (NULL, 0, NULL));
     AT_BEGINNING(shield_credential_text, (NULL, 0, NULL, 0, NULL));
+    AT_BEGINNING(shield_credential_route, (NULL, 0, 0, NULL, 0, NULL));
     AT_BEGINNING(shield_credential_certificate, (NULL, NULL));
     AT_BEGINNING(shield_credential_free, (NULL));
     AT_BEGINNING(shield_sign, (NULL, NULL, NULL, NULL, NULL, NULL));
@@ -192,6 +193,7 @@ static void credentials(shield_device *device) {
     CODE(shield_device_credential_at(device, 0, &one), SHIELD_OK);
     INSIDE(shield_credential_number, (one, SHIELD_CREDENTIAL_ROLE, &number));
     INSIDE(shield_credential_text, (one, SHIELD_CREDENTIAL_NUMBER, text, sizeof text, NULL));
+    INSIDE(shield_credential_route, (one, 0, SHIELD_ROUTE_DOOR, text, sizeof text, NULL));
     PANIC(shield_credential_certificate, (one, &der));
     CHECK(der == NULL);
     CODE(shield_credential_certificate(one, &der), SHIELD_OK);

@@ -6,6 +6,8 @@
 
 #include "desk.h"
 
+static const char *customs_pin, *bank_pin, *declaration;
+
 /* A text for the person with a control character is refused before anybody is asked. */
 static void shown_text(void) {
     shield_request request = raw(SHIELD_ROLE_BANK);

@@ -26,11 +26,18 @@ static void missing_module(const char *module) {
     shield_error *error = NULL, *problem = NULL;
     size_t count = 99;
 
+    options.readers = 3;
+    CODE(shield_scan_new(&options, &scan, NULL), SHIELD_ERR_ARGUMENT);
+    options.readers = SHIELD_READERS_OFF;
+    options.reference = text_of("9A");
+    CODE(shield_scan_new(&options, &scan, NULL), SHIELD_ERR_ARGUMENT);
+    options.reference.data = NULL, options.reference.length = 0;
     CODE(shield_scan_new(&options, &scan, &error), SHIELD_ERR_NO_SHIELD);
     CHECK(scan == NULL && error != NULL);
     CODE(shield_error_free(error), SHIELD_OK);
     error = NULL;
 
+    options.readers = SHIELD_READERS_DEFAULT;
     modules[0] = text_of(module);
     options.modules.data = modules;
     options.modules.count = 1;
@@ -69,6 +76,26 @@ static void missing_module(const char *module) {
         CHECK(error_number(error, SHIELD_ERROR_CODE) == SHIELD_ERR_PATH_NOT_ABSOLUTE);
         CODE(shield_error_free(error), SHIELD_OK);
     }
+}
+
+/* A program that was compiled when there were only modules: nothing is read behind the end of its struct, and no reader is looked at. */
+static void older_program(const char *module) {
+    shield_scan_options options = {.struct_size = offsetof(shield_scan_options, reference), .wait_ms = WAIT};
+    shield_text modules[1];
+    shield_scan *scan = NULL;
+    shield_error *problem = NULL;
+    size_t count = 99;
+    modules[0] = text_of(module);
+    options.modules.data = modules;
+    options.modules.count = 1;
+    options.readers = 3;
+    CODE(shield_scan_new(&options, &scan, NULL), SHIELD_OK);
+    CODE(shield_scan_problem_count(scan, &count), SHIELD_OK);
+    CHECK(count == 1);
+    CODE(shield_scan_problem(scan, 0, &problem), SHIELD_OK);
+    CHECK(error_number(problem, SHIELD_ERROR_CODE) == SHIELD_ERR_MODULE_NOT_FOUND);
+    CODE(shield_error_free(problem), SHIELD_OK);
+    CODE(shield_scan_free(scan), SHIELD_OK);
 }
 
 static void buffers(void) {
@@ -352,6 +379,7 @@ int main(int argc, char **argv) {
     if (argc != 3) return 2;
     version();
     missing_module(argv[2]);
+    older_program(argv[2]);
     buffers();
     declarations(argv[1]);
     payment_179(argv[1]);

@@ -4,7 +4,7 @@
  */
 #include "desk.h"
 
-static const char *json_179, *folder;
+static const char *customs_pin, *bank_pin, *declaration, *json_179, *folder;
 
 static void list_and_choose(void) {
     shield_selector selector = {sizeof selector};

@@ -154,7 +154,9 @@ impl Card {
     }
 
     fn forget_connection(&self) {
-        lock(&self.place).live = None;
+        let live = lock(&self.place).live.take();
+        // Outside the lock: to disconnect takes a moment.
+        drop(live);
     }
 
     /// Waits until the service answers again, for a bounded time.

@@ -185,6 +185,9 @@ kinds! {
     AdminKey = 0x2012, None,
         "The administration key of the shield is wrong or was not given: nothing was changed.",
         "共享盾的管理密钥不正确或未提供：未作任何更改。";
+    PukLastTry = 0x2013, UnlockAtIssuer(Option::None),
+        "Only one try is left for the unlock code (PUK) and it was not spent: a wrong one locks it for good, so say explicitly that you are sure, otherwise ask {office}.",
+        "解锁码（PUK）只剩最后一次机会，未使用：输错将永久锁定，如确信正确请明确确认，否则请联系{office}。";
 
     // 3xxx: certificates and keys
     NoCredential = 0x3001, InsertShield,
@@ -211,6 +214,9 @@ kinds! {
     KeyUnsuited = 0x3008, RenewCertificate,
         "The {role} key cannot make this signature: its type or length is not allowed here.",
         "{role}密钥不能用于此签名：类型或长度不允许。";
+    KeyMismatch = 0x3009, UnlockAtIssuer(Option::None),
+        "The {role} certificate on the shield is not the one of its private key: nothing was written, ask {office}.",
+        "共享盾中的{role}证书与其私钥不是一对：未写出任何内容，请联系{office}。";
     RoleMismatch = 0x3010, FixDocument,
         "The request belongs to the other certificate: nothing was signed, use the {role} certificate for it.",
         "该请求不属于此证书：未签名，请使用{role}证书。";

@@ -4,6 +4,7 @@
 pub mod ceb;
 pub mod cms;
 mod customs;
+mod double;
 pub mod login;
 #[cfg(feature = "json")]
 pub mod payment179;

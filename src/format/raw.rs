@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use super::cms::stream;
+use super::double::{self, START};
 use super::{Format, Prepared, SignContext};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
@@ -15,9 +15,6 @@ use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 /// The format `raw`: what is written is the signature alone, as `openssl dgst -verify` reads it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Raw;
-
-/// As much of a document's beginning as [`stands_for`] looks at.
-const START: u64 = 256;
 
 /// The one instance.
 pub static RAW: Raw = Raw;
@@ -95,22 +92,13 @@ fn stands_for(content: &Content) -> Result<Option<&'static str>> {
     let Content::Source(source) = content else { return Ok(None) };
     let failed = |e: std::io::Error| Error::new(ErrorKind::InputFailed, "read document").io(&e);
     let mut start = Vec::new();
-    source.open().map_err(failed)?.take(START).read_to_end(&mut start).map_err(failed)?;
+    let most = u64::try_from(START).unwrap_or(u64::MAX);
+    source.open().map_err(failed)?.take(most).read_to_end(&mut start).map_err(failed)?;
     let length = match source.len() {
         Some(length) => length,
         None => std::io::copy(&mut source.open().map_err(failed)?, &mut std::io::sink()).map_err(failed)?,
     };
-    let head = start.get(..stream::START.min(start.len())).unwrap_or_default();
-    if stream::looks_like_attributes(head, length) {
-        return Ok(Some("a set of signed attributes of a CMS message"));
-    }
-    let text = String::from_utf8_lossy(&start);
-    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-    let element = text.strip_prefix('<').and_then(|t| t.split([' ', '\t', '\r', '\n', '>', '/']).next());
-    if element.is_some_and(|e| e.rsplit(':').next() == Some("SignedInfo")) {
-        return Ok(Some("the SignedInfo of an XML signature"));
-    }
-    Ok(text.starts_with("\"sessionID\":").then_some("the signing string of announcement 179"))
+    Ok(double::stands_for(&start, length))
 }
 
 /// The digest of a source, streamed; or the pushed one, when its algorithm is the suite's.

@@ -45,6 +45,11 @@
 //! **A module is never finalised.** Modules stay loaded for the life of the process: other parts of it may use them, and finalising at exit has
 //! taken hosts down (`parallaxsecond/rust-cryptoki#208`).
 //!
+//! **For C, PC/SC stands in a library of its own** (`ffi/pcsc`). A `libshared_shield.so` that is linked with libpcsclite does not load where that is
+//! missing, and Debian and Ubuntu have no static libpcsclite to put inside. The small library has one symbol, a table of calls over
+//! [`crate::link::pcsc::api`]; it is opened when a program asks for readers, from the folder of the first and from nowhere else: who sets the
+//! environment or the working directory of a program must not choose what it loads. Windows and macOS always have PC/SC: there it is linked.
+//!
 //! **A diagnosis uses what everything else uses.** `doctor` lists readers, scans and reads PIN states by the calls that a program makes, so
 //! that what it calls right is right. What it adds is a look at the file system (is the service installed, is a key on the USB bus) and the
 //! judgement: a way that is not there is wrong only where no other way leads to a shield.
@@ -58,3 +63,27 @@
 //! **The time in which a person types does not count.** A [`crate::Wait`] bounds what machines do; after the prompt the rest of it starts anew.
 //!
 //! **RSA-2048 in a customs message is signed with rsa-sha1**, as the official identifiers have it; the receipt says so.
+//!
+//! **Cards are a room of their own** (`card`): a door, a driver and a link meet there, and neither `token` nor `link` knows of the other's
+//! use. A driver is given a port (`apdu::Transmit`) and never a transaction: it cannot end one.
+//!
+//! **A driver is told whether its application was selected in this very transaction** (`Driver::attach`): looking at a card costs one SELECT and
+//! not two. In every other transaction it selects, because another program may have selected something else without a reset.
+//!
+//! **A connection lives as long as somebody wants it** ([`crate::policy::CONNECTION_IDLE`]). An open one keeps the card's power and login, tells
+//! when the card was out, and makes the next lease cheap; it also keeps out whoever wants the reader alone. So a batch holds it, a question to
+//! a person holds it, and otherwise it is closed soon after its last use.
+//!
+//! **A reset may hide a removal.** pcsc-lite keeps one event for each connection: a card that was swapped and then reset by another program
+//! shows a reset. The link compares the reader's count of insertions before it goes on (`link/pcsc/worker.rs`); a test swaps two cards
+//! with one name (`another_key_behind_the_same_name_gets_no_pin`).
+//!
+//! **PC/SC is a table of raw calls** (`link/pcsc/api.rs`), because three things stand behind it: the `pcsc` crate, a library that the C interface
+//! opens when it is wanted (Debian has no static libpcsclite, and a `.so` that needs it would not load where it is missing), and scripts for
+//! what pcscd cannot be made to do.
+//!
+//! **Changing a PIN is a method of a shield** and not yet a room `lifecycle`: it takes one lease and no resumable script. The room comes with
+//! issuing and renewing.
+//!
+//! **`PinState` of a PIV card whose PIN somebody has verified is "at least 2".** The card does not tell the counter then; but a right VERIFY has
+//! reset it and a wrong one would have ended that state (SP 800-73-4 part 2, 3.2.1).

@@ -17,8 +17,8 @@
 //! | SET (0x31) | signed attributes of a CMS message (RFC 5652 §5.4): with them, any content. The shortest have some 70 octets, so the limit of 256 does not help |
 //! | SEQUENCE (0x30) of an AlgorithmIdentifier | a DigestInfo (RFC 8017 §9.2), for a signer somewhere that takes digests |
 //! | any other whole SEQUENCE | a certificate request: its signed part fits for a P-256, SM2 or RSA-1024 key (RFC 2986 §4.1), and an issuing office would take it for proof that the attacker holds the key. Certificates, revocation lists, OCSP and timestamps begin so too |
-//! | `{"`, `[{`, `["` | orders and tokens in JSON |
-//! | `eyJ….` | a JSON web token (RFC 7515 §5.1) |
+//! | `{"`, `[{`, `["`, with or without white space between | orders and tokens in JSON |
+//! | `eyJ….` and every other base64url of `{` before a dot | a JSON web token (RFC 7515 §5.1): white space in its header makes it begin otherwise |
 //! | 64 spaces and `TLS 1.3, ` | CertificateVerify of TLS 1.3 (RFC 8446 §4.4.3, 130 octets): a login to any server that knows the certificate |
 //! | `SSHSIG`, or a session identifier before SSH_MSG_USERAUTH_REQUEST | a signature or a login by SSH (RFC 4252 §7) |
 //! | `-----BEGIN ` | PEM |
@@ -37,8 +37,8 @@
 //!
 //! - **Plain text.** Some customs pages sign chosen form fields one after the other as text ([`crate::manual::customs`] §1.9), and a CMS message *without* signed attributes signs
 //!   its content as it stands. No guard can tell such a text of up to 256 octets from a random that happens to be text. Therefore the prompt
-//!   shows a challenge that is text, with invisible characters made visible: **a person who sees an order there must not enter the PIN.** Binary
-//!   challenges are shown in hex. A program that puts its own text into the prompt (`Request::shown`) takes this away and has to show the challenge itself.
+//!   shows a challenge that is text, with invisible characters made visible: **a person who sees an order there must not enter the PIN.** One that holds text is
+//!   shown as that text, with escapes for the rest; others are shown in hex. A program that puts its own text into the prompt (`Request::shown`) takes this away and has to show the challenge itself.
 //!   A bank should not take CMS without signed attributes; this library writes it only when told to.
 //! - **Other randoms.** The challenge does not name the site. A false site can pass on the challenge of the true one and log in with the answer
 //!   (a relay). Nothing in the octets shows it. Take challenges only from a site whose TLS certificate was checked, and never from a page that

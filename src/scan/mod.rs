@@ -196,7 +196,14 @@ impl Scanner {
             doors.push(door);
         }
         let serial = doors.first().map(|d| d.info().serial.clone()).unwrap_or_default();
-        Shield::new(Parts { serial, doors, found, profile: Arc::clone(&self.profile), clock: Arc::clone(&self.clock) })
+        Shield::new(Parts {
+            serial,
+            doors,
+            found,
+            profile: Arc::clone(&self.profile),
+            clock: Arc::clone(&self.clock),
+            puks: Arc::default(),
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "piv")]
 pub(crate) use digest::hex;
 pub use digest::{Digest, DigestAlgorithm, Hasher};
+pub(crate) use key::signers;
 pub use key::{KeyKind, PublicKey, SM2_DEFAULT_ID};
 
 /// A key type with a digest and an encoding of the signature.
@@ -100,6 +101,19 @@ pub(crate) fn names(suites: &[Suite]) -> String {
 pub struct Summary {
     /// One line, or a few: what is signed.
     pub text: String,
+}
+
+/// Characters that nobody sees or that change how others are shown: controls other than newline and tab, line and paragraph separators,
+/// format characters (general categories Cc, Zl, Zp, Cf of Unicode 16; bidirectional overrides and zero-width ones among them), fillers.
+pub(crate) fn is_hidden(c: char) -> bool {
+    let format = matches!(c,
+        '\u{AD}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{890}'..='\u{891}' | '\u{8E2}' | '\u{180E}'
+        | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
+        | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+        | '\u{E0000}'..='\u{E007F}');
+    let filler = matches!(c, '\u{34F}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}');
+    let separator = matches!(c, '\u{2028}'..='\u{2029}');
+    (c.is_control() && !matches!(c, '\n' | '\t')) || format || filler || separator
 }
 
 /// What is to be signed.

@@ -63,6 +63,11 @@ impl fmt::Debug for AdminAuth<'_> {
 
 /// Changing and unblocking PINs. Each call sends what was entered once.
 pub trait Pins {
+    /// Whether there is an unlock code: a PKCS#11 token has a security officer in its place.
+    fn has_unlock_code(&self) -> bool {
+        true
+    }
+
     /// Changes a PIN.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod pcscd;
 mod pins;
 #[path = "../support/piv_card.rs"]
 mod piv_card;
+mod pulled;
 mod seen;
 mod signing;
 #[path = "../support/softhsm.rs"]

@@ -92,6 +92,34 @@ fn a_changed_unlock_code_is_accepted_by_other_programs() {
     assert!(desk.tool_accepts(NEW_PIN));
 }
 
+#[test]
+fn a_trace_log_of_changes_and_signatures_holds_no_pin() {
+    let Some(desk) = Desk::new("pins::a_trace_log_of_changes", Key::P256) else { return };
+    let log = ["--log", "log", "--log-level", "trace"];
+    let sign = ["sign-raw", "order.txt", "--role", "bank", "--out", "order.sig", "--pin-env", "NEW_PIN"];
+    let commands = [
+        (&[&CHANGE[..], &["--pin-env", "WRONG_PIN"], &NEW].concat()[..], 4),
+        (&[&CHANGE[..], &["--pin-env", "PIN"], &NEW].concat(), 0),
+        (&sign, 0),
+        (&["change-puk", "--puk-env", "PUK", "--new-puk-env", "NEW_PUK"], 0),
+        (&[&UNBLOCK[..], &["--puk-env", "NEW_PUK"], &NEW].concat(), 0),
+        (&["doctor", "--bundle", "bundle.txt"], 0),
+    ];
+    for (command, code) in commands {
+        desk.shield(&[&log[..], command].concat()).expect(code, &[]);
+    }
+    let read = |file: &str| std::fs::read_to_string(desk.dir.join(file)).unwrap();
+    let written = read("log") + &read("bundle.txt");
+    assert!(written.contains("signed") && written.lines().count() > 20, "{written}");
+    for pin in [PIN, PUK, NEW_PIN, NEW_PUK, WRONG_PIN] {
+        let hex = |between: &str| pin.bytes().map(|o| format!("{o:02x}")).collect::<Vec<_>>().join(between);
+        let list = pin.bytes().map(|o| o.to_string()).collect::<Vec<_>>().join(", ");
+        for form in [pin.to_owned(), hex(""), hex(" "), hex(":"), list] {
+            assert!(!written.to_lowercase().contains(&form), "{form} stands in\n{written}");
+        }
+    }
+}
+
 /// The program on a terminal (`script` of util-linux).
 struct Terminal {
     child: Child,

@@ -66,6 +66,11 @@ fn a_card_that_opensc_shows_too_is_one_shield_with_two_ways() {
     );
     let ran = desk.shield(&["--module", module, "doctor"]).expect(0, &["Nothing is wrong.", "DR-003"]);
     assert_eq!(ran.out.matches("\nShield ").count(), 1, "{}", ran.out);
+    // What the first way cannot do is done by the other.
+    let unblock = ["--module", module, "--profile", "ways.toml", "unblock", "--role", "customs"];
+    let mut command = desk.command(crate::desk::program());
+    command.args(unblock).args(["--puk-env", "PUK", "--new-pin-env", "PIN"]);
+    crate::desk::Ran::of(&command.output().unwrap()).expect(0, &["unlocked the customs PIN"]);
     // Signatures go on by the other way when one is not there.
     let sign = ["--module", module, "--no-readers", "sign-raw", "order.txt", "--role", "customs", "--out", "order.sig"];
     desk.shield(&[&sign[..], &["--pin-env", "PIN"]].concat()).expect(0, &["signed order.sig"]);

@@ -95,7 +95,7 @@ impl HeldCard {
 
     /// The token of a transaction.
     pub fn lease(&self, at: &Arc<Insertion>) -> Box<dyn Token> {
-        self.driver().attach(Box::new(self.port()), at).unwrap()
+        self.driver().attach(Box::new(self.port()), false, at).unwrap()
     }
 
     /// As another program would: logs everybody out.

@@ -4,10 +4,13 @@
 //! caught, and its outputs written last and only on success. The bodies themselves are safe code. What this room relies on is
 //! what the header asks of the caller: a pointer is NULL or points to readable (for outputs writable) memory of its type, and
 //! a pointer with a length or a count to that much of it, for as long as the call runs. Handles are exempt: see `slab`.
+//! `plugin` is the border in the other direction: calls of ours into the library that knows PC/SC.
 #![allow(unsafe_code, reason = "C gives pointers; they are read and written here and nowhere else")]
 
 mod input;
 mod output;
+#[cfg(not(any(windows, target_os = "macos")))]
+pub(crate) mod plugin;
 
 use std::ffi::c_void;
 

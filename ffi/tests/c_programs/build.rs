@@ -31,13 +31,14 @@ pub enum Library {
     Failpoints,
 }
 
-/// Builds both, with the packages that the tests were built with. A story's child process finds them built.
+/// Builds both and the library that knows PC/SC, with the packages that the tests were built with. A story's child process finds them built.
 static BUILT: LazyLock<()> = LazyLock::new(|| {
     if std::env::var_os("SHIELD_STORY_DIR").is_some() {
         return;
     }
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--lib", "-p", "shared-shield-ffi", "-p", "shared-shield-ffi-failpoints"])
+        .args(["build", "--locked", "--lib", "-p", "shared-shield-ffi", "-p", "shared-shield-pcsc"])
+        .args(["-p", "shared-shield-ffi-failpoints"])
         .current_dir(folder())
         .env("CARGO_TARGET_DIR", target())
         .output()
@@ -116,6 +117,17 @@ pub fn compile(source: &str, library: Library, tool: Tool) -> Program {
     let stem = Path::new(source).file_stem().unwrap().to_string_lossy().into_owned();
     let program = scratch().join(format!("{stem}-{library:?}-{tool:?}-{}", std::process::id()));
     let lib = library.folder();
+    let named = format!("-l{}", library.name());
+    compile_with(
+        source,
+        tool,
+        program,
+        &[format!("-L{}", lib.display()), named, format!("-Wl,-rpath,{}", lib.display())],
+    )
+}
+
+/// As [`compile`], with other words about the library.
+pub fn compile_with(source: &str, tool: Tool, program: PathBuf, library: &[String]) -> Program {
     let mut cc = Command::new("cc");
     cc.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-g", "-O1"]);
     if tool == Tool::AddressSanitizer {
@@ -127,10 +139,7 @@ pub fn compile(source: &str, library: Library, tool: Tool) -> Program {
         ]);
     }
     cc.arg("-I").arg(folder().join("include")).arg(folder().join(source)).arg("-o").arg(&program);
-    cc.arg(format!("-L{}", lib.display()))
-        .arg(format!("-l{}", library.name()))
-        .arg(format!("-Wl,-rpath,{}", lib.display()));
-    let output = cc.arg("-pthread").output().unwrap();
+    let output = cc.args(library).arg("-pthread").output().unwrap();
     assert!(output.status.success(), "{source}: {}", String::from_utf8_lossy(&output.stderr));
     let program = Program(program, None);
     program.has_the_sanitizer_or_not(tool);
@@ -151,7 +160,18 @@ pub fn run<A: AsRef<OsStr>>(program: &Program, tool: Tool, arguments: &[A]) -> S
 }
 
 /// As [`run`], with something to read.
-pub fn run_with<A: AsRef<OsStr>>(Program(program, _): &Program, tool: Tool, arguments: &[A], typed: &str) -> Said {
+pub fn run_with<A: AsRef<OsStr>>(program: &Program, tool: Tool, arguments: &[A], typed: &str) -> Said {
+    run_in(program, tool, arguments, typed, |_| {})
+}
+
+/// As [`run_with`], in surroundings that `arrange` makes.
+pub fn run_in<A: AsRef<OsStr>>(
+    Program(program, _): &Program,
+    tool: Tool,
+    arguments: &[A],
+    typed: &str,
+    arrange: impl FnOnce(&mut Command),
+) -> Said {
     let mut command = match tool {
         Tool::Valgrind => {
             let mut valgrind = Command::new("valgrind");
@@ -169,6 +189,7 @@ pub fn run_with<A: AsRef<OsStr>>(Program(program, _): &Program, tool: Tool, argu
     let quiet = folder().join("tests/c_programs/lsan.supp");
     let lsan = format!("exitcode={FOUND}:print_suppressions=0:suppressions={}", quiet.display());
     command.env("ASAN_OPTIONS", format!("exitcode={FOUND}:detect_leaks=1")).env("LSAN_OPTIONS", lsan);
+    arrange(&mut command);
     let log = |which: &str| program.with_extension(which);
     fs::write(log("in"), typed).unwrap();
     let open = |which: &str| Stdio::from(File::create(log(which)).unwrap());

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::build::{Library, Program, Tool, folder, ready, run_with, scratch};
+use super::build::{Library, Program, Said, Tool, folder, ready, run_with, scratch};
 use super::desk::{self, BANK_PIN, CUSTOMS_PIN, Keys};
 use super::softhsm::{self, SoftHsm};
 
@@ -22,7 +22,7 @@ fn lines_of_the_readme() -> BTreeMap<String, String> {
 
 /// Runs the README's `cc` line as it stands there, in a folder that has what the line names where the line has it. A tool's flags
 /// are added behind.
-fn by_the_line_of_the_readme(name: &str, tool: Tool) -> Program {
+pub fn by_the_line_of_the_readme(name: &str, tool: Tool) -> Program {
     let line = &lines_of_the_readme()[name];
     let place = scratch().join(format!("readme-{name}-{tool:?}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&place);
@@ -70,6 +70,11 @@ fn spoiled(path: &Path, at: usize) -> PathBuf {
     copy
 }
 
+/// Runs an example, whose PIN is typed.
+pub fn run_example(program: &Program, tool: Tool, arguments: [&str; 4], pin: &str) -> Said {
+    run_with(program, tool, &arguments, &format!("{pin}\n"))
+}
+
 fn example(
     hsm: &SoftHsm,
     tool: Tool,
@@ -79,8 +84,8 @@ fn example(
     pin: &str,
 ) -> (Option<i32>, String, String) {
     let program = by_the_line_of_the_readme(name, tool);
-    let arguments = [softhsm::MODULE.to_owned(), document.to_owned(), text(out), text(&hsm.dir().join("profile.toml"))];
-    let said = run_with(&program, tool, &arguments, &format!("{pin}\n"));
+    let arguments = [softhsm::MODULE, document, &text(out), &text(&hsm.dir().join("profile.toml"))];
+    let said = run_example(&program, tool, arguments, pin);
     (said.code, said.out, said.err)
 }
 

@@ -145,8 +145,8 @@ impl<'m> Judge<'m> {
     /// Without signed attributes the signature is over the content itself, which must be plain data (RFC 5652 §5.3).
     fn bare(&mut self, measured: &Measured) {
         self.add(FindingKind::NoAttributes);
-        if measured.is_attributes {
-            self.add(FindingKind::ContentIsAttributes);
+        if let Some(what) = measured.stands_for {
+            self.add_detail(FindingKind::ContentIsAttributes, what);
         }
     }
 
@@ -220,7 +220,7 @@ impl<'m> Judge<'m> {
             }
             (Some(Content::Digest(_)), None) if bare => Err(Error::new(ErrorKind::Argument, VERIFY).detail(UNSEEN)),
             (Some(Content::Digest(digest)), None) if digest.algorithm() == algorithm => {
-                Ok(Some(Measured { digest: (**digest).clone(), length: 0, is_attributes: false }))
+                Ok(Some(Measured { digest: (**digest).clone(), length: 0, stands_for: None }))
             }
             (Some(Content::Digest(digest)), None) => Err(Error::new(ErrorKind::Argument, VERIFY).detail(format!(
                 "{} was given, the message has {}",

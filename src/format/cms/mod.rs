@@ -12,8 +12,9 @@
 //! | detached | any size, constant memory; with signed attributes also by a pushed digest | the same |
 //! | attached | up to [`crate::policy::CMS_ATTACHED_MAX`], constant memory | the same in DER |
 //!
-//! Without signed attributes the document itself has to be there, on both sides: a document that is a DER SET OF attributes is refused there,
-//! because its signature would be that of another message (RFC 5652 §5.4), and nobody can see that in a digest.
+//! Without signed attributes the document itself has to be there, on both sides: a document that is a SET OF attributes is refused there,
+//! because its signature would be that of another message (RFC 5652 §5.4), and so is a SignedInfo or a signing string of announcement 179;
+//! nobody can see that in a digest.
 //!
 //! A document that changes while it is being signed is refused. A detached one, and an attached one of at most [`crate::policy::CMS_HELD_MAX`]
 //! octets, is checked before anything is written. A larger attached one is hashed again while it is written, and the message stays without
@@ -34,7 +35,7 @@ mod attributes;
 mod judge;
 mod pem;
 mod read;
-pub(super) mod stream;
+mod stream;
 mod types;
 mod write;
 

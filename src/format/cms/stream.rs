@@ -2,15 +2,12 @@
 
 use std::io::{self, Read, Write};
 
-use der::{Decode, Header, Reader, SliceReader, Tag};
-
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::double::{START, stands_for};
 use crate::source::Source;
 use crate::suite::{Digest, Hasher};
 
 const BUFFER: usize = 64 * 1024;
-/// As much of a document's beginning as [`looks_like_attributes`] needs.
-pub(crate) const START: usize = 32;
 
 /// Opens a document, past its first `skip` octets.
 pub(super) fn open<'s>(
@@ -51,7 +48,8 @@ pub(super) fn pieces(
 pub(super) struct Measured {
     pub(super) digest: Digest,
     pub(super) length: u64,
-    pub(super) is_attributes: bool,
+    /// What it is that another format signs, as it stands.
+    pub(super) stands_for: Option<&'static str>,
 }
 
 /// Reads a stream to its end.
@@ -63,25 +61,7 @@ pub(super) fn measure(reader: &mut dyn Read, mut hasher: Hasher, operation: &'st
         hasher.update(piece);
         Ok(())
     })?;
-    Ok(Measured { digest: hasher.finish(), length, is_attributes: looks_like_attributes(&start, length) })
-}
-
-/// Whether a document is a DER SET OF attributes as a whole.
-///
-/// The signature of a message with signed attributes is made over such a set. Somebody may cut the attributes out and present them as
-/// the content of a message without any: its signature is then right (RFC 5652 §5.4 makes both from the same octets). Text that
-/// begins with the digit 1 (0x31) is not meant: the length must fit, and a SEQUENCE with an object identifier must follow.
-pub(crate) fn looks_like_attributes(start: &[u8], length: u64) -> bool {
-    let look = || -> der::Result<bool> {
-        let mut reader = SliceReader::new(start)?;
-        let set = Header::decode(&mut reader)?;
-        let whole = u64::from(u32::from(reader.position())).saturating_add(u32::from(set.length()).into());
-        let attribute = Header::decode(&mut reader)?;
-        let kind = Header::decode(&mut reader)?;
-        let tags = [set.tag(), attribute.tag(), kind.tag()];
-        Ok(whole == length && tags == [Tag::Set, Tag::Sequence, Tag::ObjectIdentifier])
-    };
-    look().unwrap_or(false)
+    Ok(Measured { digest: hasher.finish(), length, stands_for: stands_for(&start, length) })
 }
 
 pub(super) fn input(error: &io::Error, operation: &'static str) -> Error {

@@ -104,10 +104,10 @@ fn document(options: CmsOptions, content: &Content, key: &PublicKey, suite: Suit
         Content::Digest(digest) => return Ok((Document::Digest, Digest::clone(digest))),
     };
     let measured = measure(&**source, options, key, suite, PREPARE)?;
-    if options.bare && measured.is_attributes {
+    if let Some(what) = measured.stands_for.filter(|_| options.bare) {
         return refuse(
             ErrorKind::DocumentAmbiguous,
-            "it is a DER SET OF attributes: signed without attributes it would pass as the attributes of another message",
+            &format!("it is {what}: signed without attributes it would be signed in that format too"),
         );
     }
     if !options.detached && measured.length > policy::CMS_ATTACHED_MAX {

@@ -2,6 +2,10 @@
 //!
 //! The text of `manual::threats` says why each is here, and what no guard can tell.
 
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+use crate::format::double::{header, sequence_of_oid};
+
 /// What `challenge` begins as, where that is more than a random.
 pub(super) fn begins_as(challenge: &[u8]) -> Option<&'static str> {
     let text = after_blanks(challenge);
@@ -31,7 +35,9 @@ fn text_form(text: &[u8]) -> Option<&'static str> {
     if begins("\"sessionID\"") || begins("\"payExchangeInfo") {
         return Some("the signing string of announcement 179");
     }
-    if begins("{\"") || begins("[{") || begins("[\"") {
+    // White space may stand between the first two signs of JSON (RFC 8259 §2).
+    let tight: Vec<u8> = narrow.iter().copied().filter(|o| !o.is_ascii_whitespace()).take(2).collect();
+    if matches!(tight.as_slice(), b"{\"" | b"[{" | b"[\"") {
         return Some("JSON");
     }
     if begins("TLS 1.3, ") {
@@ -42,7 +48,7 @@ fn text_form(text: &[u8]) -> Option<&'static str> {
         return Some("an SSH signature");
     }
     // RFC 7515 §5.1: base64url of {"… is eyJ or eyI; then a dot and the payload.
-    if (begins("eyJ") || begins("eyI") || begins("eyA")) && narrow.contains(&b'.') {
+    if (begins("eyJ") || begins("eyI") || begins("eyA") || is_object_in_base64(&narrow)) && narrow.contains(&b'.') {
         return Some("a JSON web token");
     }
     if begins("-----BEGIN ") {
@@ -51,19 +57,13 @@ fn text_form(text: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// A BER header: what the length field says, or `None` for the indefinite form, and what follows the header.
-fn header(octets: &[u8]) -> Option<(Option<usize>, &[u8])> {
-    let [_, first, rest @ ..] = octets else { return None };
-    match *first {
-        short @ 0..=0x7F => Some((Some(usize::from(short)), rest)),
-        0x80 => Some((None, rest)),
-        0xFF => None,
-        long => {
-            let (length, rest) = rest.split_at_checked(usize::from(long & 0x7F))?;
-            let value = length.iter().try_fold(0_usize, |v, o| v.checked_mul(256)?.checked_add(usize::from(*o)));
-            Some((Some(value.unwrap_or(usize::MAX)), rest))
-        }
-    }
+/// Whether the text before the first dot is a JSON object in base64url, whatever white space stands in it.
+fn is_object_in_base64(text: &[u8]) -> bool {
+    let first = text.split(|o| *o == b'.').next().unwrap_or_default();
+    // The beginning is enough, so what is left of a last group is not looked at.
+    let groups: Vec<u8> = first.chunks_exact(4).flatten().copied().collect();
+    let decoded = std::str::from_utf8(&groups).ok().and_then(|groups| Base64UrlUnpadded::decode_vec(groups).ok());
+    decoded.is_some_and(|octets| after_blanks(&octets).first() == Some(&b'{'))
 }
 
 /// SET (0x31) and SEQUENCE (0x30).
@@ -87,11 +87,6 @@ fn der_form(octets: &[u8]) -> Option<&'static str> {
         false if whole => Some("a DER SEQUENCE, such as a certificate request"),
         _ => None,
     }
-}
-
-/// SEQUENCE { OBJECT IDENTIFIER …: an attribute (RFC 5652 §5.3), or the AlgorithmIdentifier of a DigestInfo (RFC 8017 §9.2).
-fn sequence_of_oid(content: &[u8]) -> bool {
-    matches!(content, [0x30, ..]) && header(content).is_some_and(|(_, inner)| matches!(inner, [0x06, ..]))
 }
 
 /// RFC 4252 §7: session identifier as a string (its length in four octets), then SSH_MSG_USERAUTH_REQUEST (50).
@@ -124,13 +119,21 @@ mod tests {
     fn what_other_protocols_sign_is_refused_by_its_name() {
         let tls = [&[b' '; 64][..], b"TLS 1.3, client CertificateVerify\0", &[7; 32]].concat();
         let ssh = [&[0, 0, 0, 32][..], &[9; 32], &[50, 0, 0, 0, 4], b"root"].concat();
-        let cases: [(&[u8], &str); 8] = [
+        let cases: [(&[u8], &str); 15] = [
             (&tls, "TLS"),
             (&ssh, "SSH"),
             (b"SSHSIG\0\0\0\x04file", "SSH"),
             (b"eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0", "web token"),
             (b"-----BEGIN CERTIFICATE REQUEST-----", "PEM"),
+            // {LF"alg":"ES256"}, {TAB"alg":…, {CR LF"alg":… and a space before {: a header may hold white space.
+            (b"ewoiYWxnIjoiRVMyNTYifQ.e30", "web token"),
+            (b"ewkiYWxnIjoiRVMyNTYifQ.e30", "web token"),
+            (b"ew0KImFsZyI6IkVTMjU2In0.e30", "web token"),
+            (b"IHsiYWxnIjoiRVMyNTYifQ.e30", "web token"),
             (b" {\"amount\":5}", "JSON"),
+            (b"{ \"amount\":5}", "JSON"),
+            (b"{\r\n  \"amount\":5}", "JSON"),
+            (b"[\n{\"amount\":5}]", "JSON"),
             // Version 0, empty name: how a request for a certificate begins (RFC 2986 §4.1).
             (b"\x30\x07\x02\x01\x00\x30\x00\xA0\x00", "SEQUENCE"),
             (b"\x30\x80\x02\x01\x00\x00\x00", "SEQUENCE"),
@@ -166,7 +169,20 @@ mod tests {
 
     #[test]
     fn digits_and_randoms_that_only_share_a_first_octet_are_signed() {
-        for fine in ["1", "12345678", "0123456789012345", "1048576", "30313233343536373839", "eyJh", "SSH", "TLS"] {
+        for fine in [
+            "1",
+            "12345678",
+            "0123456789012345",
+            "1048576",
+            "30313233343536373839",
+            "eyJh",
+            "SSH",
+            "TLS",
+            "YWJj.ZGVm",
+            "1.5",
+            "{}",
+            "[1]",
+        ] {
             assert_eq!(begins_as(fine.as_bytes()), None, "{fine}");
         }
         for fine in [

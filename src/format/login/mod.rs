@@ -33,7 +33,7 @@ use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::role::Role;
 use crate::source::Content;
-use crate::suite::{KeyKind, RawSignature, Suite, Summary, ToBeSigned};
+use crate::suite::{KeyKind, RawSignature, Suite, Summary, ToBeSigned, is_hidden};
 use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 
 /// The longest challenge, in octets.
@@ -86,18 +86,25 @@ fn check(octets: &[u8]) -> Result<()> {
     }
 }
 
-/// What a person is shown before the PIN: where the challenge is text, the text itself, so that an order in disguise can be seen.
+/// As many octets of visible ASCII in a row are shown as text, whatever stands around them.
+const READABLE: usize = 8;
+
+/// What a person is shown before the PIN: where the challenge is text or holds some, that text, so that an order in disguise can be seen.
+/// One octet that is no text must not hide the rest. What is invisible or turns the writing direction is written as an escape.
 fn summary(octets: &[u8]) -> String {
-    let readable = std::str::from_utf8(octets).ok().filter(|t| !t.chars().any(char::is_control));
-    match readable {
-        // escape_debug also shows what is invisible or turns the writing direction.
-        Some(text) => format!("a login: the challenge is the text \"{}\"", text.escape_debug()),
-        None => {
-            let hex: String = octets.iter().take(16).map(|o| format!("{o:02x}")).collect();
-            let more = if octets.len() > 16 { "…" } else { "" };
-            format!("a login: a challenge of {} octets, {hex}{more}", octets.len())
-        }
+    let escaped = |c: char| match is_hidden(c) && !c.is_ascii() {
+        true => c.escape_unicode().collect::<String>(),
+        false => c.escape_debug().collect(),
+    };
+    if let Ok(text) = std::str::from_utf8(octets) {
+        return format!("a login: the challenge is the text \"{}\"", text.chars().map(escaped).collect::<String>());
     }
+    if octets.windows(READABLE).any(|run| run.iter().all(|o| matches!(o, b' '..=b'~'))) {
+        return format!("a login: the challenge holds the text \"{}\"", octets.escape_ascii());
+    }
+    let hex: String = octets.iter().take(16).map(|o| format!("{o:02x}")).collect();
+    let more = if octets.len() > 16 { "…" } else { "" };
+    format!("a login: a challenge of {} octets, {hex}{more}", octets.len())
 }
 
 /// What is written out.

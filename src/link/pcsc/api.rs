@@ -172,6 +172,14 @@ pub trait Held {
     /// The code as it came.
     fn transmit(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, Code>;
 
+    /// `SCardReconnect` in the transaction, which stays open; shared, leaving the card.
+    ///
+    /// # Errors
+    /// The code as it came.
+    fn reconnect(&mut self) -> Result<(), Code> {
+        Err(Code::SCARD_E_UNSUPPORTED_FEATURE)
+    }
+
     /// The most octets of one command that the reader and its driver say they carry (PC/SC part 10, `dwMaxAPDUDataSize`); 0: short ones only;
     /// `None`: it does not say so.
     fn largest(&mut self) -> Option<u32>;

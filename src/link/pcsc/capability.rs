@@ -50,9 +50,27 @@ pub(super) fn reader_takes_extended(largest: Option<u32>) -> bool {
     largest.and_then(|n| usize::try_from(n).ok()).is_some_and(|n| n >= policy::COMMAND_MAX)
 }
 
+/// GET_TLV_PROPERTIES (PC/SC part 10 §2.6.14): the feature that tells a driver's properties.
+const GET_TLV_PROPERTIES: u8 = 0x12;
+
+/// The most octets of one command that the reader and its driver say they carry; for whoever implements [`super::api::Held::largest`] over a
+/// real service. `features` is `SCardControl` with CM_IOCTL_GET_FEATURE_REQUEST, `control` the same with a control code; both give the length
+/// of what they wrote.
+#[must_use]
+pub fn largest(
+    features: impl FnOnce(&mut [u8]) -> Option<usize>,
+    control: impl FnOnce(u32, &mut [u8]) -> Option<usize>,
+) -> Option<u32> {
+    let mut buffer = [0; 264];
+    let length = features(&mut buffer)?;
+    let properties = feature(buffer.get(..length)?, GET_TLV_PROPERTIES)?;
+    let mut buffer = [0; 264];
+    let length = control(properties, &mut buffer)?;
+    largest_apdu(buffer.get(..length)?)
+}
+
 /// The control code of feature `tag` in the answer to GET_FEATURE_REQUEST (PC/SC part 10 §2.2): tag, 4, code with the highest octet first.
-#[cfg_attr(not(feature = "pcsc"), allow(dead_code))]
-pub(super) fn feature(list: &[u8], tag: u8) -> Option<u32> {
+fn feature(list: &[u8], tag: u8) -> Option<u32> {
     list.chunks_exact(6).find_map(|entry| match entry {
         [found, 4, a, b, c, d] if *found == tag => Some(u32::from_be_bytes([*a, *b, *c, *d])),
         _ => None,
@@ -60,8 +78,7 @@ pub(super) fn feature(list: &[u8], tag: u8) -> Option<u32> {
 }
 
 /// `dwMaxAPDUDataSize` in the answer to GET_TLV_PROPERTIES (PC/SC part 10 §2.6.14): tag 0A, 4, value with the lowest octet first.
-#[cfg_attr(not(feature = "pcsc"), allow(dead_code))]
-pub(super) fn largest_apdu(properties: &[u8]) -> Option<u32> {
+fn largest_apdu(properties: &[u8]) -> Option<u32> {
     let mut rest = properties;
     while let [tag, length, behind @ ..] = rest {
         let (value, next) = behind.split_at_checked(usize::from(*length))?;
@@ -138,6 +155,15 @@ mod tests {
         assert_eq!(largest_apdu(&properties), Some(0x1_0000));
         assert_eq!(largest_apdu(&properties[..8]), None);
         assert_eq!(largest_apdu(&[0x0A]), None);
+
+        let told = |octets: &[u8], buffer: &mut [u8]| {
+            buffer[..octets.len()].copy_from_slice(octets);
+            octets.len()
+        };
+        let asked = |code, buffer: &mut [u8]| (code == 0x4233_0012).then(|| told(&properties, buffer));
+        assert_eq!(largest(|buffer| Some(told(&features, buffer)), asked), Some(0x1_0000));
+        assert_eq!(largest(|_| None, asked), None);
+        assert_eq!(largest(|_| Some(9999), asked), None, "a length that cannot be");
     }
 
     #[test]

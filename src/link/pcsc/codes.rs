@@ -44,7 +44,7 @@ macro_rules! codes {
 
 // pcsclite's winscard.h and pcsclite.h, Microsoft's winerror.h. The kind is the one for a card that was connected; `at_connect` says what differs
 // before. SCARD_E_INVALID_VALUE is what pcscd answers for a handle whose reader was unplugged, SCARD_F_COMM_ERROR what its library
-// answers when the daemon went away during a call, SCARD_E_INVALID_HANDLE what Windows answers after its service was started anew.
+// answers when the daemon went away during a call, SCARD_E_PROTO_MISMATCH what it answers when a reset is just done and no protocol agreed yet, SCARD_E_INVALID_HANDLE what Windows answers after its service was started anew.
 // 0x8010001F is UNSUPPORTED_FEATURE in pcsclite and SCARD_E_UNEXPECTED on Windows; 0x80100022 is UNSUPPORTED_FEATURE on Windows.
 codes! {
     SCARD_F_INTERNAL_ERROR = 0x8010_0001, TokenFailed, Once;
@@ -61,7 +61,7 @@ codes! {
     SCARD_E_NO_SMARTCARD = 0x8010_000C, CardRemoved, Dead;
     SCARD_E_UNKNOWN_CARD = 0x8010_000D, CardUnknown, Once;
     SCARD_E_CANT_DISPOSE = 0x8010_000E, TokenFailed, Once;
-    SCARD_E_PROTO_MISMATCH = 0x8010_000F, TokenFailed, Once;
+    SCARD_E_PROTO_MISMATCH = 0x8010_000F, TokenFailed, Repair;
     SCARD_E_NOT_READY = 0x8010_0010, CardMute, Once;
     SCARD_E_INVALID_VALUE = 0x8010_0011, CardRemoved, Dead;
     SCARD_E_SYSTEM_CANCELLED = 0x8010_0012, ServiceStopped, Dead;

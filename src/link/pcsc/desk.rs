@@ -175,6 +175,10 @@ struct State {
     closed: bool,
     dead: Option<Error>,
     held: bool,
+    /// The thread asks the service for the card, which may take for ever.
+    asking: bool,
+    /// The thread has given back everything.
+    gone: bool,
 }
 
 impl Desk {
@@ -247,10 +251,28 @@ impl Desk {
         self.fail_waiting(&error);
     }
 
-    /// The link was dropped.
+    pub(super) fn set_asking(&self, asking: bool) {
+        lock(&self.state).asking = asking;
+    }
+
+    /// The link was dropped. When this returns, card and context are given back, unless the service hangs, or a transaction outlives its link.
+    /// A program that ends right after that must not have a thread in the service's library, which then takes itself apart.
     pub(super) fn close(&self) {
-        lock(&self.state).closed = true;
+        let mut state = lock(&self.state);
+        state.closed = true;
         self.bell.notify_all();
+        let under_way = |state: &mut State| !state.gone && !state.held && !state.asking;
+        drop(self.bell.wait_timeout_while(state, policy::CLOSE_TIME, under_way));
+    }
+}
+
+/// Marks that a connection's thread has given back everything, or never got it.
+pub(super) struct GoneMark(pub(super) Arc<Desk>);
+
+impl Drop for GoneMark {
+    fn drop(&mut self) {
+        lock(&self.0.state).gone = true;
+        self.0.bell.notify_all();
     }
 }
 

@@ -14,6 +14,7 @@ mod capability;
 mod codes;
 mod desk;
 mod observer;
+mod pace;
 mod readers;
 mod refusal;
 #[cfg(any(test, feature = "doubles"))]
@@ -24,6 +25,7 @@ mod system;
 mod tests;
 mod worker;
 
+pub use capability::largest;
 pub use codes::Code;
 pub use readers::PcscReaders;
 pub use refusal::look;

@@ -1,7 +1,8 @@
 //! Contexts are opened here: how many live in this process is counted, and a refusal is told apart.
 //!
-//! pcscd answers `SCARD_W_SECURITY_VIOLATION` both when polkit forbids the program and when its threads are used up, and `SCARD_E_NO_SERVICE`
-//! both when it does not run and when its socket may not be opened. What a person does about it differs.
+//! pcscd closes the connection both when polkit forbids the program and when its threads are used up, and its library calls that
+//! `SCARD_W_SECURITY_VIOLATION`, or `SCARD_E_NO_SERVICE` when it was quicker to close than we to ask; `SCARD_E_NO_SERVICE` is also what it says
+//! when the service does not run and when its socket may not be opened. What a person does about it differs.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -77,7 +78,7 @@ pub(super) fn open(service: &dyn Service, operation: &'static str) -> Result<Liv
 
 fn refused(code: Code, why: Why, live: usize, operation: &'static str) -> Error {
     let (kind, detail) = match (code, why) {
-        (Code::SCARD_W_SECURITY_VIOLATION, Why::Connections(all)) if all >= CROWDED => {
+        (_, Why::Connections(all)) if all >= CROWDED => {
             (ErrorKind::ServiceFull, Some(format!("it has {all} connections, {live} of them from this program")))
         }
         (Code::SCARD_W_SECURITY_VIOLATION, _) if live > 0 => {
@@ -125,7 +126,8 @@ mod unix {
     pub(super) fn reachable(socket: &Path) -> Why {
         match UnixStream::connect(socket).map_err(|e| e.kind()) {
             Err(ErrorKind::PermissionDenied) => Why::Unreadable,
-            _ => Why::Unknown,
+            Err(_) => Why::Unknown,
+            Ok(_) => connections(socket),
         }
     }
 
@@ -167,6 +169,9 @@ mod tests {
         assert_eq!(unreadable.kind(), ErrorKind::ServiceRefused);
         assert_eq!(unreadable.raw_status(), Some(&Status::Pcsc("SCARD_E_NO_SERVICE".into())));
         assert_eq!(refused(Code::SCARD_E_NO_SERVICE, Why::Unknown, 0, "test").kind(), ErrorKind::ServiceStopped);
+        // It was quicker to close than we to ask.
+        let closed = |all| refused(Code::SCARD_E_NO_SERVICE, Why::Connections(all), 1, "test").kind();
+        assert_eq!((closed(3), closed(200)), (ErrorKind::ServiceStopped, ErrorKind::ServiceFull));
     }
 
     #[cfg(unix)]

@@ -102,8 +102,8 @@ impl Card for SystemCard {
     fn transaction(&mut self, work: &mut dyn FnMut(&mut dyn Held)) -> Result<(), Broken> {
         let card = self.0.as_mut().ok_or(Broken::Begin(Code::SCARD_E_INVALID_HANDLE))?;
         // Its drop, on a panic of `work`, ends the transaction and leaves the card.
-        let transaction = card.transaction().map_err(|e| Broken::Begin(code(e)))?;
-        work(&mut InTransaction(&transaction));
+        let mut transaction = card.transaction().map_err(|e| Broken::Begin(code(e)))?;
+        work(&mut InTransaction(&mut transaction));
         transaction.end(Disposition::LeaveCard).map_err(|(_, e)| Broken::End(code(e)))
     }
 
@@ -126,13 +126,12 @@ impl Drop for SystemCard {
     }
 }
 
-struct InTransaction<'c>(&'c pcsc::Card);
+struct InTransaction<'c, 'card>(&'c mut pcsc::Transaction<'card>);
 
-/// PC/SC part 10: asks for the list of features, and the feature that tells the driver's properties.
+/// PC/SC part 10: asks for the list of features.
 const GET_FEATURE_REQUEST: u32 = 3400;
-const GET_TLV_PROPERTIES: u8 = 0x12;
 
-impl Held for InTransaction<'_> {
+impl Held for InTransaction<'_, '_> {
     fn status(&mut self) -> Result<Protocol, Code> {
         match self.0.status2_owned().map_err(code)?.protocol2() {
             Some(pcsc::Protocol::T0) => Ok(Protocol::T0),
@@ -145,12 +144,13 @@ impl Held for InTransaction<'_> {
         self.0.transmit(command, answer).map(<[u8]>::len).map_err(code)
     }
 
+    fn reconnect(&mut self) -> Result<(), Code> {
+        self.0.reconnect(ShareMode::Shared, Protocols::T0 | Protocols::T1, Disposition::LeaveCard).map_err(code)
+    }
+
     fn largest(&mut self) -> Option<u32> {
-        let mut buffer = [0; 264];
+        let ask = |code, buffer: &mut [u8]| self.0.control(code, &[], buffer).map(<[u8]>::len).ok();
         let request = pcsc::ctl_code(pcsc::ffi::DWORD::from(GET_FEATURE_REQUEST));
-        let features = self.0.control(request, &[], &mut buffer).ok()?;
-        let properties = pcsc::ffi::DWORD::from(capability::feature(features, GET_TLV_PROPERTIES)?);
-        let mut buffer = [0; 264];
-        capability::largest_apdu(self.0.control(properties, &[], &mut buffer).ok()?)
+        capability::largest(|buffer| ask(request, buffer), |code, buffer| ask(pcsc::ffi::DWORD::from(code), buffer))
     }
 }

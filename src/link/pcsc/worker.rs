@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zeroize::{Zeroize, Zeroizing};
 
 use super::api::{Broken, Card, Context, Held, Protocol, Service, Watched};
 use super::capability;
 use super::codes::{Code, Fate};
-use super::desk::{Desk, EndMark, Grant, Job, Obstacle, Promise, Serving, Ticket, transaction};
+use super::desk::{Desk, EndMark, GoneMark, Grant, Job, Obstacle, Promise, Serving, Ticket, transaction};
+use super::pace::{Pause, Turns};
 use super::readers::Trying;
 use super::refusal::{self, Live};
 use crate::apdu::Limits;
@@ -22,20 +23,11 @@ const CONNECT: &str = "SCardConnect";
 const BEGIN: &str = "SCardBeginTransaction";
 const TRANSMIT: &str = "SCardTransmit";
 
+/// How long pcscd may take from one step of a reset to the next.
+const RESET_STEP: Duration = Duration::from_millis(10);
+
 /// The longest answer of a card: 65,536 octets of data and a status word (ISO/IEC 7816-4 §5.1).
 const ANSWER: usize = 65_538;
-
-/// Waits that become longer: somebody else has the card for a time that nobody knows.
-struct Pause(Duration);
-
-impl Pause {
-    const FIRST: Pause = Pause(Duration::from_millis(10));
-
-    fn sleep(&mut self) {
-        std::thread::sleep(self.0);
-        self.0 = self.0.saturating_mul(2).min(Duration::from_millis(200));
-    }
-}
 
 /// What a caller gets of a connection.
 pub(super) struct Opened {
@@ -45,6 +37,9 @@ pub(super) struct Opened {
 
 /// Connects and then serves transactions until the link is dropped or the card is gone. Runs on a thread of its own.
 pub(super) fn run(service: &dyn Service, reader: String, wait: &Wait, promise: Promise<Opened>, trying: Trying) {
+    let desk = Arc::<Desk>::default();
+    // Dropped last, behind the line.
+    let _gone = GoneMark(Arc::clone(&desk));
     let mut line = match Line::open(service, reader, wait, &promise.0) {
         Ok(line) => line,
         Err(error) => {
@@ -53,13 +48,14 @@ pub(super) fn run(service: &dyn Service, reader: String, wait: &Wait, promise: P
         }
     };
     drop(trying);
-    let desk = Arc::<Desk>::default();
     let _mark = EndMark(Arc::clone(&desk));
     if !promise.give(Ok(Opened { desk: Arc::clone(&desk), atr: line.atr.clone() })) {
         return;
     }
     while desk.wait_for_work() {
-        if let Err(code) = line.serve(&desk) {
+        let served = line.serve(&desk);
+        desk.set_asking(false);
+        if let Err(code) = served {
             desk.die(code.error(BEGIN));
             return;
         }
@@ -79,6 +75,9 @@ struct Line {
     served: bool,
     /// The card was reset, or lost a command, since the last transaction.
     broken: bool,
+    /// A reset was told, and may not be done yet.
+    settle: bool,
+    turns: Turns,
     answer: Zeroizing<Vec<u8>>,
 }
 
@@ -114,6 +113,8 @@ impl Line {
             extended: None,
             served: false,
             broken: false,
+            settle: false,
+            turns: Turns::default(),
             answer: Zeroizing::new(vec![0; ANSWER]),
         })
     }
@@ -125,6 +126,7 @@ impl Line {
     fn serve(&mut self, desk: &Desk) -> Result<(), Code> {
         let (mut repairs, mut pause) = (0_u32, Pause::FIRST);
         while desk.anyone() {
+            desk.set_asking(true);
             let Err(code) = self.attempt(desk) else { return Ok(()) };
             match code.fate() {
                 Fate::Dead => return Err(code),
@@ -153,10 +155,12 @@ impl Line {
             Some(card) => card,
             None => self.reopen()?,
         };
-        let mut turn = Turn { line: self, desk, served: false, trouble: None, mark: None };
+        self.turns.give_way();
+        let mut turn = Turn { line: self, desk, served: false, trouble: None, mark: None, since: None };
         let result = card.transaction(&mut |held| turn.run(held));
         // Dropped when this returns: the transaction has ended then.
-        let (served, trouble, _mark) = (turn.served, turn.trouble, turn.mark);
+        let (served, trouble, _mark, since) = (turn.served, turn.trouble, turn.mark, turn.since);
+        self.turns.took(since);
         self.served |= served;
         self.broken = trouble.is_some() || (self.broken && !served);
         match result {
@@ -194,13 +198,9 @@ impl Line {
         }
         let repaired = card.reconnect();
         drop(power);
+        self.settle = true;
         match repaired {
-            // pcscd keeps one event for each connection: a reset by whoever used the next card hides that this one was pulled out.
-            Ok(()) => match look(&mut **self.context, &self.reader) {
-                Ok(seen) if seen.now >> 16 == self.events => Ok(()),
-                Err(code) if code.fate() == Fate::Dead => Err(code),
-                _ => Err(Code::SCARD_W_REMOVED_CARD),
-            },
+            Ok(()) => self.same_insertion(),
             Err(code) if code.fate() == Fate::Dead => Err(code),
             Err(_) => {
                 self.card = None;
@@ -216,11 +216,18 @@ impl Line {
             return Err(Code::SCARD_W_REMOVED_CARD);
         }
         let card = self.context.connect(&self.reader)?;
-        let seen = look(&mut **self.context, &self.reader)?;
-        if seen.now >> 16 != self.events {
-            return Err(Code::SCARD_W_REMOVED_CARD);
-        }
+        self.same_insertion()?;
         Ok(card)
+    }
+
+    /// To be asked after each (re)connecting. pcscd keeps one event for each connection, and reconnecting takes it as read: a reset by whoever used
+    /// the next card hides that this one was pulled out.
+    fn same_insertion(&mut self) -> Result<(), Code> {
+        match look(&mut **self.context, &self.reader) {
+            Ok(seen) if seen.now >> 16 == self.events => Ok(()),
+            Err(code) if code.fate() == Fate::Dead => Err(code),
+            _ => Err(Code::SCARD_W_REMOVED_CARD),
+        }
     }
 }
 
@@ -240,12 +247,16 @@ struct Turn<'a> {
     trouble: Option<Code>,
     /// Its drop tells the caller that the transaction is over.
     mark: Option<Sender<()>>,
+    /// When the card was got.
+    since: Option<Instant>,
 }
 
 impl Turn<'_> {
     fn run(&mut self, held: &mut dyn Held) {
+        self.since = Some(Instant::now());
+        self.desk.set_asking(false);
         // pcscd looks for resets before it locks: one that came in between shows here, before anybody was given the card.
-        let protocol = match held.status() {
+        let protocol = match self.settle(held).and_then(|()| held.status()) {
             Ok(protocol) => protocol,
             Err(code) => {
                 self.trouble = Some(code);
@@ -276,6 +287,22 @@ impl Turn<'_> {
         }
     }
 
+    /// Waits for a reset that was told to be done. pcscd tells of it, then asks the reader whether the card is there, then resets it, then forgets
+    /// the protocol; a transaction of somebody else keeps it from none of that, only from beginning another (SCardDisconnect in winscard.c).
+    /// Each reconnect waits while it talks to the reader: the first for the question, the second for the reset.
+    fn settle(&mut self, held: &mut dyn Held) -> Result<(), Code> {
+        if !std::mem::take(&mut self.line.settle) {
+            return Ok(());
+        }
+        for _ in 0..2 {
+            std::thread::sleep(RESET_STEP);
+            // What fails here fails again in the next call, where somebody hears of it.
+            let _ = held.reconnect();
+        }
+        std::thread::sleep(RESET_STEP);
+        self.line.same_insertion()
+    }
+
     fn continuity(&self) -> Continuity {
         match (self.line.served, self.line.broken) {
             (false, _) => Continuity::First,
@@ -294,38 +321,62 @@ impl Turn<'_> {
     }
 
     fn serve(&mut self, held: &mut dyn Held, protocol: Protocol, serving: Serving) {
+        // Whoever was told that nothing is left of what was has nothing to lose before his first command.
+        let mut repairs = if self.continuity() == Continuity::Unbroken { 0 } else { policy::RECONNECTS };
         self.mark = Some(serving.mark);
         for job in serving.jobs {
             let Job { command, reply } = job;
             let answer = match self.trouble {
                 // The card's state is not known any more: no further command reaches it in this transaction.
                 Some(code) => Err(code.error(TRANSMIT)),
-                None => self.transmit(held, protocol, &command),
+                None => self.transmit(held, protocol, &command, repairs),
             };
+            repairs = 0;
             let _ = reply.send(answer);
         }
     }
 
-    fn transmit(&mut self, held: &mut dyn Held, protocol: Protocol, command: &[u8]) -> Result<Vec<u8>> {
+    /// Whether the first command may be sent again. pcscd resets for a neighbour who disconnects without locking the card, so the reset may come
+    /// after our begin; the service found out before it sent anything.
+    fn again(&mut self, held: &mut dyn Held, code: Code, left: u32) -> Result<(), Code> {
+        if code.fate() != Fate::Repair || left == 0 {
+            return Err(code);
+        }
+        held.reconnect().map_err(|_| code)?;
+        self.line.same_insertion()
+    }
+
+    fn transmit(&mut self, held: &mut dyn Held, protocol: Protocol, command: &[u8], repairs: u32) -> Result<Vec<u8>> {
         let adapted = match protocol {
             Protocol::T1 => None,
             Protocol::T0 => Some(capability::over_t0(command)?),
         };
         let sent = adapted.as_ref().map_or(command, |a| a.as_slice());
-        let buffer = &mut *self.line.answer;
-        let length = match held.transmit(sent, buffer) {
-            Ok(length) => length,
-            Err(code) => {
+        let mut left = repairs;
+        let length = loop {
+            let code = match held.transmit(sent, self.line.answer.as_mut_slice()) {
+                Ok(length) => break length,
+                Err(code) => code,
+            };
+            if let Err(code) = self.again(held, code, left) {
                 self.trouble = Some(code);
                 return Err(code.error(TRANSMIT));
             }
+            left = left.saturating_sub(1);
         };
-        let nonsense = || Error::new(ErrorKind::TokenAnswer, TRANSMIT).detail(format!("an answer of {length} octets"));
-        let part = buffer.get_mut(..length).ok_or_else(nonsense)?;
+        let what = || format!("an answer of {length} octets");
+        let nonsense = || Error::new(ErrorKind::TokenAnswer, TRANSMIT).detail(what());
+        let part = self.line.answer.get_mut(..length).ok_or_else(nonsense)?;
         let answer = part.to_vec();
         part.zeroize();
-        if answer.len() < 2 {
-            return Err(nonsense());
+        match answer.len() {
+            // A success without anything is what reader drivers say of a card that was pulled out in the middle of a command.
+            0 => {
+                self.trouble = Some(Code::SCARD_E_NOT_TRANSACTED);
+                return Err(Error::new(ErrorKind::TokenFailed, TRANSMIT).detail(what()));
+            }
+            1 => return Err(nonsense()),
+            _ => {}
         }
         Ok(answer)
     }

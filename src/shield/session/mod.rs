@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::signing::{self, Entry, Job, Ready};
 use super::{Shield, log};
 use crate::credential::{Credential, Route, Selector};
-use crate::door::{Lease, Way};
+use crate::door::{DoorId, Lease, Way};
 use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::policy::{self, Policy};
 use crate::receipt::Receipt;
@@ -26,6 +26,9 @@ use crate::role::Role;
 use crate::suite::Summary;
 use crate::tries::PinStatus;
 use crate::wait::{Signal, Wait, lock};
+
+/// By how much something has to end sooner than what a batch waits for anyway.
+const SOONER: Duration = Duration::from_millis(100);
 
 /// An unlocked role. Any number of threads may sign through `&self`; dropping it ends the login and wipes the PIN.
 pub struct Session {
@@ -64,6 +67,8 @@ struct State {
 struct Open {
     entry: Entry,
     full: PinStatus,
+    /// The door that told the tries.
+    told_by: DoorId,
     anchor: Option<Lease>,
     /// A card keeps its login as long as it has power.
     _power: Vec<Box<dyn Send + Sync>>,
@@ -90,7 +95,8 @@ impl Session {
             Some(Way::Card) => (None, vec![lease]),
             _ => (Some(lease), Vec::new()),
         };
-        let open = Open { entry, full, anchor, _power: shield.hold(&credential) };
+        let told_by = route.door.clone();
+        let open = Open { entry, full, told_by, anchor, _power: shield.hold(&credential) };
         let inner = Arc::new(Inner {
             shield: shield.clone(),
             credential,
@@ -180,8 +186,7 @@ impl Inner {
         self.reserve()?;
         let signed = self.sign_job(&job, wait);
         let (signature, tries, door) = signed.inspect_err(|error| self.give_back(error))?;
-        let receipt = signing::finish(job, &signature, Some(door.clone()), tries, out)
-            .inspect_err(|error| self.shield.doubt(&door, error))?;
+        let receipt = self.shield.finish(job, &signature, door, tries, out)?;
         if lock(&self.state).used >= self.policy.signatures {
             self.end();
         }
@@ -274,10 +279,13 @@ fn watch_idle(inner: &Arc<Inner>) -> Result<()> {
                 return inner.end();
             }
             inner.drop_due();
-            let bound = inner.look_again_in(left);
+            let wait = Wait::at_most(inner.look_again_in(left));
             drop(inner);
-            let sooner = |i: Arc<Inner>| i.ends_in().is_none_or(|left| i.look_again_in(left) < bound);
-            changed.wait_for(&Wait::at_most(bound), || Weak::upgrade(&weak).is_none_or(sooner).then_some(()));
+            // What is left becomes less by itself while this waits: only what ends well before that is sooner.
+            let sooner = |i: Arc<Inner>| {
+                i.ends_in().is_none_or(|left| i.look_again_in(left).saturating_add(SOONER) < wait.remaining())
+            };
+            changed.wait_for(&wait, || Weak::upgrade(&weak).is_none_or(sooner).then_some(()));
         }
     };
     std::thread::Builder::new()

@@ -133,19 +133,41 @@ impl Inner {
         let state = signing::read_state(&mut lease, &route.slot, &self.credential.certificate, wait)?;
         let (entry, full) = self.entry()?;
         if !state.open {
-            self.allow_resend(state.status, full)?;
+            self.allow_resend(&route.door, state.status, full)?;
             let pin = route.slot.pin.clone();
             lease.call("unlock again", wait, move |token| token.login(&pin, entry.auth()))?;
+            self.anchor(&route, wait);
         }
         Ok((route, lease))
     }
 
+    /// A module's login lasts as long as a lease that shares it: one more lease keeps it, in place of the one that lost it. A token whose
+    /// logins end with each lease gets none.
+    fn anchor(&self, route: &Route, wait: &Wait) {
+        if self.shield.way(&route.door) != Some(Way::Module) {
+            return;
+        }
+        let keep = || {
+            let (entry, _) = self.entry()?;
+            let mut lease = self.open_route(route, wait)?;
+            let pin = route.slot.pin.clone();
+            lease.call("unlock again", wait, move |token| token.login(&pin, entry.shared()))?;
+            Ok::<Lease, Error>(lease)
+        };
+        let Ok(lease) = keep() else { return };
+        let before = lock(&self.state).open.as_mut().and_then(|open| open.anchor.replace(lease));
+        drop(before);
+    }
+
     /// The PIN goes again only while nothing speaks of a refusal, and only so often.
-    fn allow_resend(&self, now: PinStatus, full: PinStatus) -> Result<()> {
+    fn allow_resend(&self, door: &DoorId, now: PinStatus, full: PinStatus) -> Result<()> {
         let role = self.credential.role;
         signing::guard_tries(now, Consent::None, role).inspect_err(|_| self.end())?;
         let mut state = lock(&self.state);
-        if now.is_no_worse_than(full) && state.resends < self.policy.resends {
+        // Another way to the same token may count nothing: then it knows of no refusal, which the guard above has seen.
+        let elsewhere = state.open.as_ref().is_some_and(|open| open.told_by != *door);
+        let silent = matches!(now, PinStatus::Unknown { refused: false });
+        if (now.is_no_worse_than(full) || (elsewhere && silent)) && state.resends < self.policy.resends {
             state.resends = state.resends.saturating_add(1);
             return Ok(());
         }

@@ -242,7 +242,7 @@ fn no_answers_make_a_token_panic_or_talk_without_end() {
         let _ = PIV.identify(&mut chaos, &Atr::new(b"\x3B\x80YubiKey"));
         assert!(chaos.sent < 4_000, "{}", chaos.sent);
         let at = Arc::new(Insertion::new(Atr::new(b"\x3B\x80YubiKey"), vec![]));
-        let Ok(mut token) = PIV.attach(Box::new(chaos), &at) else { continue };
+        let Ok(mut token) = PIV.attach(Box::new(chaos), false, &at) else { continue };
         let _ = token.slots();
         // What the card signs may be wrong here: whoever gets it verifies it.
         if let Ok(der) = token.certificate(&CertRef(vec![0x9A]))

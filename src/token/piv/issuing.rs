@@ -118,7 +118,7 @@ impl Issuing for PivToken {
 
     /// 00 47 00, P2 key: AC { 80 algorithm } (3.3.2).
     fn generate(&mut self, at: &Place, suite: Suite, by: AdminAuth<'_>) -> Result<PublicKey> {
-        let (slot, kind) = (Slot::of_key(&at.key)?, kind(suite)?);
+        let ((slot, _), kind) = (Slot::of_key(&at.key)?, kind(suite)?);
         let algorithm = slot::algorithm(kind).ok_or_else(|| Error::new(ErrorKind::Unsupported, GENERATE))?;
         self.refuse_weak_rsa(kind)?;
         self.administer_by(by, GENERATE)?;

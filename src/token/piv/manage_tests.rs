@@ -6,7 +6,7 @@ use super::tests::{application_pin, pin, sign};
 use crate::error::{ErrorKind, Result};
 use crate::link::Atr;
 use crate::suite::Suite;
-use crate::token::{AdminAuth, Auth, CertRef, Insertion, Place, Token};
+use crate::token::{AdminAuth, Auth, CertRef, Insertion, Place, Token, Wants};
 use crate::tries::PinStatus;
 use crate::wait::lock;
 use std::sync::Arc;
@@ -245,6 +245,29 @@ fn a_fault_at_any_step_of_issuing_is_an_error_or_a_success() {
 fn place_or(token: &mut dyn Token) -> Result<Place> {
     let places = token.issuing().unwrap().places()?;
     Ok(places.into_iter().find(|p| p.name == "9C").unwrap())
+}
+
+#[test]
+fn a_key_wants_its_pin_as_often_as_its_card_says() {
+    let wants = |slot: &str, octet: u8, answer: &[u8]| {
+        let card = Card::with(&[slot]);
+        card.set(|model| drop(model.always.insert((0xF7, octet), answer.to_vec())));
+        let at = Arc::new(Insertion::new(Atr::new(b"\x3B\x80YubiKey"), vec![slot.to_owned()]));
+        let mut token = card.lease(&at).unwrap();
+        let found = token.slots().unwrap().remove(0);
+        let key = crate::cert::Certificate::from_der(&token.certificate(&found.certificate).unwrap()).unwrap();
+        let tbs = crate::suite::ToBeSigned::over(Suite::P256Sha256, key.key().unwrap(), b"order").unwrap();
+        card.sent();
+        let _ = token.sign(&found.key, &found.pin, Auth::Shared(&pin(PIN)), &tbs);
+        (found.wants, card.sent().iter().filter(|c| is_login(c)).count())
+    };
+    let policy = |octet: u8| vec![0x01, 0x01, 0x11, 0x02, 0x02, octet, 0x01, 0x90, 0x00];
+    assert_eq!(wants("9A", 0x9A, &policy(3)), (Wants::EachSignature, 1));
+    assert_eq!(wants("9A", 0x9A, &policy(2)), (Wants::Once, 0));
+    assert_eq!(wants("9C", 0x9C, &policy(2)), (Wants::Once, 0));
+    for unsaid in [&policy(0)[..], &policy(9), &[0x6D, 0x00], &[0x90, 0x00], &[0x02, 0x00, 0x90, 0x00], &[0x02, 0x7F]] {
+        assert_eq!(wants("9C", 0x9C, unsaid), (Wants::EachSignature, 1), "{unsaid:02X?}");
+    }
 }
 
 #[test]

@@ -61,14 +61,19 @@ fn too_long() -> Error {
         .detail(format!("more than {} octets", policy::CERTIFICATE_MAX))
 }
 
-/// A few octets of gzip can say that they are a gigabyte: no more is unpacked than a certificate may have.
 fn unpack(packed: &[u8]) -> Result<Vec<u8>> {
-    let most = u64::try_from(policy::CERTIFICATE_MAX).unwrap_or(u64::MAX);
-    let mut plain = Vec::new();
-    flate2::read::GzDecoder::new(packed).take(most.saturating_add(1)).read_to_end(&mut plain).map_err(|_| {
+    let plain = inflate(packed).map_err(|_| {
         Error::new(ErrorKind::CertificateMalformed, "read certificate").detail("packed, and cannot be unpacked")
     })?;
     if plain.len() > policy::CERTIFICATE_MAX { Err(too_long()) } else { Ok(plain) }
+}
+
+/// A few octets of gzip can say that they are a gigabyte: one octet more is unpacked than a certificate may have, and no further.
+fn inflate(packed: &[u8]) -> std::io::Result<Vec<u8>> {
+    let most = u64::try_from(policy::CERTIFICATE_MAX).unwrap_or(u64::MAX);
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(packed).take(most.saturating_add(1)).read_to_end(&mut plain)?;
+    Ok(plain)
 }
 
 /// The card's number: the GUID of the CHUID, its FASC-N where the GUID is zero (part 1, 3.1.2), or the card identifier of the CCC
@@ -135,4 +140,19 @@ pub(super) fn nonsense(operation: &'static str, what: String) -> Error {
 pub(super) fn is_of_the_object(error: &Error) -> bool {
     use ErrorKind as K;
     matches!(error.kind(), K::TokenAnswer | K::CertificateMalformed | K::PinRequired | K::PinLocked | K::Unsupported)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_that_it_is_much_is_not_unpacked() {
+        use std::io::Write;
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packer.write_all(&vec![0; 1_000_000]).unwrap();
+        let packed = packer.finish().unwrap();
+        assert!(packed.len() < 2_000);
+        assert_eq!(inflate(&packed).unwrap().len(), policy::CERTIFICATE_MAX + 1);
+    }
 }

@@ -17,7 +17,7 @@ const COORDINATE: usize = 32;
 
 impl Opening for PivToken {
     fn content_key(&mut self, key: &KeyRef, pin: &PinRef, auth: Auth<'_>, from: &Recipient<'_>) -> Result<ContentKey> {
-        let (slot, reference) = (Slot::of_key(key)?, pin::reference(pin)?);
+        let ((slot, wants), reference) = (Slot::of_key(key)?, pin::reference(pin)?);
         let refuse = |kind, what: &str| Error::new(kind, "ECDH").detail(what.to_owned());
         let Recipient::EcdhP256(point) = *from else {
             return Err(refuse(ErrorKind::Unsupported, "only ECDH envelopes are opened on a PIV card"));
@@ -33,7 +33,7 @@ impl Opening for PivToken {
         if public.kind() != KeyKind::P256 {
             return Err(refuse(ErrorKind::KeyUnsuited, "not a P-256 key"));
         }
-        let verified = self.authenticate(reference, auth, slot.wants())?;
+        let verified = self.authenticate(reference, auth, wants)?;
         let secret = self.use_key(slot, &public, verified, Input::Point(point))?;
         if secret.len() != COORDINATE {
             return Err(object::nonsense("GENERAL AUTHENTICATE", format!("a secret of {} octets", secret.len())));

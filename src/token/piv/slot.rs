@@ -16,6 +16,10 @@ pub(super) const CARD_AUTHENTICATION: Slot = Slot(0x9E);
 /// The slots that each card has.
 pub(super) const MAIN: [Slot; 4] = [AUTHENTICATION, SIGNATURE, KEY_MANAGEMENT, CARD_AUTHENTICATION];
 
+/// PIN policies (Yubico's extensions: GET METADATA, tag 02, first octet): once, and before each use.
+pub(super) const ONCE: u8 = 0x02;
+pub(super) const ALWAYS: u8 = 0x03;
+
 /// Where one private key and its certificate are: the key reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot(u8);
@@ -36,8 +40,15 @@ impl Slot {
             .ok_or_else(|| Error::new(ErrorKind::Argument, operation).detail("the reference is none of a PIV card"))
     }
 
-    pub(super) fn of_key(key: &KeyRef) -> Result<Slot> {
-        Slot::of(&key.0, "find key")
+    /// The slot of a key, and how often that key wants its PIN: the second octet says it where that is not what the slot's keys want.
+    pub(super) fn of_key(key: &KeyRef) -> Result<(Slot, Wants)> {
+        let (octets, wants) = match key.0.as_slice() {
+            [slot @ .., ONCE] => (slot, Some(Wants::Once)),
+            [slot @ .., ALWAYS] => (slot, Some(Wants::EachSignature)),
+            slot => (slot, None),
+        };
+        let slot = Slot::of(octets, "find key")?;
+        Ok((slot, wants.unwrap_or_else(|| slot.wants())))
     }
 
     pub(super) fn of_certificate(certificate: &CertRef) -> Result<Slot> {
@@ -59,6 +70,12 @@ impl Slot {
 
     pub(super) fn key(self) -> KeyRef {
         KeyRef(vec![self.0])
+    }
+
+    /// As [`Slot::key`], for a key whose PIN policy was read from the card.
+    pub(super) fn key_that(self, wants: Wants) -> KeyRef {
+        let policy = if wants == Wants::EachSignature { ALWAYS } else { ONCE };
+        if wants == self.wants() { self.key() } else { KeyRef(vec![self.0, policy]) }
     }
 
     pub(super) fn certificate(self) -> CertRef {
@@ -129,8 +146,19 @@ mod tests {
 
     #[test]
     fn a_reference_of_another_token_is_refused() {
-        for octets in [vec![], vec![0x9B], vec![0x9A, 0x9A]] {
+        for octets in [vec![], vec![0x9B], vec![0x9A, 0x9A], vec![ALWAYS], vec![0x9A, ONCE, ONCE], vec![0x9A, 0x01]] {
             assert_eq!(Slot::of_key(&KeyRef(octets)).unwrap_err().kind(), ErrorKind::Argument);
+        }
+    }
+
+    #[test]
+    fn a_key_keeps_the_policy_that_the_card_told() {
+        for slot in Slot::all() {
+            assert_eq!(Slot::of_key(&slot.key()).unwrap(), (slot, slot.wants()));
+            for wants in [Wants::Once, Wants::EachSignature] {
+                assert_eq!(Slot::of_key(&slot.key_that(wants)).unwrap(), (slot, wants));
+            }
+            assert_eq!(slot.key_that(slot.wants()), slot.key());
         }
     }
 }

@@ -9,7 +9,8 @@ use super::object;
 use super::pin::{self, Pins};
 use super::sign::{self, Input};
 use super::slot::{self, MAIN, Slot};
-use crate::apdu::Exchange;
+use crate::apdu::tlv::Objects;
+use crate::apdu::{Command, Exchange, Expect, Sw};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::suite::{PublicKey, RawSignature, ToBeSigned};
@@ -114,6 +115,20 @@ impl PivToken {
         Ok((slots, pin))
     }
 
+    /// How often the key in a slot wants its PIN: as the card tells where it does (GET METADATA, tag 02), else as the standard has it.
+    fn wants(&mut self, slot: Slot) -> Result<Wants> {
+        if !self.quirks.metadata {
+            return Ok(slot.wants());
+        }
+        let answer = self.card.send(&Command::new("GET METADATA", 0xF7, 0x00, slot.octet()).expect(Expect::Much))?;
+        let policy = Objects::new(answer.data()).find(0x02).ok().flatten().and_then(|o| o.value.first().copied());
+        Ok(match policy.filter(|_| answer.sw() == Sw::Success) {
+            Some(slot::ONCE) => Wants::Once,
+            Some(slot::ALWAYS) => Wants::EachSignature,
+            _ => slot.wants(),
+        })
+    }
+
     /// Adds what is in a slot, and says whether anything is.
     fn look_into(&mut self, slot: Slot, pin: u8, found: &mut Vec<token::Slot>) -> Result<bool> {
         let certificate = match self.read(slot) {
@@ -126,11 +141,12 @@ impl PivToken {
             }
             Err(error) => return Err(error),
         };
+        let wants = self.wants(slot)?;
         found.push(token::Slot {
-            key: slot.key(),
+            key: slot.key_that(wants),
             certificate: slot.certificate(),
             pin: PinRef(vec![pin]),
-            wants: slot.wants(),
+            wants,
             suites: certificate.key().map_or_else(|_| Vec::new(), |key| slot::suites(key.kind())),
             label: slot.name(),
         });
@@ -190,11 +206,11 @@ impl Token for PivToken {
     }
 
     fn sign(&mut self, key: &KeyRef, pin: &PinRef, auth: Auth<'_>, tbs: &ToBeSigned) -> Result<RawSignature> {
-        let (slot, reference) = (Slot::of_key(key)?, pin::reference(pin)?);
+        let ((slot, wants), reference) = (Slot::of_key(key)?, pin::reference(pin)?);
         // Everything that can be refused without the PIN is refused before it is sent.
         let public = self.public(slot)?;
         let block = sign::block(&public, tbs)?;
-        let verified = self.authenticate(reference, auth, slot.wants())?;
+        let verified = self.authenticate(reference, auth, wants)?;
         let octets = self.use_key(slot, &public, verified, Input::Challenge(&block))?;
         sign::shaped(&octets, &public, tbs.suite)
     }

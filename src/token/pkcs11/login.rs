@@ -35,6 +35,8 @@ struct State {
     waiting: usize,
     /// A PIN that the token refused while threads were waiting.
     refused: Option<Box<Pin>>,
+    /// How many such refusals there were.
+    refusals: u64,
     /// A refusal was seen by this process since the last accepted PIN.
     refusal_seen: bool,
 }
@@ -86,6 +88,14 @@ pub(super) trait Caller {
 
     /// C_Logout; errors are only logged.
     fn log_out(&self);
+}
+
+/// A thread that came for a share.
+struct Came {
+    /// The refusals before it.
+    after: u64,
+    /// It found another thread at work.
+    waited: bool,
 }
 
 enum Step {
@@ -163,11 +173,8 @@ impl Login {
     }
 
     fn step(&self, auth: Auth<'_>, wait: &Wait) -> Option<Step> {
-        let mut state = lock(&self.state);
-        state.waiting = state.waiting.saturating_add(1);
-        drop(state);
-        let mut waited = false;
-        let step = self.changed.wait_for(wait, || self.try_step(auth, &mut waited));
+        let mut came = self.come();
+        let step = self.changed.wait_for(wait, || self.try_step(auth, &mut came));
         let mut state = lock(&self.state);
         state.waiting = state.waiting.saturating_sub(1);
         if state.waiting == 0 {
@@ -176,20 +183,29 @@ impl Login {
         step
     }
 
-    fn try_step(&self, auth: Auth<'_>, waited: &mut bool) -> Option<Step> {
+    /// From here on a refusal counts for this thread, also where it has not looked once when the refusal comes.
+    fn come(&self) -> Came {
+        let mut state = lock(&self.state);
+        state.waiting = state.waiting.saturating_add(1);
+        Came { after: state.refusals, waited: false }
+    }
+
+    fn try_step(&self, auth: Auth<'_>, came: &mut Came) -> Option<Step> {
         let mut state = lock(&self.state);
         match &state.phase {
             Phase::Held(key) if key.opens(auth) => {
                 state.count = state.count.saturating_add(1);
                 Some(Step::Join)
             }
-            Phase::Free if *waited && state.was_refused(auth) => Some(Step::Refused),
+            Phase::Free if (came.waited || state.refusals != came.after) && state.was_refused(auth) => {
+                Some(Step::Refused)
+            }
             Phase::Free => {
                 state.phase = Phase::Changing;
                 Some(Step::Turn)
             }
             Phase::Held(_) | Phase::Changing => {
-                *waited = true;
+                came.waited = true;
                 None
             }
         }
@@ -234,6 +250,7 @@ impl Login {
                 state.refusal_seen = true;
                 if let (Key::Typed(pin), true) = (key, state.waiting > 0) {
                     state.refused = Some(pin);
+                    state.refusals = state.refusals.wrapping_add(1);
                 }
             }
             Err(_) => {}

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::role::Role;
@@ -25,7 +25,9 @@ impl Caller for Fake {
     fn log_in(&self, auth: Auth<'_>) -> Result<()> {
         self.sent.fetch_add(1, Ordering::SeqCst);
         if let Some((login, threads)) = &self.until_waiting {
+            let since = Instant::now();
             while lock(&login.state).waiting < *threads {
+                assert!(since.elapsed() < Duration::from_secs(60), "the PIN is sent again, and nobody waits any more");
                 thread::yield_now();
             }
         }
@@ -123,6 +125,20 @@ fn a_pin_refused_to_one_thread_is_not_sent_again_for_the_threads_that_wait() {
     let share = login.acquire(Auth::Pin(&pin(b"right")), &Wait::default(), &fake).unwrap();
     assert!(!login.refusal_seen());
     login.release(share, &fake);
+}
+
+#[test]
+fn a_thread_that_came_before_the_refusal_and_looks_after_it_sends_nothing() {
+    let (login, fake, wrong) = (Login::default(), Fake::default(), pin(b"wrong"));
+    let mut came = login.come();
+    assert_eq!(login.acquire(Auth::Pin(&wrong), &short(), &fake).unwrap_err().kind(), ErrorKind::PinIncorrect);
+    assert!(matches!(login.try_step(Auth::Pin(&wrong), &mut came), Some(Step::Refused)));
+    // Another PIN is the token's to judge, and so is one that is entered after the refusal.
+    let mut anew = login.come();
+    assert!(matches!(login.try_step(Auth::Pin(&wrong), &mut anew), Some(Step::Turn)));
+    drop(Turn(&login));
+    assert!(matches!(login.try_step(Auth::Pin(&pin(b"right")), &mut came), Some(Step::Turn)));
+    drop(Turn(&login));
 }
 
 #[test]

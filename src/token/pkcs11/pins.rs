@@ -12,6 +12,10 @@ use crate::token::{AdminAuth, PinRef, Pins};
 const OPERATION: &str = "C_SetPIN";
 
 impl Pins for Pkcs11Token {
+    fn has_unlock_code(&self) -> bool {
+        false
+    }
+
     fn change(&mut self, pin: &PinRef, old: &Pin, new: &Pin) -> Result<()> {
         self.check_pin(pin)?;
         let voice = self.voice();

@@ -167,6 +167,12 @@ impl Card for ScriptedCard {
     }
 
     fn reconnect(&mut self) -> Result<(), Code> {
+        self.reconnected()
+    }
+}
+
+impl ScriptedCard {
+    fn reconnected(&self) -> Result<(), Code> {
         let mut world = self.service.call(Call::Reconnect, self.time)?;
         if world.reader(&self.reader)?.atr.is_none() {
             return Err(Code::SCARD_E_NO_SMARTCARD);
@@ -207,6 +213,10 @@ impl Held for ScriptedHeld<'_> {
         lock(&self.0.service.0.world).pending(self.0.id)?;
         answer.get_mut(..octets.len()).ok_or(Code::SCARD_E_INSUFFICIENT_BUFFER)?.copy_from_slice(&octets);
         Ok(octets.len())
+    }
+
+    fn reconnect(&mut self) -> Result<(), Code> {
+        self.0.reconnected()
     }
 
     fn largest(&mut self) -> Option<u32> {

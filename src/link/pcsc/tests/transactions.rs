@@ -14,8 +14,28 @@ fn a_transaction_carries_commands_and_dropping_it_and_the_link_gives_everything_
     assert!(service.locked(READER));
     drop(transaction);
     assert!(!service.locked(READER), "when the drop has returned others reach the card");
+    for _ in 0..50 {
+        let link = readers.connect(READER, &ms(1_000)).unwrap();
+        drop(link.begin(&ms(1_000)).unwrap());
+        drop(link);
+        assert_eq!(service.count(Call::Disconnect) + 1, service.count(Call::Connect), "when the drop has returned");
+        assert_eq!(service.count(Call::Release) + 1, service.count(Call::Establish), "when the drop has returned");
+    }
     assert_eq!(link.begin(&ms(1_000)).unwrap().continuity(), Continuity::Unbroken);
     drop(link);
+    all_given_back(&service);
+}
+
+#[test]
+fn dropping_a_link_whose_card_another_program_holds_waits_for_nobody() {
+    let (service, readers) = desk();
+    let link = readers.connect(READER, &ms(1_000)).unwrap();
+    service.hold(READER, true);
+    assert!(link.begin(&ms(50)).is_err());
+    let start = Instant::now();
+    drop(link);
+    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    service.hold(READER, false);
     all_given_back(&service);
 }
 
@@ -89,7 +109,8 @@ fn a_reset_by_another_program_is_repaired_and_told() {
     select(&mut *transaction).unwrap();
     drop(transaction);
     assert_eq!(link.begin(&ms(1_000)).unwrap().continuity(), Continuity::Unbroken);
-    assert_eq!(service.count(Call::Reconnect), 1);
+    // Once before the transaction, and twice in it, to wait until the reset is done.
+    assert_eq!(service.count(Call::Reconnect), 3);
     // One connection more switches the card on, in case that it was switched off, and is given back.
     assert_eq!((service.count(Call::Connect), service.count(Call::Disconnect)), (2, 1));
 }
@@ -117,18 +138,59 @@ fn a_reset_in_the_middle_of_a_transaction_is_an_error_and_never_leaves_the_card_
     let (service, readers) = desk();
     let link = readers.connect(READER, &ms(1_000)).unwrap();
     let mut transaction = link.begin(&ms(1_000)).unwrap();
+    select(&mut *transaction).unwrap();
     service.reset(READER);
     for _ in 0..2 {
         let error = select(&mut *transaction).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TokenFailed);
         assert_eq!(error.raw_status(), Some(&Status::Pcsc("SCARD_W_RESET_CARD".into())));
     }
-    assert_eq!(service.count(Call::Transmit), 1, "nothing more is sent after an error");
+    assert_eq!(service.count(Call::Transmit), 2, "nothing more is sent after an error");
     drop(transaction);
     assert!(!service.locked(READER), "an end that fails leaves the card locked at the service");
     let mut transaction = link.begin(&ms(1_000)).unwrap();
     assert_eq!(transaction.continuity(), Continuity::Reset);
     select(&mut *transaction).unwrap();
+}
+
+#[test]
+fn a_card_that_is_swapped_while_a_reset_is_waited_for_is_another_insertion() {
+    let (service, readers) = desk();
+    let link = readers.connect(READER, &ms(1_000)).unwrap();
+    drop(link.begin(&ms(1_000)).unwrap());
+    service.reset(READER);
+    let swapping = service.clone();
+    let thread = std::thread::spawn(move || {
+        until("the first repair", || swapping.count(Call::Begin) >= 3);
+        swapping.remove(READER);
+        swapping.insert(READER, &ATR);
+    });
+    assert_eq!(link.begin(&ms(5_000)).err().unwrap().kind(), ErrorKind::CardRemoved);
+    thread.join().unwrap();
+    assert_eq!(service.count(Call::Transmit), 0);
+    all_given_back(&service);
+}
+
+#[test]
+fn a_late_reset_is_repaired_before_the_first_command_of_those_who_take_nothing_for_granted() {
+    let (service, readers) = desk();
+    let link = readers.connect(READER, &ms(1_000)).unwrap();
+    let mut transaction = link.begin(&ms(1_000)).unwrap();
+    assert_eq!(transaction.continuity(), Continuity::First);
+    service.fail(Call::Transmit, Code::SCARD_E_PROTO_MISMATCH);
+    service.fail(Call::Transmit, Code::SCARD_W_RESET_CARD);
+    select(&mut *transaction).unwrap();
+    drop(transaction);
+    assert_eq!((service.count(Call::Reconnect), service.count(Call::End)), (2, 1));
+    let mut transaction = link.begin(&ms(1_000)).unwrap();
+    assert_eq!(transaction.continuity(), Continuity::Unbroken);
+    service.fail(Call::Transmit, Code::SCARD_W_RESET_CARD);
+    assert_eq!(
+        select(&mut *transaction).unwrap_err().kind(),
+        ErrorKind::TokenFailed,
+        "it was told that all is as it was"
+    );
+    assert_eq!(service.count(Call::Reconnect), 2);
 }
 
 #[test]
@@ -264,6 +326,18 @@ fn an_answer_without_a_status_word_is_refused_and_the_longest_one_is_taken() {
     let mut transaction = link.begin(&ms(1_000)).unwrap();
     assert_eq!(select(&mut *transaction).unwrap_err().kind(), ErrorKind::TokenAnswer);
     assert_eq!(transaction.transmit(&command(&[0x00, 0xCB, 0x3F, 0xFF])).unwrap().len(), 65_538);
+}
+
+#[test]
+fn an_answer_of_nothing_is_a_card_that_went_and_nothing_more_is_sent_in_that_transaction() {
+    let (service, readers) = desk();
+    service.answer(|command| if command.get(1) == Some(&0xA4) { Vec::new() } else { vec![0x90, 0x00] });
+    let link = readers.connect(READER, &ms(1_000)).unwrap();
+    let mut transaction = link.begin(&ms(1_000)).unwrap();
+    assert_eq!(select(&mut *transaction).unwrap_err().kind(), ErrorKind::TokenFailed);
+    assert_eq!(transaction.transmit(&command(&[0x00, 0xCB, 0x3F, 0xFF])).unwrap_err().kind(), ErrorKind::TokenFailed);
+    drop(transaction);
+    assert_eq!(link.begin(&ms(1_000)).unwrap().continuity(), Continuity::Reset);
 }
 
 #[test]

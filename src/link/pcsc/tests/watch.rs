@@ -26,7 +26,7 @@ fn a_connect_that_blocks_ends_at_its_deadline_and_gives_back_what_comes_late() {
     let (service, readers) = desk();
     service.hold(READER, true);
     let error = readers.connect(READER, &ms(100)).err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert_eq!(error.kind(), ErrorKind::Busy);
     service.hold(READER, false);
     until("the late connection", || service.count(Call::Disconnect) == 1);
     all_given_back(&service);
