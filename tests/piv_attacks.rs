@@ -156,6 +156,29 @@ fn a_watch_ends_at_its_wait_beside_a_program_that_holds_the_card() {
     });
 }
 
+#[test]
+fn a_service_that_restarts_while_a_card_is_looked_at_doubles_no_event() {
+    piv_card::story("a_service_that_restarts_while_a_card_is_looked_at_doubles_no_event", |pcscd, card| {
+        let made = card.fill(Key::P256);
+        card.delay(100);
+        let mut watch = scanner(&made).watch().unwrap();
+        assert!(watch.next(&Wait::at_most(Duration::from_millis(200))).unwrap().is_none(), "it is being looked at");
+        pcscd.kill();
+        pcscd.restart();
+        card.delay(0);
+        let (start, mut events) = (Instant::now(), Vec::new());
+        while start.elapsed() < Duration::from_secs(15) && !matches!(events.last(), Some(Event::Arrived(_))) {
+            events.extend(watch.next(&Wait::at_most(Duration::from_millis(300))).unwrap());
+        }
+        assert!(matches!(events.last(), Some(Event::Arrived(_))), "{events:?}");
+        assert!(watch.next(&Wait::at_most(Duration::from_secs(2))).unwrap().is_none());
+        let count = |is: fn(&Event) -> bool| events.iter().filter(|e| is(e)).count();
+        let came = count(|e| matches!(e, Event::Refused { .. })) + count(|e| matches!(e, Event::Arrived(_)));
+        let went = count(|e| matches!(e, Event::RefusedRemoved { .. } | Event::Removed { .. }));
+        assert_eq!(came, went + 1, "{events:?}");
+    });
+}
+
 /// Connections to the private service: the kernel lists those that it accepted under its name.
 fn connections(socket: &std::path::Path) -> usize {
     let table = std::fs::read_to_string("/proc/net/unix").unwrap();
