@@ -4,65 +4,28 @@
 mod pcscd;
 #[path = "support/piv_card.rs"]
 mod piv_card;
+#[path = "support/piv_desk.rs"]
+mod piv_desk;
 #[path = "support/softhsm.rs"]
 mod softhsm;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use piv_card::{Key, Made, Neighbour, PivCard};
+use piv_card::{Key, Made, Neighbour};
+use piv_desk::{refused_logins, request, scanner, shield, sign_in, typist, unlock, verifies};
 use shared_shield::{
-    Consent, Content, Declined, Error, ErrorKind, Event, Pin, PinEntry, PinQuestion, Policy, Profile, RawSignature,
-    Request, Role, Scanner, Selector, Session, Shield, Suite, ToBeSigned, Unlock, Wait, link,
+    Consent, Declined, Error, ErrorKind, Event, Pin, PinEntry, PinQuestion, Role, Selector, Session, Shield, Unlock,
+    Wait,
 };
-
-fn scanner(made: &Made) -> Scanner {
-    Scanner::new().profile(Arc::new(Profile::load(&made.profile).unwrap())).readers(link::pcsc::system())
-}
-
-fn shield(made: &Made) -> Shield {
-    let scan = scanner(made).scan(&Wait::default()).unwrap();
-    scan.only().unwrap_or_else(|e| panic!("{e}; {:?}; {:?}", scan.problems, scan.cards)).clone()
-}
-
-fn typist(pin: &str) -> impl FnMut(&PinQuestion<'_>) -> Result<PinEntry, Declined> + '_ {
-    move |q| q.pin(pin.as_bytes()).map(PinEntry::Typed).map_err(|_| Declined)
-}
-
-/// A batch of many signatures, also for the bank.
-fn unlock(shield: &Shield, role: Role) -> Session {
-    let policy = Policy { signatures: 500, resends: 16, ..Policy::of(role) };
-    shield.unlock(Unlock::of(role).policy(policy), &mut typist(piv_card::PIN), &Wait::default()).unwrap()
-}
-
-fn request(role: Role, document: &str) -> Request {
-    Request::raw(role, Content::bytes(document.as_bytes().to_vec()))
-}
-
-fn sign_in(session: &Session, document: &str) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
-    let done = session.sign(request(session.role(), document), &Wait::default(), &mut out);
-    assert!(done.is_ok() || out.is_empty(), "nothing leaves with an error");
-    done.map(|_| out)
-}
 
 fn sign(shield: &Shield, role: Role, document: &str, wait: &Wait) -> Result<Vec<u8>, Error> {
     let mut out = Vec::new();
     let done = shield.sign(request(role, document), &mut typist(piv_card::PIN), wait, &mut out);
     assert!(done.is_ok() || out.is_empty(), "nothing leaves with an error");
     done.map(|_| out)
-}
-
-fn verifies(certificate: &[u8], document: &str, signature: &[u8]) -> bool {
-    let certificate = shared_shield::Certificate::from_der(certificate).unwrap();
-    let key = certificate.key().unwrap();
-    let tbs = ToBeSigned::over(Suite::P256Sha256, key, document.as_bytes()).unwrap();
-    RawSignature::from_wire(Suite::P256Sha256, signature).is_ok_and(|s| key.verify(&tbs, &s).is_ok())
-}
-
-fn refused_logins(card: &PivCard) -> usize {
-    card.commands().iter().filter(|c| c.is_login() && c.status != 0x9000).count()
 }
 
 #[test]
@@ -312,15 +275,11 @@ fn every_call_ends_at_its_wait_on_a_slow_card_and_when_it_is_cancelled() {
     });
 }
 
-/// Names the profile for [`the_second_process`].
+/// Names the profile to the second process of [`two_processes_with_batches_of_both_roles_share_one_card`].
 const SECOND: &str = "SHIELD_TEST_SECOND";
 
-#[test]
-#[ignore = "another process of two_processes_with_batches_of_both_roles_share_one_card"]
-fn the_second_process() {
-    let profile = std::env::var_os(SECOND).expect("started by the first").into();
-    let made = Made { profile, customs: Vec::new(), bank: Vec::new() };
-    let shield = shield(&made);
+fn second_process(profile: PathBuf) {
+    let shield = shield(&Made { profile, customs: Vec::new(), bank: Vec::new() });
     let (customs, bank) = (unlock(&shield, Role::Customs), unlock(&shield, Role::Bank));
     both(&customs, &bank);
 }
@@ -336,13 +295,17 @@ fn both(customs: &Session, bank: &Session) {
 
 #[test]
 fn two_processes_with_batches_of_both_roles_share_one_card() {
-    piv_card::story("two_processes_with_batches_of_both_roles_share_one_card", |pcscd, card| {
+    let name = "two_processes_with_batches_of_both_roles_share_one_card";
+    if let Some(profile) = std::env::var_os(SECOND) {
+        return second_process(profile.into());
+    }
+    piv_card::story(name, |pcscd, card| {
         let made = card.fill(Key::P256);
         let shield = shield(&made);
         let (customs, bank) = (unlock(&shield, Role::Customs), unlock(&shield, Role::Bank));
         let mut second = pcscd
             .tool(std::env::current_exe().unwrap())
-            .args(["the_second_process", "--exact", "--ignored", "--nocapture"])
+            .args([name, "--exact", "--nocapture"])
             .env(SECOND, &made.profile)
             .spawn()
             .unwrap();
