@@ -25,8 +25,12 @@
  * Inputs are copied before a function does anything else; nothing of yours is kept afterwards.
  * Threads.  Every function may be called from every thread, also with the same handle.
  * Blocking.  wait_ms bounds what machines do; the time in which a person types does not count.
- * The library prints nothing, installs no signal handler, reads no environment, and lets no panic
- *   out: a defect of its own comes back as SHIELD_ERR_DEFECT.
+ * Readers.  A scan that names no module looks at the computer's readers (PC/SC). On Windows and macOS
+ *   PC/SC is part of the system. Elsewhere libshared_shield_pcsc must lie in the folder of
+ *   libshared_shield (of the program, where the static library is inside), and libpcsclite must be
+ *   installed; the library loads without both, and a scan then says which is missing.
+ * The library prints nothing, installs no signal handler, and lets no panic out: a defect of its own
+ *   comes back as SHIELD_ERR_DEFECT. It reads no environment but libpcsclite's PCSCLITE_CSOCK_NAME.
  * Calling convention.  SHIELD_CALL: cdecl, whatever your compiler's default is. Write it before the
  *   name of your PIN dialog too: static uint32_t SHIELD_CALL ask(void *userdata, ...).
  * This file is pure ASCII. What is said in Chinese comes from calls, in UTF-8:
@@ -84,6 +88,7 @@
 #define SHIELD_ERR_PUK_LOCKED 0x2010
 #define SHIELD_ERR_NEW_PIN_REFUSED 0x2011
 #define SHIELD_ERR_ADMIN_KEY 0x2012
+#define SHIELD_ERR_PUK_LAST_TRY 0x2013
 #define SHIELD_ERR_NO_CREDENTIAL 0x3001
 #define SHIELD_ERR_SEVERAL_CREDENTIALS 0x3002
 #define SHIELD_ERR_CERTIFICATE_EXPIRED 0x3003

@@ -2,8 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 
-use shield::link::pcsc::api::{Card as _, Context as _};
-
 use super::*;
 use crate::table::{Name, Work};
 
@@ -163,10 +161,7 @@ fn contexts_and_cards_are_given_back_once() {
     cancel();
     drop(card);
     drop(cancel);
-    assert_eq!(
-        called(),
-        ["establish", "share", "connect", "reconnect", "release", "cancel", "disconnect", "release"]
-    );
+    assert_eq!(called(), ["establish", "share", "connect", "reconnect", "release", "cancel", "disconnect", "release"]);
     ANSWER.set(("establish", 0x8010_001D));
     assert_eq!(PlugIn(&TABLE).establish().err(), Some(Code::SCARD_E_NO_SERVICE));
     assert_eq!(called(), ["establish"], "nothing to give back");
