@@ -86,6 +86,14 @@ pub trait Door: Send + Sync {
         None
     }
 
+    /// Whether somebody of this program waits for a lease of a door whose leases are exclusive.
+    fn is_wanted(&self) -> bool {
+        false
+    }
+
+    /// Has `call` called whenever somebody begins to wait like that, as long as it lives: who keeps an idle lease gives it back then.
+    fn call_when_wanted(&self, _call: &Arc<dyn Fn() + Send + Sync>) {}
+
     /// Forgets what was read and kept, because a signature did not verify: the next lease reads again.
     fn forget(&self) {}
 

@@ -33,7 +33,9 @@ impl PinStatus {
     #[must_use]
     pub(crate) fn is_no_worse_than(self, full: PinStatus) -> bool {
         match (self, full) {
-            (PinStatus::Known(now), PinStatus::Known(then) | PinStatus::AtLeast(then)) => now >= then,
+            (PinStatus::Known(now), PinStatus::Known(then)) => now >= then,
+            // How many they were was not told. Few devices have less than three, so with two left somebody may have been refused.
+            (PinStatus::Known(now), PinStatus::AtLeast(then)) => now >= then.max(3),
             (PinStatus::AtLeast(_), PinStatus::Known(_) | PinStatus::AtLeast(_)) => true,
             (now, then) => now == then,
         }
@@ -64,4 +66,16 @@ pub enum Consent {
     AfterRefusal,
     /// Try although this is the last try.
     LastTry,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PinStatus::{AtLeast, Known};
+
+    #[test]
+    fn two_tries_are_not_all_of_them_where_the_full_count_was_never_told() {
+        assert!(Known(3).is_no_worse_than(Known(3)) && Known(3).is_no_worse_than(AtLeast(2)));
+        assert!(Known(2).is_no_worse_than(Known(2)) && !Known(2).is_no_worse_than(Known(3)));
+        assert!(!Known(2).is_no_worse_than(AtLeast(2)) && AtLeast(2).is_no_worse_than(AtLeast(2)));
+    }
 }

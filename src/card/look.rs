@@ -8,6 +8,7 @@ use crate::door::{Door, DoorId, DoorInfo};
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
+use crate::error::Status;
 use crate::link::{Atr, Presence, ReaderState, Readers, Transaction};
 use crate::policy;
 use crate::token::{CardId, DRIVERS, Driver, Fit, Insertion, Slot, Token};
@@ -75,7 +76,7 @@ pub(crate) fn look_at(readers: &Arc<dyn Readers>, state: &ReaderState, look: &Lo
     let mut report = CardReport { reader: state.reader.clone(), atr, tried: Vec::new(), door: None };
     let outcome = match &state.presence {
         Presence::Mute => Err(Error::new(ErrorKind::CardMute, "look at card")),
-        _ => open(readers, look, wait, &mut report),
+        _ => open_despite_resets(readers, look, wait, &mut report),
     };
     if let Ok(opened) = &outcome {
         report.door = Some(opened.door.id().clone());
@@ -90,6 +91,26 @@ fn in_reader(error: Error, reader: &str) -> Error {
         None => format!("reader {reader:?}"),
     };
     error.detail(detail)
+}
+
+/// Reading takes no PIN, so what another program's reset ends is begun again.
+fn open_despite_resets(
+    readers: &Arc<dyn Readers>,
+    look: &Look,
+    wait: &Wait,
+    report: &mut CardReport,
+) -> Result<Opened> {
+    for _ in 0..policy::RECONNECTS {
+        match open(readers, look, wait, report) {
+            Err(error)
+                if error.kind() == ErrorKind::TokenFailed && matches!(error.raw_status(), Some(Status::Pcsc(_))) =>
+            {
+                report.tried.clear();
+            }
+            other => return other,
+        }
+    }
+    open(readers, look, wait, report)
 }
 
 fn open(readers: &Arc<dyn Readers>, look: &Look, wait: &Wait, report: &mut CardReport) -> Result<Opened> {
@@ -115,7 +136,8 @@ fn open(readers: &Arc<dyn Readers>, look: &Look, wait: &Wait, report: &mut CardR
     };
     let place = Place { reader: report.reader.clone(), live: None, usage: Usage::new() };
     let name = DoorId::of([driver.name(), &id.serial]);
-    let card = Card { readers: Arc::clone(readers), driver, id, wanted: look.wanted.clone(), place: Mutex::new(place) };
+    let (wanted, refusals) = (look.wanted.clone(), Arc::clone(insertion.refusals()));
+    let card = Card { readers: Arc::clone(readers), driver, id, wanted, refusals, place: Mutex::new(place) };
     let card = Arc::new(card);
     card.keep(Live { link, insertion });
     let door = Arc::new(CardDoor { id: name, info, card });

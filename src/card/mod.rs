@@ -19,10 +19,10 @@ use crate::link::Presence;
 use crate::link::Readers;
 use crate::link::Transaction;
 use crate::policy;
-use crate::token::{CardId, Driver, Insertion, Token};
+use crate::token::{CardId, Driver, Insertion, Refusals, Token};
 use crate::wait::{Signal, Wait, lock};
 
-use self::usage::{Port, Usage, User};
+use self::usage::{Port, Usage, User, Waiting};
 
 pub use self::look::{CardReport, Tried};
 pub(crate) use self::look::{Look, look_at, read};
@@ -43,6 +43,7 @@ struct Card {
     driver: &'static dyn Driver,
     id: CardId,
     wanted: Vec<String>,
+    refusals: Arc<Refusals>,
     place: Mutex<Place>,
 }
 
@@ -93,13 +94,17 @@ impl Card {
     fn attempt(self: &Arc<Self>, wait: &Wait) -> Result<Box<dyn Token>> {
         let live = lock(&self.place).live.clone();
         if let Some(live) = live {
+            let _waiting = Waiting::of(self);
             match live.link.begin(wait) {
                 Ok(transaction) => return self.driver.attach(self.port(transaction), false, &live.insertion),
                 Err(error) if error.kind() == ErrorKind::CardRemoved => self.forget_connection(),
                 Err(error) => return Err(error),
             }
         }
-        let (live, transaction) = self.find(wait)?;
+        let (live, transaction) = {
+            let _waiting = Waiting::of(self);
+            self.find(wait)?
+        };
         self.keep(live.clone());
         self.driver.attach(self.port(transaction), true, &live.insertion)
     }
@@ -141,7 +146,7 @@ impl Card {
         if id.serial != self.id.serial {
             return Ok(Err(id.serial));
         }
-        let insertion = Arc::new(Insertion::new(link.atr(), self.wanted.clone()));
+        let insertion = Arc::new(Insertion::new(link.atr(), self.wanted.clone()).remembering(&self.refusals));
         Ok(Ok((Live { link, insertion }, transaction)))
     }
 
@@ -202,6 +207,14 @@ impl Door for CardDoor {
 
     fn hold(&self) -> Option<Box<dyn Send + Sync>> {
         Some(Box::new(User::of(&self.card)))
+    }
+
+    fn is_wanted(&self) -> bool {
+        lock(&self.card.place).usage.is_wanted()
+    }
+
+    fn call_when_wanted(&self, call: &Arc<dyn Fn() + Send + Sync>) {
+        lock(&self.card.place).usage.call_when_wanted(call);
     }
 
     fn lease(&self, wait: &Wait) -> Result<Lease> {

@@ -13,9 +13,14 @@ use crate::link::Transaction;
 use crate::policy;
 use crate::wait::lock;
 
+type Call = dyn Fn() + Send + Sync;
+
 /// Who uses a connection.
 pub(super) struct Usage {
     users: usize,
+    waiting: usize,
+    /// Who is told that somebody waits.
+    calls: Vec<Weak<Call>>,
     last: Instant,
     /// A thread looks after the end of the connection.
     watched: bool,
@@ -23,13 +28,45 @@ pub(super) struct Usage {
 
 impl Usage {
     pub(super) fn new() -> Self {
-        Usage { users: 0, last: Instant::now(), watched: false }
+        Usage { users: 0, waiting: 0, calls: Vec::new(), last: Instant::now(), watched: false }
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.waiting > 0
+    }
+
+    pub(super) fn call_when_wanted(&mut self, call: &Arc<Call>) {
+        self.calls.push(Arc::downgrade(call));
     }
 
     /// How much longer the connection is kept, as it looks now.
     fn left(&self) -> Duration {
         let kept = if self.users > 0 { Duration::ZERO } else { self.last.elapsed() };
         policy::CONNECTION_IDLE.saturating_sub(kept)
+    }
+}
+
+/// One who waits for the card, until it is dropped.
+pub(super) struct Waiting<'c>(&'c Card);
+
+impl<'c> Waiting<'c> {
+    pub(super) fn of(card: &'c Card) -> Self {
+        let mut place = lock(&card.place);
+        place.usage.waiting = place.usage.waiting.saturating_add(1);
+        place.usage.calls.retain(|call| call.strong_count() > 0);
+        let calls: Vec<_> = place.usage.calls.iter().filter_map(Weak::upgrade).collect();
+        // They look at this card, so outside the lock.
+        drop(place);
+        let waiting = Waiting(card);
+        calls.iter().for_each(|call| call());
+        waiting
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let usage = &mut lock(&self.0.place).usage;
+        usage.waiting = usage.waiting.saturating_sub(1);
     }
 }
 
@@ -74,12 +111,15 @@ impl Card {
     /// Takes a connection over, and closes it some time after its last use.
     pub(super) fn keep(self: &Arc<Self>, live: Live) {
         let mut place = lock(&self.place);
-        place.live = Some(live);
+        let before = place.live.replace(live);
         place.usage.last = Instant::now();
-        if std::mem::replace(&mut place.usage.watched, true) {
+        let watched = std::mem::replace(&mut place.usage.watched, true);
+        drop(place);
+        // Outside the lock: to disconnect takes a moment.
+        drop(before);
+        if watched {
             return;
         }
-        drop(place);
         let weak = Arc::downgrade(self);
         let watch = std::thread::Builder::new().name("shield-idle".to_owned()).spawn(move || close_when_idle(&weak));
         if watch.is_err() {

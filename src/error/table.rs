@@ -214,6 +214,9 @@ kinds! {
     KeyUnsuited = 0x3008, RenewCertificate,
         "The {role} key cannot make this signature: its type or length is not allowed here.",
         "{role}密钥不能用于此签名：类型或长度不允许。";
+    KeyMismatch = 0x3009, UnlockAtIssuer(Option::None),
+        "The {role} certificate on the shield is not the one of its private key: nothing was written, ask {office}.",
+        "共享盾中的{role}证书与其私钥不是一对：未写出任何内容，请联系{office}。";
     RoleMismatch = 0x3010, FixDocument,
         "The request belongs to the other certificate: nothing was signed, use the {role} certificate for it.",
         "该请求不属于此证书：未签名，请使用{role}证书。";

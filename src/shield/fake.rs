@@ -15,7 +15,7 @@ use crate::role::Role;
 use crate::suite::{RawSignature, Suite, ToBeSigned};
 use crate::token::{Auth, CertRef, KeyRef, PinRef, PinState, Slot, Token, Wants};
 use crate::tries::PinStatus;
-use crate::wait::{FixedClock, Wait, lock};
+use crate::wait::{Clock, Wait, lock};
 
 /// The one PIN that the fake accepts.
 pub(crate) const PIN: &[u8] = b"246813579";
@@ -38,6 +38,8 @@ pub(crate) struct Habits {
     pub(crate) hangs: AtomicBool,
     pub(crate) status: Mutex<PinStatus>,
     pub(crate) logins: AtomicU32,
+    /// Looks at the clock.
+    pub(crate) looks: AtomicU32,
 }
 
 impl Default for Habits {
@@ -54,6 +56,7 @@ impl Default for Habits {
             hangs: AtomicBool::new(false),
             status: Mutex::new(PinStatus::Known(5)),
             logins: AtomicU32::new(0),
+            looks: AtomicU32::new(0),
         }
     }
 }
@@ -205,6 +208,16 @@ impl Door for FakeDoor {
     }
 }
 
+/// 2027-01-01, as the vectors' index asks.
+struct Counted(Arc<Habits>);
+
+impl Clock for Counted {
+    fn now(&self) -> SystemTime {
+        self.0.looks.fetch_add(1, Ordering::SeqCst);
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_761_600)
+    }
+}
+
 /// A shield with one fake door, and the credential of its one certificate.
 pub(crate) fn shield(habits: &Arc<Habits>) -> (Shield, Credential) {
     let certificate = Arc::new(Certificate::from_pem(&vector("synthetic_rsa_cert.pem")).unwrap());
@@ -225,8 +238,7 @@ pub(crate) fn shield(habits: &Arc<Habits>) -> (Shield, Credential) {
         doors: vec![Arc::new(door)],
         found: vec![Found { certificate: Arc::clone(&certificate), routes: routes.clone() }],
         profile: Arc::new(Profile::builtin()),
-        // 2027-01-01, as the vectors' index asks.
-        clock: Arc::new(FixedClock(SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_761_600))),
+        clock: Arc::new(Counted(Arc::clone(habits))),
         puks: Arc::default(),
     });
     let fingerprint = certificate.fingerprint();

@@ -1,5 +1,6 @@
 //! A shield: its certificates by role, one signature, two-step signing.
 
+mod doubt;
 #[cfg(test)]
 mod fake;
 mod pins;
@@ -10,6 +11,7 @@ use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 
+use self::doubt::Doubts;
 use self::signing::{Entry, Job, Ready};
 use crate::cert::Certificate;
 use crate::credential::{self, Credential, Found, Listed, Selector};
@@ -41,11 +43,11 @@ pub(crate) struct Parts {
 
 /// One physical USB key or card. Cheap to clone; all clones are the same shield; any thread may use it.
 #[derive(Clone)]
-pub struct Shield(Arc<Parts>);
+pub struct Shield(Arc<Parts>, Arc<Doubts>);
 
 impl Shield {
     pub(crate) fn new(parts: Parts) -> Self {
-        Shield(Arc::new(parts))
+        Shield(Arc::new(parts), Arc::default())
     }
 
     /// The serial number that names it to people: of its first token.
@@ -154,8 +156,7 @@ impl Shield {
             .map_or(PinStatus::Unknown { refused: false }, |s| s.status);
         drop(lease);
         let door = route.door.clone();
-        let receipt = signing::finish(job, &signature, Some(door.clone()), after, out)
-            .inspect_err(|error| self.doubt(&door, error))?;
+        let receipt = self.finish(job, &signature, door, after, out)?;
         tracing::info!(correlation = id, role = %receipt.role, format = receipt.format, certificate = receipt.number, "signed");
         Ok(receipt)
     }
@@ -236,13 +237,23 @@ impl Shield {
         open().map_err(|e| e.role(role).correlate(id)).inspect_err(log)
     }
 
-    /// After a signature that does not verify, what is kept of a card is not believed any more: the next lease reads the certificate again.
-    pub(crate) fn doubt(&self, door: &DoorId, error: &Error) {
-        if error.kind() == ErrorKind::SignatureWrong
-            && let Some(door) = self.0.doors.iter().find(|d| d.id() == door)
-        {
-            door.forget();
-        }
+    /// As [`signing::finish`]. After a signature that does not verify, what is kept of a card is not believed any more: the next lease reads the
+    /// certificate again.
+    pub(crate) fn finish(
+        &self,
+        job: Job,
+        signature: &RawSignature,
+        door: DoorId,
+        tries: PinStatus,
+        out: &mut dyn Write,
+    ) -> Result<Receipt> {
+        signing::finish(job, signature, Some(door.clone()), tries, &self.1, out).inspect_err(|error| {
+            if matches!(error.kind(), ErrorKind::SignatureWrong | ErrorKind::KeyMismatch)
+                && let Some(door) = self.0.doors.iter().find(|d| *d.id() == door)
+            {
+                door.forget();
+            }
+        })
     }
 
     /// Keeps open what leads to a credential, while a person types and for the length of a batch.
@@ -322,7 +333,7 @@ impl Pending {
     /// `SignatureWrong` when it is not the certificate's: `out` has received nothing then.
     pub fn complete(self, signature: &RawSignature, out: &mut dyn Write) -> Result<Receipt> {
         let (role, id) = (self.job.credential.role, self.job.correlation);
-        signing::finish(self.job, signature, None, PinStatus::Unknown { refused: false }, out)
+        signing::finish(self.job, signature, None, PinStatus::Unknown { refused: false }, &Doubts::default(), out)
             .map_err(|e| e.role(role).correlate(id))
             .inspect_err(log)
     }

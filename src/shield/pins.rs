@@ -60,6 +60,7 @@ impl Puks {
         match status {
             PinStatus::Locked | PinStatus::Known(0) => refuse(ErrorKind::PukLocked),
             last if last.is_last_try() && consent < Consent::LastTry => refuse(ErrorKind::PukLastTry),
+            PinStatus::Unknown { refused: true } if consent < Consent::AfterRefusal => refuse(ErrorKind::TriesUnknown),
             _ => Ok(()),
         }
     }
@@ -67,7 +68,9 @@ impl Puks {
     fn learn(&self, door: &DoorId, done: &Result<()>) {
         match done {
             Ok(()) => drop(lock(&self.0).remove(door)),
-            Err(error) if matches!(error.kind(), ErrorKind::PukIncorrect | ErrorKind::PukLocked) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::PukIncorrect | ErrorKind::PukLocked | ErrorKind::LoginFailed) =>
+            {
                 let left = error.tries_left().unwrap_or(PinStatus::Unknown { refused: true });
                 lock(&self.0).insert(door.clone(), left);
             }
@@ -104,7 +107,7 @@ impl Shield {
     ///
     /// # Errors
     /// `PukIncorrect` with the tries of the unlock code, `PukLocked`, `NewPinRefused`, `PinLength`, `PinEncoding`; `PukLastTry` unless `consent`
-    /// says otherwise, where the token or an earlier refusal of this shield told how many are left; `Unsupported` where the token does not let
+    /// says otherwise, where the token or an earlier refusal of this shield told how many are left, and `TriesUnknown` where it told nothing; `Unsupported` where the token does not let
     /// us; and as [`Shield::pin_status`].
     pub fn unblock_pin(
         &self,
@@ -222,5 +225,45 @@ impl Shield {
             }
         }
         Err(refused.unwrap_or_else(|| Error::new(ErrorKind::NoShield, "change PIN")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A token that tells nothing of its unlock code's tries.
+    struct Silent;
+
+    impl Pins for Silent {
+        fn change(&mut self, _: &PinRef, _: &Pin, _: &Pin) -> Result<()> {
+            Ok(())
+        }
+
+        fn unblock(&mut self, _: &PinRef, _: AdminAuth<'_>, _: &Pin) -> Result<()> {
+            Ok(())
+        }
+
+        fn puk_status(&mut self) -> Result<PinStatus> {
+            Ok(PinStatus::Unknown { refused: false })
+        }
+
+        fn change_puk(&mut self, _: &Pin, _: &Pin) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_unlock_code_that_was_refused_without_a_count_needs_a_word_the_next_time() {
+        for kind in [ErrorKind::PukIncorrect, ErrorKind::LoginFailed] {
+            let (puks, door) = (Puks::default(), DoorId::of(["piv", "1"]));
+            let guard = |consent| puks.guard(&door, &mut Silent, consent).map_err(|e| e.kind());
+            assert_eq!(guard(Consent::None), Ok(()));
+            puks.learn(&door, &Err(Error::new(kind, "test")));
+            assert_eq!(guard(Consent::None), Err(ErrorKind::TriesUnknown));
+            assert_eq!(guard(Consent::AfterRefusal), Ok(()));
+            puks.learn(&door, &Ok(()));
+            assert_eq!(guard(Consent::None), Ok(()));
+        }
     }
 }

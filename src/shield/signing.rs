@@ -4,10 +4,11 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::doubt::Doubts;
 use crate::cert::Certificate;
 use crate::credential::{Credential, Route};
 use crate::door::{Door, DoorId, Lease};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Status};
 use crate::format::Prepared;
 use crate::note::Note;
 use crate::pin::Pin;
@@ -158,11 +159,13 @@ pub(crate) fn finish(
     signature: &RawSignature,
     door: Option<DoorId>,
     tries: PinStatus,
+    doubts: &Doubts,
     out: &mut dyn Write,
 ) -> Result<Receipt> {
     let Job { credential, prepared, format, summary, now, correlation } = job;
     let certificate = &credential.certificate;
-    certificate.key()?.verify(&prepared.tbs, signature)?;
+    let verified = certificate.key()?.verify(&prepared.tbs, signature);
+    verified.map_err(|error| doubts.judge(credential.fingerprint, &prepared.tbs, signature, error))?;
     let (suite, digest) = (prepared.tbs.suite, prepared.tbs.digest.clone());
     let mut notes = prepared.notes.clone();
     notes.extend(notes_of(certificate, now));
@@ -219,7 +222,8 @@ pub(crate) fn first_of<'r>(
             let state = read_state(&mut lease, &route.slot, &credential.certificate, wait)?;
             Ok(Ready { route, lease, state })
         };
-        match open() {
+        let opened = (0..policy::RECONNECTS).map(|_| open()).find(|opened| !opened.as_ref().is_err_and(is_disturbed));
+        match opened.unwrap_or_else(open) {
             Ok(ready) => return Ok(ready),
             Err(error) if is_gone(&error) => {
                 tracing::debug!(door = %route.door.without_label(), code = error.code(), "route does not answer, trying the next");
@@ -230,6 +234,11 @@ pub(crate) fn first_of<'r>(
         }
     }
     Err(first.unwrap_or_else(|| Error::new(ErrorKind::NoShield, "open shield")))
+}
+
+/// Whether another program reset the card, or an answer was lost. Where nothing but reading was done, it is done again.
+fn is_disturbed(error: &Error) -> bool {
+    error.kind() == ErrorKind::TokenFailed && matches!(error.raw_status(), Some(Status::Pcsc(_)))
 }
 
 /// Whether a token cannot be reached this way now.

@@ -198,6 +198,21 @@ impl PublicKey {
     }
 }
 
+/// The public keys under which `signature` over `tbs` is right (SEC 1 §4.1.6), as points: four at the most, of P-256 alone. Whoever made it
+/// has one of them, or nobody has.
+pub(crate) fn signers(tbs: &ToBeSigned, signature: &RawSignature) -> Vec<Vec<u8>> {
+    if tbs.suite != Suite::P256Sha256 || signature.suite() != tbs.suite {
+        return Vec::new();
+    }
+    let Ok(value) = p256::ecdsa::Signature::from_slice(signature.octets()) else { return Vec::new() };
+    let recover = |id| p256::ecdsa::VerifyingKey::recover_from_prehash(tbs.digest.octets(), &value, id).ok();
+    (0..=p256::ecdsa::RecoveryId::MAX)
+        .filter_map(p256::ecdsa::RecoveryId::from_byte)
+        .filter_map(recover)
+        .map(|key| key.to_sec1_point(false).as_bytes().to_vec())
+        .collect()
+}
+
 #[cfg(feature = "rsa")]
 fn verify_rsa(key: &rsa::RsaPublicKey, suite: Suite, digest: &[u8], octets: &[u8]) -> bool {
     match suite {

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "piv")]
 pub(crate) use digest::hex;
 pub use digest::{Digest, DigestAlgorithm, Hasher};
+pub(crate) use key::signers;
 pub use key::{KeyKind, PublicKey, SM2_DEFAULT_ID};
 
 /// A key type with a digest and an encoding of the signature.

@@ -20,7 +20,7 @@ mod piv;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -105,7 +105,12 @@ pub struct Insertion {
     pub(crate) wanted: Vec<String>,
     certificates: Mutex<BTreeMap<Vec<u8>, Arc<[u8]>>>,
     tries: Mutex<BTreeMap<u8, u8>>,
+    refusals: Arc<Refusals>,
 }
+
+/// PINs of a card that does not count for us which were refused, and not accepted since. Unlike the rest it outlives the insertion.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(Mutex<BTreeSet<u8>>);
 
 #[cfg_attr(not(feature = "piv"), allow(dead_code))]
 impl Insertion {
@@ -125,6 +130,31 @@ impl Insertion {
         let mut seen = lock(&self.tries);
         let most = seen.entry(pin).or_default();
         *most = tries.max(*most);
+    }
+
+    /// The same card, connected anew.
+    pub(crate) fn remembering(mut self, refusals: &Arc<Refusals>) -> Self {
+        self.refusals = Arc::clone(refusals);
+        self
+    }
+
+    pub(crate) fn refusals(&self) -> &Arc<Refusals> {
+        &self.refusals
+    }
+
+    /// Whether this PIN was refused by a card that does not tell its tries.
+    pub(crate) fn was_refused(&self, pin: u8) -> bool {
+        lock(&self.refusals.0).contains(&pin)
+    }
+
+    /// A PIN was accepted, or refused without a word about its tries.
+    pub(crate) fn saw_refusal(&self, pin: u8, refused: bool) {
+        let mut refusals = lock(&self.refusals.0);
+        if refused {
+            refusals.insert(pin);
+        } else {
+            refusals.remove(&pin);
+        }
     }
 
     /// A certificate that was read in this insertion.

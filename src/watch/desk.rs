@@ -26,13 +26,6 @@ impl Desk {
         &self.states
     }
 
-    /// Takes back that a card was seen in a reader.
-    pub(super) fn forget(&mut self, reader: &str) {
-        for state in self.states.iter_mut().filter(|s| s.reader == reader) {
-            state.presence = Presence::Empty;
-        }
-    }
-
     /// Takes a new look. `refused` tells whether the card in a reader could not be used.
     pub(super) fn turn(&mut self, now: Vec<ReaderState>, refused: impl Fn(&str) -> bool) -> Vec<Change> {
         let before = std::mem::take(&mut self.states);

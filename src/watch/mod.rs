@@ -4,7 +4,7 @@ mod desk;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use self::desk::{Change, Desk};
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::link::{ReaderState, Readers};
 use crate::scan::{Scan, Scanner};
 use crate::shield::Shield;
-use crate::wait::{Signal, Wait};
+use crate::wait::{Cancel, Signal, Wait, lock};
 
 const OPERATION: &str = "watch";
 /// How often a service that is not running is asked again: nothing tells when it starts.
@@ -84,7 +84,34 @@ pub struct Watch {
     occupants: BTreeMap<String, Occupant>,
     seen: BTreeSet<String>,
     events: VecDeque<Event>,
+    /// What is still to be told, behind the card that is being looked at.
+    changes: VecDeque<Change>,
+    looking: Option<Looking>,
     service: Service,
+}
+
+/// A card that has come is being looked at, on a thread of its own: that may take longer than one wait of the caller's, and goes on between two.
+struct Looking {
+    reader: String,
+    found: Arc<Mutex<Option<Result<Shield>>>>,
+    done: Arc<Signal>,
+    cancel: Arc<Cancel>,
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+/// However the thread ends, whoever waits for it is told.
+struct Told(Arc<Mutex<Option<Result<Shield>>>>, Arc<Signal>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        lock(&self.0).get_or_insert_with(|| Err(Error::new(ErrorKind::Defect, OPERATION).detail("the look has ended")));
+        self.1.notify();
+    }
 }
 
 /// What is in a reader.
@@ -118,6 +145,8 @@ impl Scanner {
             occupants: BTreeMap::new(),
             seen: BTreeSet::new(),
             events: VecDeque::new(),
+            changes: VecDeque::new(),
+            looking: None,
             service: Service::Unknown,
         })
     }
@@ -136,11 +165,24 @@ impl Watch {
             if wait.cancel.is_cancelled() {
                 return Err(Error::new(ErrorKind::Cancelled, OPERATION));
             }
+            if let Some(looking) = &self.looking {
+                let found = looking.done.wait_for(wait, || lock(&looking.found).take());
+                match found {
+                    Some(found) => self.looked(found),
+                    None if wait.cancel.is_cancelled() => continue,
+                    None => return Ok(None),
+                }
+                continue;
+            }
+            if let Some(change) = self.changes.pop_front() {
+                self.tell(change);
+                continue;
+            }
             if wait.remaining().is_zero() {
                 return Ok(None);
             }
             match self.states(wait) {
-                Ok(states) => self.look_at(states, wait),
+                Ok(states) => self.look_at(states),
                 Err(error) if error.kind() == ErrorKind::ServiceStopped => self.service_is_down(wait),
                 Err(error) if error.kind() == ErrorKind::Timeout => {}
                 Err(error) => return Err(error),
@@ -155,7 +197,7 @@ impl Watch {
         }
     }
 
-    fn look_at(&mut self, states: Vec<ReaderState>, wait: &Wait) {
+    fn look_at(&mut self, states: Vec<ReaderState>) {
         // Readers that are there when the watch or the service begins are no news.
         let news = self.service == Service::Up;
         if self.service == Service::Down {
@@ -163,17 +205,19 @@ impl Watch {
         }
         self.service = Service::Up;
         let refused = |reader: &str| matches!(self.occupants.get(reader), Some(Occupant::Refused));
-        for change in self.desk.turn(states, refused) {
-            match change {
-                Change::ReaderAdded(reader) if news => self.events.push_back(Event::ReaderAdded(reader)),
-                Change::ReaderAdded(_) => {}
-                Change::ReaderRemoved(reader) => self.events.push_back(Event::ReaderRemoved(reader)),
-                Change::Out(reader) => self.went(reader),
-                Change::In(state) => self.came(state, wait),
-                Change::Again(state) => {
-                    self.occupants.remove(&state.reader);
-                    self.came(state, wait);
-                }
+        let changes = self.desk.turn(states, refused);
+        self.changes.extend(changes.into_iter().filter(|change| news || !matches!(change, Change::ReaderAdded(_))));
+    }
+
+    fn tell(&mut self, change: Change) {
+        match change {
+            Change::ReaderAdded(reader) => self.events.push_back(Event::ReaderAdded(reader)),
+            Change::ReaderRemoved(reader) => self.events.push_back(Event::ReaderRemoved(reader)),
+            Change::Out(reader) => self.went(reader),
+            Change::In(state) => self.came(state),
+            Change::Again(state) => {
+                self.occupants.remove(&state.reader);
+                self.came(state);
             }
         }
     }
@@ -201,10 +245,26 @@ impl Watch {
         }
     }
 
-    fn came(&mut self, state: ReaderState, wait: &Wait) {
-        let reader = state.reader.clone();
-        // Looking at a card is no part of what the caller waits for: it has its own bound.
-        let (occupant, event) = match self.shield_in(state, &wait.resumed(LOOK)) {
+    fn came(&mut self, state: ReaderState) {
+        // A look has a bound of its own.
+        let wait = Wait::at_most(LOOK);
+        let (found, done) = (Arc::<Mutex<_>>::default(), Arc::<Signal>::default());
+        let cancel = Arc::clone(&wait.cancel);
+        let looking = Looking { reader: state.reader.clone(), found, done, cancel };
+        let told = Told(Arc::clone(&looking.found), Arc::clone(&looking.done));
+        let (scanner, readers) = (self.scanner.clone(), Arc::clone(&self.readers));
+        let work = move || {
+            let shield = shield_in(&scanner, &readers, state, &wait);
+            *lock(&told.0) = Some(shield);
+        };
+        // Where no thread can be had, the answer is that of one that has ended.
+        drop(std::thread::Builder::new().name("shield-look".to_owned()).spawn(work));
+        self.looking = Some(looking);
+    }
+
+    fn looked(&mut self, found: Result<Shield>) {
+        let Some(reader) = self.looking.take().map(|looking| looking.reader.clone()) else { return };
+        let (occupant, event) = match found {
             Ok(shield) => {
                 let serial = shield.serial().to_owned();
                 let known = !self.seen.insert(serial.clone());
@@ -213,22 +273,19 @@ impl Watch {
             }
             // It is gone again: its removal is the next change, and nobody has seen it.
             Err(error) if error.kind() == ErrorKind::CardRemoved => return,
-            // The caller has gone; whoever calls next sees it come.
-            Err(error) if error.kind() == ErrorKind::Cancelled => return self.desk.forget(&reader),
             Err(error) => (Occupant::Refused, Event::Refused { reader: reader.clone(), error }),
         };
         self.occupants.insert(reader, occupant);
         self.events.push_back(event);
     }
+}
 
-    fn shield_in(&self, state: ReaderState, wait: &Wait) -> Result<Shield> {
-        let reader = state.reader.clone();
-        let Scan { shields, problems, .. } = self.scanner.scan_reader(&self.readers, state, wait)?;
-        let is_here = |shield: &Shield| shield.doors().any(|door| door.reader == reader);
-        let shield = shields.into_iter().find(is_here);
-        shield
-            .ok_or_else(|| problems.into_iter().next().unwrap_or_else(|| Error::new(ErrorKind::CardUnknown, OPERATION)))
-    }
+fn shield_in(scanner: &Scanner, readers: &Arc<dyn Readers>, state: ReaderState, wait: &Wait) -> Result<Shield> {
+    let reader = state.reader.clone();
+    let Scan { shields, problems, .. } = scanner.scan_reader(readers, state, wait)?;
+    let is_here = |shield: &Shield| shield.doors().any(|door| door.reader == reader);
+    let shield = shields.into_iter().find(is_here);
+    shield.ok_or_else(|| problems.into_iter().next().unwrap_or_else(|| Error::new(ErrorKind::CardUnknown, OPERATION)))
 }
 
 impl fmt::Debug for Watch {

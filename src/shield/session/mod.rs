@@ -27,6 +27,9 @@ use crate::suite::Summary;
 use crate::tries::PinStatus;
 use crate::wait::{Signal, Wait, lock};
 
+/// By how much something has to end sooner than what a batch waits for anyway.
+const SOONER: Duration = Duration::from_millis(100);
+
 /// An unlocked role. Any number of threads may sign through `&self`; dropping it ends the login and wipes the PIN.
 pub struct Session {
     inner: Arc<Inner>,
@@ -50,6 +53,8 @@ struct Inner {
     /// A thread is in its turn on a card.
     busy: Mutex<bool>,
     changed: Arc<Signal>,
+    /// What doors call when somebody waits for them.
+    _wanted: Arc<dyn Fn() + Send + Sync>,
 }
 
 struct State {
@@ -94,6 +99,10 @@ impl Session {
         };
         let told_by = route.door.clone();
         let open = Open { entry, full, told_by, anchor, _power: shield.hold(&credential) };
+        let changed = Arc::<Signal>::default();
+        let signal = Arc::clone(&changed);
+        let wanted: Arc<dyn Fn() + Send + Sync> = Arc::new(move || signal.notify());
+        shield.open_doors().iter().for_each(|door| door.call_when_wanted(&wanted));
         let inner = Arc::new(Inner {
             shield: shield.clone(),
             credential,
@@ -107,7 +116,8 @@ impl Session {
             state: Mutex::new(State { open: Some(open), used: 0, resends: 0, last: now, last_at: at }),
             leases: Mutex::new(idle),
             busy: Mutex::default(),
-            changed: Arc::default(),
+            changed,
+            _wanted: wanted,
         });
         watch_idle(&inner)?;
         Ok(Session { inner })
@@ -183,8 +193,11 @@ impl Inner {
         self.reserve()?;
         let signed = self.sign_job(&job, wait);
         let (signature, tries, door) = signed.inspect_err(|error| self.give_back(error))?;
-        let receipt = signing::finish(job, &signature, Some(door.clone()), tries, out)
-            .inspect_err(|error| self.shield.doubt(&door, error))?;
+        // After a signature that is none, the next one looks at the certificate again.
+        let receipt = self
+            .shield
+            .finish(job, &signature, door, tries, out)
+            .inspect_err(|_| drop(std::mem::take(&mut *lock(&self.leases))))?;
         if lock(&self.state).used >= self.policy.signatures {
             self.end();
         }
@@ -262,7 +275,11 @@ impl Inner {
     /// own sleep does not count the computer's.
     fn look_again_in(&self, left: Duration) -> Duration {
         let idle = !lock(&self.leases).is_empty();
-        left.min(if idle { policy::LEASE_TIME } else { policy::SESSION_LOOK })
+        match idle {
+            true if self.is_in_the_way() => Duration::ZERO,
+            true => left.min(policy::LEASE_TIME),
+            false => left.min(policy::SESSION_LOOK),
+        }
     }
 }
 
@@ -277,10 +294,13 @@ fn watch_idle(inner: &Arc<Inner>) -> Result<()> {
                 return inner.end();
             }
             inner.drop_due();
-            let bound = inner.look_again_in(left);
+            let wait = Wait::at_most(inner.look_again_in(left));
             drop(inner);
-            let sooner = |i: Arc<Inner>| i.ends_in().is_none_or(|left| i.look_again_in(left) < bound);
-            changed.wait_for(&Wait::at_most(bound), || Weak::upgrade(&weak).is_none_or(sooner).then_some(()));
+            // What is left becomes less by itself while this waits: only what ends well before that is sooner.
+            let sooner = |i: Arc<Inner>| {
+                i.ends_in().is_none_or(|left| i.look_again_in(left).saturating_add(SOONER) < wait.remaining())
+            };
+            changed.wait_for(&wait, || Weak::upgrade(&weak).is_none_or(sooner).then_some(()));
         }
     };
     std::thread::Builder::new()

@@ -90,10 +90,18 @@ impl Inner {
         self.open_lease(wait)
     }
 
-    /// Gives back idle leases that are due. Outside the lock, because closing a token takes time.
+    /// Whether somebody else of this program waits for the token that serves now.
+    pub(super) fn is_in_the_way(&self) -> bool {
+        let now = lock(&self.route).door.clone();
+        self.shield.open_doors().iter().any(|door| *door.id() == now && door.is_wanted())
+    }
+
+    /// Gives back idle leases that are due, or that keep somebody of this program waiting: another batch, or a single call. Outside the lock, because closing a token takes time.
     pub(super) fn drop_due(&self) {
+        let wanted = self.is_in_the_way();
         let mut leases = lock(&self.leases);
-        let (due, fresh): (Vec<_>, Vec<_>) = std::mem::take(&mut *leases).into_iter().partition(Lease::is_due);
+        let (due, fresh): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut *leases).into_iter().partition(|lease| wanted || lease.is_due());
         *leases = fresh;
         drop(leases);
         drop(due);

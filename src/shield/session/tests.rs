@@ -204,6 +204,18 @@ fn a_forgotten_batch_logs_out_by_itself() {
 }
 
 #[test]
+fn a_batch_near_its_end_waits_for_it_and_does_not_look_again_and_again() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, Policy { idle: Duration::from_millis(500), ..policy(50, 0) });
+    habits.looks.store(0, Ordering::SeqCst);
+    while session.signatures_left() > 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let looks = Habits::seen(&habits.looks);
+    assert!((1..20).contains(&looks), "{looks} looks at the clock in half a second");
+}
+
+#[test]
 fn an_idle_lease_is_given_back_without_another_signature() {
     let habits = Arc::<Habits>::default();
     let session = open(&habits, policy(50, 0));

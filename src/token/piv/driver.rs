@@ -79,7 +79,12 @@ impl Driver for PivDriver {
 /// What tells this card from others. New keys have neither CHUID nor CCC: then the number that is printed on the key, or the first
 /// certificate.
 fn serial(card: &mut Exchange<'_>, quirks: Quirks) -> Result<String> {
-    match object::number(card) {
+    // One bad answer is no reason to take the card for another: what cannot be read is asked for once more.
+    let number = match object::number(card) {
+        Err(error) if object::is_of_the_object(&error) => object::number(card),
+        other => other,
+    };
+    match number {
         Ok(Some(number)) => return Ok(hex(&number)),
         Err(error) if !object::is_of_the_object(&error) => return Err(error),
         _ => {}

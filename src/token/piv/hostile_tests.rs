@@ -262,3 +262,21 @@ fn no_answers_make_a_token_panic_or_talk_without_end() {
     }
     assert!(reached > 50, "only {reached} signatures came through");
 }
+
+#[test]
+fn a_card_that_never_tells_its_tries_is_remembered_to_have_refused_a_pin() {
+    let (card, at) = (Card::with(&["9A"]), insertion(&["9A"]));
+    card.set(|model| drop(model.always.insert((0x20, 0x80), vec![0x63, 0x00])));
+    let status = |at: &Arc<Insertion>| card.lease(at).unwrap().pin_state(&application_pin()).unwrap().status;
+    assert_eq!(status(&at), PinStatus::Unknown { refused: false });
+    let refused = card.lease(&at).unwrap().login(&application_pin(), Auth::Pin(&pin(b"654321"))).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::PinIncorrect);
+    assert_eq!(status(&at), PinStatus::Unknown { refused: true });
+    // Connected anew it is the same card.
+    let again = Arc::new(Insertion::new(Atr::default(), vec!["9A".to_owned()]).remembering(at.refusals()));
+    assert_eq!(status(&again), PinStatus::Unknown { refused: true });
+    card.set(|model| drop(model.always.insert((0x20, 0x80), vec![0x90, 0x00])));
+    card.lease(&again).unwrap().login(&application_pin(), Auth::Pin(&pin(PIN))).unwrap();
+    card.set(|model| drop(model.always.insert((0x20, 0x80), vec![0x63, 0x00])));
+    assert_eq!(status(&at), PinStatus::Unknown { refused: false });
+}

@@ -126,8 +126,8 @@ impl Pins {
         let sw = card.send(&Command::new("VERIFY", 0x20, 0x00, reference))?.sw();
         let (status, open) = match sw {
             // Shown to the card, by whomever: a right PIN sets the counter to its full value, and a wrong one ends this state. So no
-            // try is missing; no card that is known has fewer than two.
-            Sw::Success => (PinStatus::AtLeast(2), true),
+            // try is missing.
+            Sw::Success => (PinStatus::AtLeast(self.full(reference)), true),
             // No such PIN on the card (6A88).
             Sw::ReferenceNotFound => return Err(sw.as_kind(ErrorKind::PinNotSet, "VERIFY")),
             // Another application is selected, or none: nothing that follows would reach the PIV application.
@@ -135,16 +135,21 @@ impl Pins {
                 return Err(sw.as_kind(ErrorKind::CardApplication, "VERIFY"));
             }
             Sw::Failure(_) => return Err(sw.error("VERIFY")),
-            // Cards that do not tell say many things; none of them speaks of a refusal, because no PIN was sent.
+            // Cards that do not tell say many things; none of them speaks of a refusal, because no PIN was sent. What is remembered does.
             other => match refused(other, self.quirks) {
                 Some(told @ (PinStatus::Known(_) | PinStatus::Locked)) => (told, false),
-                _ => (PinStatus::Unknown { refused: false }, false),
+                _ => (PinStatus::Unknown { refused: self.at.was_refused(reference) }, false),
             },
         };
         if let PinStatus::Known(tries) = status {
             self.at.saw_tries(reference, tries);
         }
         Ok(*self.seen.insert(Seen { reference, status, open }))
+    }
+
+    /// The fewest tries that a PIN has when none is missing: as many as were seen in this insertion; no card that is known has fewer than two.
+    fn full(&self, reference: u8) -> u8 {
+        self.at.most_tries(reference).max(2)
     }
 
     /// As [`Pins::verify`], for a PIN that nobody entered just now.
@@ -166,15 +171,20 @@ impl Pins {
         self.seen = None;
         let sw = card.send(&command)?.sw();
         if sw == Sw::Success {
+            self.at.saw_refusal(reference, false);
             // Full again; how many that is, is not said.
             let least = match before {
-                PinStatus::Known(n) | PinStatus::AtLeast(n) => n.max(2),
-                _ => 2,
+                PinStatus::Known(n) | PinStatus::AtLeast(n) => n.max(self.full(reference)),
+                _ => self.full(reference),
             };
             self.seen = Some(Seen { reference, status: PinStatus::AtLeast(least), open: true });
             return Ok(());
         }
-        Err(refusal(sw, refused(sw, self.quirks)))
+        let error = refusal(sw, refused(sw, self.quirks));
+        if error.tries_left() == Some(PinStatus::Unknown { refused: true }) {
+            self.at.saw_refusal(reference, true);
+        }
+        Err(error)
     }
 }
 

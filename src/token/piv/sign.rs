@@ -106,7 +106,7 @@ fn failure(sw: Sw, slot: Slot, kind: KeyKind) -> Error {
         }
         // The card was given what fits the certificate.
         Sw::DataIncorrect | Sw::IncorrectP1P2 => sw
-            .as_kind(ErrorKind::KeyUnsuited, NAME)
+            .as_kind(ErrorKind::KeyMismatch, NAME)
             .detail(format!("slot {name} has no {kind} key, so its certificate is of another key")),
         other => other.error(NAME),
     }

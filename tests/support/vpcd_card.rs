@@ -1,0 +1,371 @@
+//! The PIV card of `tests/cards` in a reader of this process: no pcscd, so that a card can be reset, pulled out and lied about at any step,
+//! and yet its answers are another's. The test listens where vpcd would; the card's program connects, and is a [`VirtualCard`] here.
+//!
+//! Every card of a test process begins as the same one: keys and certificates are made once, and its folder is copied.
+
+#![allow(dead_code, unreachable_pub)]
+
+#[path = "child.rs"]
+pub mod child;
+#[path = "program.rs"]
+mod program;
+#[path = "../../examples/shield/test_ca.rs"]
+pub mod test_ca;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use program::Program;
+use shared_shield::link::card::{VirtualCard, VirtualReaders};
+use shared_shield::link::{Presence, Readers};
+use shared_shield::token::{AdminAuth, DRIVERS, Driver, Insertion, Place, Token};
+use shared_shield::{
+    Certificate, Content, Declined, Error, PinEntry, PinQuestion, Profile, RawSignature, Request, Role, Scanner,
+    Selector, Shield, Suite, ToBeSigned, Wait,
+};
+use test_ca::{Shape, TestCa};
+
+/// The PIN of a new card; three tries.
+pub const PIN: &str = "123456";
+/// The PUK of a new card; three tries.
+pub const PUK: &str = "12345678";
+/// The management key of a new card (3DES).
+pub const MANAGEMENT_KEY: [u8; 24] =
+    *b"\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02\x03\x04\x05\x06\x07\x08";
+/// The one reader.
+pub const READER: &str = "Virtual PCD 00 00";
+
+/// 00 A4 04 00 with the AID of PIV.
+const SELECT: [u8; 14] = *b"\x00\xA4\x04\x00\x09\xA0\x00\x00\x03\x08\x00\x00\x10\x00";
+/// RESET RETRY COUNTER: by the PUK of a new card, to the PIN of a new card.
+const RENEW_PIN: [u8; 21] = *b"\x00\x2C\x00\x80\x1012345678123456\xFF\xFF";
+
+/// A command that the card got, from whomever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    pub ins: u8,
+    /// It carried data: a VERIFY without only asks.
+    pub data: bool,
+    pub sw: u16,
+}
+
+impl Seen {
+    /// A VERIFY with a PIN.
+    pub fn is_login(&self) -> bool {
+        self.ins == 0x20 && self.data
+    }
+
+    /// A PIN or PUK went out and was refused.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.ins, 0x20 | 0x24 | 0x2C) && self.data && (self.sw & 0xFFF0 == 0x63C0 || self.sw == 0x6983)
+    }
+}
+
+#[derive(Default)]
+struct Talk {
+    seen: Vec<Seen>,
+    /// Answers of the test's own, by instruction.
+    bent: BTreeMap<u8, Vec<u8>>,
+}
+
+/// The program as a card.
+struct Played {
+    _program: Program,
+    stream: TcpStream,
+    atr: Vec<u8>,
+    talk: Arc<Mutex<Talk>>,
+}
+
+impl Played {
+    fn start(folder: &Path, talk: Arc<Mutex<Talk>>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut command = Command::new(built().expect("tests/cards is built"));
+        command.args(["--port", &listener.local_addr().unwrap().port().to_string()]).arg("--state").arg(folder);
+        let program = Program::start(command);
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let mut card = Played { _program: program, stream, atr: Vec::new(), talk };
+        // Power, and the ATR.
+        card.write(&[1]);
+        card.write(&[4]);
+        card.atr = card.read();
+        card
+    }
+
+    fn write(&mut self, body: &[u8]) {
+        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+        self.stream.write_all(&[&length[..], body].concat()).unwrap();
+    }
+
+    fn read(&mut self) -> Vec<u8> {
+        let mut length = [0; 2];
+        self.stream.read_exact(&mut length).unwrap();
+        let mut body = vec![0; usize::from(u16::from_be_bytes(length))];
+        self.stream.read_exact(&mut body).unwrap();
+        body
+    }
+}
+
+impl VirtualCard for Played {
+    fn atr(&self) -> Vec<u8> {
+        self.atr.clone()
+    }
+
+    fn reset(&mut self) {
+        self.write(&[2]);
+    }
+
+    fn command(&mut self, apdu: &[u8]) -> Vec<u8> {
+        let bent = lock(&self.talk).bent.get(&apdu[1]).cloned();
+        let answer = bent.unwrap_or_else(|| {
+            self.write(apdu);
+            self.read()
+        });
+        let sw = answer.last_chunk().map_or(0, |sw| u16::from_be_bytes(*sw));
+        lock(&self.talk).seen.push(Seen { ins: apdu[1], data: apdu.len() > 5, sw });
+        answer
+    }
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn built() -> Option<PathBuf> {
+    let named = std::env::var_os("SHIELD_TEST_CARDS").map(PathBuf::from);
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cards/target/debug");
+    Some(named.unwrap_or(default).join("piv-card")).filter(|path| path.exists())
+}
+
+/// Runs `body`, or says why there is no card.
+pub fn with_cards(name: &str, body: impl FnOnce()) {
+    match built() {
+        Some(_) => body(),
+        None => child::skip(name, "tests/cards is not built (cargo build --manifest-path tests/cards/Cargo.toml)"),
+    }
+}
+
+/// What every card begins with.
+pub struct Made {
+    files: Vec<(OsString, Vec<u8>)>,
+    /// The customs certificate, in 9A.
+    pub customs: Vec<u8>,
+    /// The bank certificate, in 9C.
+    pub bank: Vec<u8>,
+}
+
+/// Makes it once.
+pub fn made() -> &'static Made {
+    static MADE: OnceLock<Made> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let folder = scratch("first");
+        let desk = Desk::of(Gone(folder.clone()));
+        let customs = desk.equip("9A", "CN=Story customs CA", "CN=Story customs");
+        let bank = desk.equip("9C", "CN=Story bank CA", "CN=Story bank");
+        let files = fs::read_dir(&folder).unwrap().map(Result::unwrap);
+        let files = files.map(|file| (file.file_name(), fs::read(file.path()).unwrap())).collect();
+        Made { files, customs, bank }
+    })
+}
+
+fn scratch(name: &str) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let file = format!("{}-{}-{name}-{number}", env!("CARGO_CRATE_NAME"), std::process::id());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A reader with a card.
+pub struct Desk {
+    pub readers: VirtualReaders,
+    card: Arc<Mutex<Played>>,
+    talk: Arc<Mutex<Talk>>,
+    /// Two hands do not put it in at one time.
+    hand: Mutex<()>,
+    _folder: Gone,
+}
+
+/// A folder that goes with its desk.
+struct Gone(PathBuf);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Desk {
+    /// A card as [`made`] left it.
+    pub fn new() -> Self {
+        let folder = scratch("card");
+        for (name, octets) in &made().files {
+            fs::write(folder.join(name), octets).unwrap();
+        }
+        Desk::of(Gone(folder))
+    }
+
+    fn of(folder: Gone) -> Self {
+        let talk = Arc::<Mutex<Talk>>::default();
+        let card = Arc::new(Mutex::new(Played::start(&folder.0, Arc::clone(&talk))));
+        let readers = VirtualReaders::new(&[READER]);
+        readers.insert(READER, card.clone());
+        Desk { readers, card, talk, hand: Mutex::default(), _folder: folder }
+    }
+
+    /// Puts the card in, where it is not.
+    pub fn put_in(&self) {
+        let _one = lock(&self.hand);
+        if !self.is_in() {
+            self.readers.insert(READER, self.card.clone());
+        }
+    }
+
+    fn is_in(&self) -> bool {
+        let states = self.readers.list(&Wait::default()).unwrap();
+        states.iter().any(|state| state.presence != Presence::Empty)
+    }
+
+    /// PIN and tries as those of a new card, and nobody is logged in.
+    pub fn renew_pin(&self) {
+        assert_eq!(self.readers.foreign(READER, &SELECT).last_chunk(), Some(&[0x90, 0x00]));
+        assert_eq!(self.readers.foreign(READER, &RENEW_PIN), [0x90, 0x00]);
+        self.readers.reset(READER);
+    }
+
+    /// A command of the test's own with PIV selected.
+    pub fn foreign(&self, command: &[u8]) -> Vec<u8> {
+        self.readers.foreign(READER, &SELECT);
+        self.readers.foreign(READER, command)
+    }
+
+    /// What the card got since the last time.
+    pub fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut lock(&self.talk).seen)
+    }
+
+    /// Every command with this instruction gets this answer, and the card hears nothing of it.
+    pub fn bend(&self, ins: u8, answer: &[u8]) {
+        lock(&self.talk).bent.insert(ins, answer.to_vec());
+    }
+
+    /// Looks at 9A and 9C of the card behind `readers`.
+    pub fn scanner(readers: Arc<dyn Readers>) -> Scanner {
+        Scanner::new().profile(Arc::new(profile())).readers(readers)
+    }
+
+    /// The shield on this desk.
+    pub fn shield(&self) -> Shield {
+        let scan = Desk::scanner(Arc::new(self.readers.clone())).scan(&Wait::default()).unwrap();
+        scan.only().unwrap_or_else(|e| panic!("{e}; {:?}; {:?}", scan.problems, scan.cards)).clone()
+    }
+
+    /// Does something with the PIV application as an issuer does.
+    pub fn issue<R>(&self, work: impl FnOnce(&mut dyn Token) -> R) -> R {
+        let link = self.readers.connect(READER, &Wait::default()).unwrap();
+        let held = link.begin(&Wait::default()).unwrap();
+        let at = Arc::new(Insertion::new(link.atr(), Vec::new()));
+        work(&mut *driver().attach(held, false, &at).unwrap())
+    }
+
+    /// A new key in a slot: its SubjectPublicKeyInfo.
+    pub fn generate(&self, slot: &str) -> Vec<u8> {
+        self.issue(|token| {
+            let (at, by) = (place(token, slot), AdminAuth::Key(&MANAGEMENT_KEY));
+            token.issuing().unwrap().generate(&at, Suite::P256Sha256, by).unwrap().spki().to_vec()
+        })
+    }
+
+    /// A certificate into a slot.
+    pub fn store(&self, slot: &str, certificate: &[u8]) {
+        self.issue(|token| {
+            let (at, by) = (place(token, slot), AdminAuth::Key(&MANAGEMENT_KEY));
+            token.issuing().unwrap().import_certificate(&at, certificate, by).unwrap();
+        });
+    }
+
+    /// A new key in a slot, with a certificate.
+    pub fn equip(&self, slot: &str, issuer: &str, subject: &str) -> Vec<u8> {
+        let certificate = certify(issuer, subject, &self.generate(slot));
+        self.store(slot, &certificate);
+        certificate
+    }
+}
+
+pub fn driver() -> &'static dyn Driver {
+    *DRIVERS.iter().find(|driver| driver.name() == "piv").unwrap()
+}
+
+pub fn place(token: &mut dyn Token, name: &str) -> Place {
+    let places = token.issuing().unwrap().places().unwrap();
+    places.into_iter().find(|place| place.name == name).unwrap()
+}
+
+/// A certificate by an authority that issues this one alone.
+pub fn certify(issuer: &str, subject: &str, spki: &[u8]) -> Vec<u8> {
+    let now = SystemTime::now();
+    let shape = Shape::plain(subject, vec![7, 1, 2, 3], now);
+    TestCa::new(issuer, now).unwrap().issue(&shape, spki).unwrap()
+}
+
+/// Issuers give the roles, and two places are looked at.
+pub fn profile() -> Profile {
+    profile_of(&["9A", "9C"], "")
+}
+
+/// The same with other places, and with more of `[cards]`.
+pub fn profile_of(places: &[&str], more: &str) -> Profile {
+    let text = format!(
+        "schema = 1\nname = \"story\"\ntest = true\n\n[[customs.issuer]]\ncommon_name = \"Story customs CA\"\n\n\
+         [[bank.issuer]]\ncommon_name = \"Story bank CA\"\n\n[cards]\nplaces = {places:?}\n{more}"
+    );
+    Profile::parse(&text).unwrap()
+}
+
+/// Types this PIN, and counts how often it was asked.
+pub fn typist<'l>(
+    pin: &'l str,
+    entries: &'l mut usize,
+) -> impl FnMut(&PinQuestion<'_>) -> Result<PinEntry, Declined> + 'l {
+    move |q| {
+        *entries += 1;
+        q.pin(pin.as_bytes()).map(PinEntry::Typed).map_err(|_| Declined)
+    }
+}
+
+/// A signature over a text: what came out.
+pub fn sign(shield: &Shield, role: Role, text: &str, pin: &str, wait: &Wait) -> Result<Vec<u8>, Error> {
+    let (mut out, mut entries) = (Vec::new(), 0);
+    let request = Request::raw(role, Content::bytes(text.as_bytes().to_vec()));
+    match shield.sign(request, &mut typist(pin, &mut entries), wait, &mut out) {
+        Ok(_) => Ok(out),
+        Err(error) => {
+            assert!(out.is_empty(), "{error} wrote something");
+            Err(error)
+        }
+    }
+}
+
+/// Judged by another implementation of P-256 than the card's.
+pub fn verifies(certificate: &[u8], text: &str, signature: &[u8]) -> bool {
+    let certificate = Certificate::from_der(certificate).unwrap();
+    let key = certificate.key().unwrap();
+    let tbs = ToBeSigned::over(Suite::P256Sha256, key, text.as_bytes()).unwrap();
+    RawSignature::from_wire(Suite::P256Sha256, signature).is_ok_and(|s| key.verify(&tbs, &s).is_ok())
+}
+
+/// No choice among certificates.
+pub fn any() -> Selector {
+    Selector::default()
+}
