@@ -2,8 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 
-use shield::link::pcsc::api::{Card as _, Context as _};
-
 use super::*;
 use crate::table::{Name, Work};
 
