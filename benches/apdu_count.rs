@@ -139,7 +139,8 @@ fn table(title: &str, rows: &[(&str, Vec<Stage>)], times: bool) -> String {
     let _ = writeln!(text, "|{}", " --- |".repeat(names.len() + 2));
     for (name, stages) in rows {
         let cells: Vec<String> = stages.iter().map(|s| plain(figure(s))).collect();
-        let _ = writeln!(text, "| {name} | {} | {} |", cells.join(" | "), plain(stages.iter().take(2).map(figure).sum()));
+        let _ =
+            writeln!(text, "| {name} | {} | {} |", cells.join(" | "), plain(stages.iter().take(2).map(figure).sum()));
     }
     text
 }
@@ -214,8 +215,7 @@ fn library(mut meter: Meter, scanners: &[Scanner]) -> Outcome<()> {
     let (first, last) = (shields.first().ok_or("a shield")?, shields.last().ok_or("a shield")?);
     for (shield, role, slot) in [(first, Role::Customs, "9A"), (last, Role::Bank, "9C")] {
         let unlock = Unlock::of(role).policy(Policy { signatures: MORE + 1, ..Policy::of(role) });
-        let mut prompt =
-            |q: &PinQuestion<'_>| q.pin(PIN.as_bytes()).map(PinEntry::Typed).map_err(|_| Declined);
+        let mut prompt = |q: &PinQuestion<'_>| q.pin(PIN.as_bytes()).map(PinEntry::Typed).map_err(|_| Declined);
         let session = shield.unlock(unlock, &mut prompt, &Wait::default())?;
         sign(&session)?;
         meter.lap(&format!("first by {slot}"))?;

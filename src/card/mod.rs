@@ -19,7 +19,7 @@ use crate::link::Presence;
 use crate::link::Readers;
 use crate::link::Transaction;
 use crate::policy;
-use crate::token::{CardId, Driver, Insertion, Token};
+use crate::token::{CardId, Driver, Insertion, Token, Tries};
 use crate::wait::{Signal, Wait, lock};
 
 use self::usage::{Port, Usage, User};
@@ -43,6 +43,7 @@ struct Card {
     driver: &'static dyn Driver,
     id: CardId,
     wanted: Vec<String>,
+    tries: Tries,
     place: Mutex<Place>,
 }
 
@@ -141,7 +142,7 @@ impl Card {
         if id.serial != self.id.serial {
             return Ok(Err(id.serial));
         }
-        let insertion = Arc::new(Insertion::new(link.atr(), self.wanted.clone()));
+        let insertion = Arc::new(Insertion::again(link.atr(), self.wanted.clone(), &self.tries));
         Ok(Ok((Live { link, insertion }, transaction)))
     }
 
