@@ -138,6 +138,32 @@ fn a_card_that_is_pulled_out_and_back_signs_again_with_the_same_handle() {
 }
 
 #[test]
+fn a_pin_that_may_have_been_refused_while_the_card_was_pulled_out_is_not_sent_again() {
+    let name = "a_pin_that_may_have_been_refused_while_the_card_was_pulled_out_is_not_sent_again";
+    piv_card::story(name, |pcscd, card| {
+        let made = card.fill(Key::P256);
+        let shield = shield(&made);
+        let session = unlock(&shield, Role::Bank);
+        sign_in(&session, "one").unwrap();
+        // Once the batch has given its lease back, another program changes the PIN.
+        card.tool(&["-a", "change-pin", "-P", piv_card::PIN, "-N", "654321"]).unwrap();
+        let before = logins(card);
+        // SELECT, the tries, VERIFY: the card refuses the PIN, and is out before anybody hears of it.
+        card.pull(3);
+        let error = sign_in(&session, "two").unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::CardRemoved | ErrorKind::TokenFailed), "{error}");
+        assert_eq!(logins(card), before + 1, "the pull was at VERIFY");
+        pcscd.wait_for_card(card.reader(), false);
+        card.insert();
+        let error = sign_in(&session, "two").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SessionEnded, "{error}");
+        assert_eq!(logins(card), before + 1, "not a second try of the same PIN");
+        let left = shield.pin_status(Role::Bank, &Selector::default(), &Wait::default()).unwrap();
+        assert_eq!(left, PinStatus::Known(2));
+    });
+}
+
+#[test]
 fn a_batch_goes_on_when_the_service_is_stopped_and_started() {
     piv_card::story("a_batch_goes_on_when_the_service_is_stopped_and_started", |pcscd, card| {
         let made = card.fill(Key::P256);

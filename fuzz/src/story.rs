@@ -8,8 +8,8 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey;
 use shared_shield::suite::KeyKind;
 use shared_shield::{
-    Certificate, Content, Declined, Error, ErrorKind, FixedClock, Pin, PinEntry, PinQuestion, Policy, Profile, Receipt,
-    Reference, Request, Result, Role, Scan, Scanner, Selector, Shield, Suite, Unlock, Wait, policy,
+    Certificate, Consent, Content, Declined, Error, ErrorKind, FixedClock, Pin, PinEntry, PinQuestion, Policy, Profile,
+    Receipt, Reference, Request, Result, Role, Scan, Scanner, Selector, Shield, Suite, Unlock, Wait, policy,
 };
 
 use crate::link::{Desk, has};
@@ -248,20 +248,22 @@ impl<'s> Story<'s> {
         let Secrets { pin: first, new: second, puk: puk_text, new_puk, .. } = self.secrets;
         self.act("PIN status", 0, |_| shield.pin_status(Role::Customs, &any, &wait()));
         let (old, new) = (pin(&self.pin), pin(second));
-        let changed = self.act("change PIN", 1, |_| {
-            shield.change_pin(Role::Customs, &any, (&old, &new), shared_shield::Consent::None, &wait())
-        });
+        let changed =
+            self.act("change PIN", 1, |_| shield.change_pin(Role::Customs, &any, (&old, &new), Consent::None, &wait()));
         if changed.is_some() {
             self.pin.clone_from(second);
         }
         let puk = pin(puk_text);
         let first_again = pin(first);
-        let unblocked =
-            self.act("unblock", 1, |_| shield.unblock_pin(Role::Customs, &any, (&puk, &first_again), &wait()));
+        let unblocked = self.act("unblock", 1, |_| {
+            shield.unblock_pin(Role::Customs, &any, (&puk, &first_again), Consent::None, &wait())
+        });
         if unblocked.is_some() {
             self.pin.clone_from(first);
         }
-        self.act("change PUK", 1, |_| shield.change_puk(Role::Customs, &any, (&puk, &pin(new_puk)), &wait()));
+        self.act("change PUK", 1, |_| {
+            shield.change_puk(Role::Customs, &any, (&puk, &pin(new_puk)), Consent::None, &wait())
+        });
     }
 
     fn by_reference(&mut self, shield: &Shield) {

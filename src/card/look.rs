@@ -136,9 +136,14 @@ fn open(readers: &Arc<dyn Readers>, look: &Look, wait: &Wait, report: &mut CardR
     };
     let place = Place { reader: report.reader.clone(), live: None, usage: Usage::new() };
     let name = DoorId::of([driver.name(), &id.serial]);
-    let (wanted, refusals) = (look.wanted.clone(), Arc::clone(insertion.refusals()));
-    let card = Card { readers: Arc::clone(readers), driver, id, wanted, refusals, place: Mutex::new(place) };
-    let card = Arc::new(card);
+    let card = Arc::new(Card {
+        readers: Arc::clone(readers),
+        driver,
+        id,
+        wanted: look.wanted.clone(),
+        tries: insertion.tries(),
+        place: Mutex::new(place),
+    });
     card.keep(Live { link, insertion });
     let door = Arc::new(CardDoor { id: name, info, card });
     Ok(Opened { door, contents, notes })

@@ -19,7 +19,7 @@ use crate::link::Presence;
 use crate::link::Readers;
 use crate::link::Transaction;
 use crate::policy;
-use crate::token::{CardId, Driver, Insertion, Refusals, Token};
+use crate::token::{CardId, Driver, Insertion, Token, Tries};
 use crate::wait::{Signal, Wait, lock};
 
 use self::usage::{Port, Usage, User, Waiting};
@@ -43,7 +43,7 @@ struct Card {
     driver: &'static dyn Driver,
     id: CardId,
     wanted: Vec<String>,
-    refusals: Arc<Refusals>,
+    tries: Tries,
     place: Mutex<Place>,
 }
 
@@ -146,7 +146,7 @@ impl Card {
         if id.serial != self.id.serial {
             return Ok(Err(id.serial));
         }
-        let insertion = Arc::new(Insertion::new(link.atr(), self.wanted.clone()).remembering(&self.refusals));
+        let insertion = Arc::new(Insertion::again(link.atr(), self.wanted.clone(), &self.tries));
         Ok(Ok((Live { link, insertion }, transaction)))
     }
 

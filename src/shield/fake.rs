@@ -37,6 +37,8 @@ pub(crate) struct Habits {
     pub(crate) flips: AtomicBool,
     pub(crate) hangs: AtomicBool,
     pub(crate) status: Mutex<PinStatus>,
+    /// The answer to the last PIN was lost.
+    pub(crate) in_doubt: AtomicBool,
     pub(crate) logins: AtomicU32,
     /// Looks at the clock.
     pub(crate) looks: AtomicU32,
@@ -55,6 +57,7 @@ impl Default for Habits {
             flips: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
             status: Mutex::new(PinStatus::Known(5)),
+            in_doubt: AtomicBool::new(false),
             logins: AtomicU32::new(0),
             looks: AtomicU32::new(0),
         }
@@ -143,7 +146,8 @@ impl Token for FakeToken {
 
     fn pin_state(&mut self, _pin: &PinRef) -> Result<PinState> {
         let open = !self.habits.forgets.load(Ordering::SeqCst) && Habits::seen(&self.habits.logins) > 0;
-        Ok(PinState { status: *lock(&self.habits.status), open, on_device: false })
+        let in_doubt = self.habits.in_doubt.load(Ordering::SeqCst);
+        Ok(PinState { status: *lock(&self.habits.status), open, on_device: false, in_doubt })
     }
 
     fn login(&mut self, _pin: &PinRef, auth: Auth<'_>) -> Result<()> {

@@ -20,7 +20,7 @@ mod piv;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -104,13 +104,26 @@ pub struct Insertion {
     /// Names of the places that are looked at, such as `9A`; empty: those that the family looks at by itself.
     pub(crate) wanted: Vec<String>,
     certificates: Mutex<BTreeMap<Vec<u8>, Arc<[u8]>>>,
-    tries: Mutex<BTreeMap<u8, u8>>,
-    refusals: Arc<Refusals>,
+    tries: Tries,
 }
 
-/// PINs of a card that does not count for us which were refused, and not accepted since. Unlike the rest it outlives the insertion.
+/// What is known of the tries of a card's PINs, over all of its insertions: the card keeps count while it is out.
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(not(feature = "piv"), allow(dead_code))]
+pub(crate) struct Tries(Arc<Mutex<BTreeMap<u8, Tried>>>);
+
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<BTreeSet<u8>>);
+struct Tried {
+    /// The most that the card told of; 0 where it told nothing.
+    most: u8,
+    /// A PIN went out and its answer has not come: with fewer tries than these it was refused.
+    unheard: Option<u8>,
+    /// It was refused by a card that does not count for us, and not accepted since.
+    refused: bool,
+}
+
+/// Cards count three tries or more, so fewer may be what earlier mistakes left of them.
+const FULL: u8 = 3;
 
 #[cfg_attr(not(feature = "piv"), allow(dead_code))]
 impl Insertion {
@@ -120,41 +133,62 @@ impl Insertion {
         Insertion { atr, wanted, ..Insertion::default() }
     }
 
-    /// The most tries of a PIN that were seen in this insertion: with fewer, somebody has entered a wrong one. 0 where none were seen.
+    /// As [`Insertion::new`], of a card whose tries were seen before.
+    pub(crate) fn again(atr: Atr, wanted: Vec<String>, tries: &Tries) -> Self {
+        Insertion { tries: tries.clone(), ..Insertion::new(atr, wanted) }
+    }
+
+    /// For the next insertion of the same card.
+    pub(crate) fn tries(&self) -> Tries {
+        self.tries.clone()
+    }
+
+    /// The most tries of a PIN that were seen on this card: with fewer, somebody has entered a wrong one. 0 where none were seen.
     pub(crate) fn most_tries(&self, pin: u8) -> u8 {
-        lock(&self.tries).get(&pin).copied().unwrap_or_default()
+        self.of(pin, |tried| tried.most)
     }
 
     /// Tries that a card told.
     pub(crate) fn saw_tries(&self, pin: u8, tries: u8) {
-        let mut seen = lock(&self.tries);
-        let most = seen.entry(pin).or_default();
-        *most = tries.max(*most);
+        self.of(pin, |tried| tried.most = tried.most.max(tries));
     }
 
-    /// The same card, connected anew.
-    pub(crate) fn remembering(mut self, refusals: &Arc<Refusals>) -> Self {
-        self.refusals = Arc::clone(refusals);
-        self
+    /// A PIN goes out, while the card told of so many tries.
+    pub(crate) fn sends(&self, pin: u8, before: PinStatus) {
+        self.of(pin, |tried| {
+            tried.unheard = Some(match (before, tried.most) {
+                (PinStatus::Known(tries), _) => tries,
+                // The right PIN is shown, so the counter is full: as full as it was ever seen.
+                (PinStatus::AtLeast(_), most @ 1..) => most.max(FULL),
+                // Nothing can show later that this try was not counted.
+                _ => u8::MAX,
+            });
+        });
     }
 
-    pub(crate) fn refusals(&self) -> &Arc<Refusals> {
-        &self.refusals
+    /// The answer came, or the card says that the right PIN was shown to it.
+    pub(crate) fn heard(&self, pin: u8) {
+        self.of(pin, |tried| tried.unheard = None);
+    }
+
+    /// Whether the last PIN that went out may have been refused without anybody hearing of it.
+    pub(crate) fn in_doubt(&self, pin: u8, now: PinStatus) -> bool {
+        let counted = |before| !matches!(now, PinStatus::Known(tries) if tries >= before);
+        self.of(pin, |tried| tried.unheard.is_some_and(counted))
+    }
+
+    fn of<R>(&self, pin: u8, look: impl FnOnce(&mut Tried) -> R) -> R {
+        look(lock(&self.tries.0).entry(pin).or_default())
     }
 
     /// Whether this PIN was refused by a card that does not tell its tries.
     pub(crate) fn was_refused(&self, pin: u8) -> bool {
-        lock(&self.refusals.0).contains(&pin)
+        self.of(pin, |tried| tried.refused)
     }
 
     /// A PIN was accepted, or refused without a word about its tries.
     pub(crate) fn saw_refusal(&self, pin: u8, refused: bool) {
-        let mut refusals = lock(&self.refusals.0);
-        if refused {
-            refusals.insert(pin);
-        } else {
-            refusals.remove(&pin);
-        }
+        self.of(pin, |tried| tried.refused = refused);
     }
 
     /// A certificate that was read in this insertion.
@@ -256,6 +290,8 @@ pub struct PinState {
     pub open: bool,
     /// The PIN is typed on the device (`CKF_PROTECTED_AUTHENTICATION_PATH`).
     pub on_device: bool,
+    /// The last PIN that went out may have been refused without anybody hearing of it: the same one does not go again by itself.
+    pub in_doubt: bool,
 }
 
 /// A token within a lease.

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
 use crate::shield::signing::{self, Entry, is_gone};
 use crate::suite::RawSignature;
+use crate::token::PinState;
 use crate::tries::{Consent, PinStatus};
 use crate::wait::{Wait, lock};
 
@@ -141,7 +142,7 @@ impl Inner {
         let state = signing::read_state(&mut lease, &route.slot, &self.credential.certificate, wait)?;
         let (entry, full) = self.entry()?;
         if !state.open {
-            self.allow_resend(&route.door, state.status, full)?;
+            self.allow_resend(&route.door, state, full)?;
             let pin = route.slot.pin.clone();
             lease.call("unlock again", wait, move |token| token.login(&pin, entry.auth()))?;
             self.anchor(&route, wait);
@@ -168,14 +169,14 @@ impl Inner {
     }
 
     /// The PIN goes again only while nothing speaks of a refusal, and only so often.
-    fn allow_resend(&self, door: &DoorId, now: PinStatus, full: PinStatus) -> Result<()> {
-        let role = self.credential.role;
+    fn allow_resend(&self, door: &DoorId, now: PinState, full: PinStatus) -> Result<()> {
+        let (role, in_doubt, now) = (self.credential.role, now.in_doubt, now.status);
         signing::guard_tries(now, Consent::None, role).inspect_err(|_| self.end())?;
         let mut state = lock(&self.state);
         // Another way to the same token may count nothing: then it knows of no refusal, which the guard above has seen.
         let elsewhere = state.open.as_ref().is_some_and(|open| open.told_by != *door);
         let silent = matches!(now, PinStatus::Unknown { refused: false });
-        if (now.is_no_worse_than(full) || (elsewhere && silent)) && state.resends < self.policy.resends {
+        if !in_doubt && (now.is_no_worse_than(full) || (elsewhere && silent)) && state.resends < self.policy.resends {
             state.resends = state.resends.saturating_add(1);
             return Ok(());
         }

@@ -121,6 +121,17 @@ fn the_last_try_is_not_spent_when_a_login_is_lost_in_the_middle_of_a_lease() {
 }
 
 #[test]
+fn a_pin_that_may_have_been_refused_unheard_does_not_go_again_by_itself() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, policy(100, 10));
+    sign(&session, &mut Vec::new()).unwrap();
+    habits.lose_login();
+    habits.in_doubt.store(true, Ordering::SeqCst);
+    assert_eq!(kind(sign(&session, &mut Vec::new())), ErrorKind::SessionEnded);
+    assert_eq!((Habits::seen(&habits.verifies), session.signatures_left()), (1, 0));
+}
+
+#[test]
 fn the_first_refusal_ends_the_batch_for_all_threads() {
     let habits = Arc::<Habits>::default();
     let session = open(&habits, policy(1000, 10));

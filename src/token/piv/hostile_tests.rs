@@ -273,7 +273,7 @@ fn a_card_that_never_tells_its_tries_is_remembered_to_have_refused_a_pin() {
     assert_eq!(refused.kind(), ErrorKind::PinIncorrect);
     assert_eq!(status(&at), PinStatus::Unknown { refused: true });
     // Connected anew it is the same card.
-    let again = Arc::new(Insertion::new(Atr::default(), vec!["9A".to_owned()]).remembering(at.refusals()));
+    let again = Arc::new(Insertion::again(Atr::default(), vec!["9A".to_owned()], &at.tries()));
     assert_eq!(status(&again), PinStatus::Unknown { refused: true });
     card.set(|model| drop(model.always.insert((0x20, 0x80), vec![0x90, 0x00])));
     card.lease(&again).unwrap().login(&application_pin(), Auth::Pin(&pin(PIN))).unwrap();

@@ -28,6 +28,8 @@ pub(super) struct Seen {
     status: PinStatus,
     /// The card says that the PIN was shown to it: by us or by another program.
     open: bool,
+    /// See [`PinState::in_doubt`].
+    in_doubt: bool,
 }
 
 impl Seen {
@@ -40,17 +42,18 @@ impl Seen {
     }
 
     pub(super) fn state(self) -> PinState {
-        PinState { status: self.status, open: self.open, on_device: false }
+        PinState { status: self.status, open: self.open, on_device: false, in_doubt: self.in_doubt }
     }
 
     /// In a batch nobody is asked before a PIN goes again, so it goes only while nothing speaks of a refusal: `most` are the most tries
-    /// that were seen in this insertion.
+    /// that were seen on this card.
     fn refuse_risk(self, most: u8) -> Result<()> {
         let kind = match self.status {
             PinStatus::Locked | PinStatus::Known(0) => ErrorKind::PinLocked,
             PinStatus::Unknown { refused: true } => ErrorKind::TriesUnknown,
             last if last.is_last_try() => ErrorKind::LastTry,
             PinStatus::Known(now) if now < most => ErrorKind::PinRequired,
+            _ if self.in_doubt => ErrorKind::PinRequired,
             _ => return Ok(()),
         };
         Err(Error::new(kind, "VERIFY").tries(self.status))
@@ -144,7 +147,11 @@ impl Pins {
         if let PinStatus::Known(tries) = status {
             self.at.saw_tries(reference, tries);
         }
-        Ok(*self.seen.insert(Seen { reference, status, open }))
+        if open {
+            self.at.heard(reference);
+        }
+        let in_doubt = self.at.in_doubt(reference, status);
+        Ok(*self.seen.insert(Seen { reference, status, open, in_doubt }))
     }
 
     /// The fewest tries that a PIN has when none is missing: as many as were seen in this insertion; no card that is known has fewer than two.
@@ -169,7 +176,9 @@ impl Pins {
         let command = Command::new("VERIFY", 0x20, 0x00, reference).data(&octets).sensitive(Sensitive::Command);
         // Whatever comes now, also an error of the port: what was seen before is not true any more.
         self.seen = None;
+        self.at.sends(reference, before);
         let sw = card.send(&command)?.sw();
+        self.at.heard(reference);
         if sw == Sw::Success {
             self.at.saw_refusal(reference, false);
             // Full again; how many that is, is not said.
@@ -177,7 +186,7 @@ impl Pins {
                 PinStatus::Known(n) | PinStatus::AtLeast(n) => n.max(self.full(reference)),
                 _ => self.full(reference),
             };
-            self.seen = Some(Seen { reference, status: PinStatus::AtLeast(least), open: true });
+            self.seen = Some(Seen { reference, status: PinStatus::AtLeast(least), open: true, in_doubt: false });
             return Ok(());
         }
         let error = refusal(sw, refused(sw, self.quirks));

@@ -1,11 +1,14 @@
 //! What a lease sends, how often, and what it never sends.
 
-use super::model::{Card, Fault, PIN, insertion, is_login};
+use std::sync::Arc;
+
+use super::model::{Card, Fault, Model, PIN, insertion, is_login};
 use crate::error::{ErrorKind, Result, Status};
+use crate::link::Atr;
 use crate::pin::Pin;
 use crate::role::Role;
 use crate::suite::{PublicKey, RawSignature, Suite, ToBeSigned};
-use crate::token::{Auth, CertRef, KeyRef, PinRef, Slot, Token, Wants};
+use crate::token::{Auth, CertRef, Insertion, KeyRef, PinRef, Slot, Token, Wants};
 use crate::tries::PinStatus;
 
 pub(super) fn pin(octets: &[u8]) -> Pin {
@@ -93,6 +96,55 @@ fn what_a_person_typed_is_sent_whoever_else_has_logged_in() {
     let error = sign(&mut *token, 0x9A, Auth::Pin(&pin(b"654321"))).unwrap_err();
     assert_eq!((error.kind(), error.tries_left()), (ErrorKind::PinIncorrect, Some(PinStatus::Known(2))));
     assert_eq!(card.sent().iter().filter(|c| is_login(c)).count(), 1);
+}
+
+/// A batch whose VERIFY is lost with the card, and the same batch on the next insertion: VERIFYs in all, and what the second one says.
+fn lost_verify(mistakes: u8, prepare: fn(&mut Model)) -> (usize, Option<ErrorKind>, bool) {
+    let (card, at) = (Card::with(&["9C"]), insertion(&["9C"]));
+    card.set(|model| model.tries -= mistakes);
+    sign(&mut *card.lease(&at).unwrap(), 0x9C, Auth::Pin(&pin(PIN))).unwrap();
+    card.sent();
+    card.set(prepare);
+    let mut token = card.lease(&at).unwrap();
+    token.pin_state(&application_pin()).unwrap();
+    card.sent();
+    card.set(|model| model.fault = Some((1, Fault::Lost)));
+    let error = sign(&mut *token, 0x9C, Auth::Shared(&pin(PIN))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CardRemoved);
+    card.set(|model| (model.fault, model.verified) = (None, false));
+    let again = Arc::new(Insertion::again(Atr::default(), vec!["9C".to_owned()], &at.tries()));
+    let mut token = card.lease(&again).unwrap();
+    let in_doubt = token.pin_state(&application_pin()).unwrap().in_doubt;
+    let error = sign(&mut *token, 0x9C, Auth::Shared(&pin(PIN))).err();
+    (card.sent().iter().filter(|c| is_login(c)).count(), error.map(|e| e.kind()), in_doubt)
+}
+
+#[test]
+fn a_pin_whose_answer_was_lost_goes_again_only_where_the_card_counted_nothing() {
+    let changed = |model: &mut Model| model.pin = b"654321\xFF\xFF".to_vec();
+    let closed = |model: &mut Model| (model.pin, model.verified) = (b"654321\xFF\xFF".to_vec(), false);
+    let refused = (1, Some(ErrorKind::PinRequired), true);
+    assert_eq!(lost_verify(0, |_| {}), (2, None, false), "the right PIN, and the card tells three tries as before");
+    assert_eq!(lost_verify(0, |model| model.verified = false), (2, None, false));
+    assert_eq!(lost_verify(0, changed), refused, "another program changed it");
+    assert_eq!(lost_verify(0, closed), refused);
+    // Somebody's mistake, made good since, so that the card tells as many tries as at first.
+    assert_eq!(lost_verify(1, changed), refused);
+    assert_eq!(lost_verify(1, closed), refused);
+    assert_eq!(lost_verify(1, |_| {}), (2, None, false));
+}
+
+#[test]
+fn what_a_person_types_goes_out_although_the_last_answer_was_lost() {
+    let (card, at) = (Card::with(&["9A"]), insertion(&["9A"]));
+    let mut token = card.lease(&at).unwrap();
+    token.pin_state(&application_pin()).unwrap();
+    card.set(|model| model.fault = Some((3, Fault::Lost)));
+    token.login(&application_pin(), Auth::Pin(&pin(b"654321"))).unwrap_err();
+    card.set(|model| model.fault = None);
+    sign(&mut *card.lease(&at).unwrap(), 0x9A, Auth::Pin(&pin(PIN))).unwrap();
+    let state = card.lease(&at).unwrap().pin_state(&application_pin()).unwrap();
+    assert!(!state.in_doubt, "a right PIN ends the doubt");
 }
 
 #[test]

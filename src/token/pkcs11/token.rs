@@ -270,6 +270,7 @@ impl Token for Pkcs11Token {
             status: voice.status(&facts.info),
             open: self.login.is_open() && voice.is_user(),
             on_device: facts.info.protected_authentication_path(),
+            in_doubt: false,
         })
     }
 
