@@ -16,7 +16,7 @@ use crate::credential::{Found, Reference, Route, Selector};
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::link::{ReaderState, Readers};
+use crate::link::{ReaderState, Readers, trace};
 use crate::profile::Profile;
 use crate::role::Role;
 use crate::shield::{Parts, Shield};
@@ -59,10 +59,10 @@ impl Scanner {
     }
 
     /// Adds the readers of a smart-card service: [`crate::link::pcsc::system`] for the computer's own. Each card is looked at once, in a
-    /// transaction; nothing is written to it and no PIN is sent.
+    /// transaction; nothing is written to it and no PIN is sent. What goes to cards is logged at trace level, without secrets ([`trace`]).
     #[must_use]
     pub fn readers(mut self, readers: Arc<dyn Readers>) -> Self {
-        self.readers.push(readers);
+        self.readers.push(trace::traced(readers));
         self
     }
 

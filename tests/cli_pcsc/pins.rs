@@ -111,6 +111,9 @@ fn a_trace_log_of_changes_and_signatures_holds_no_pin() {
     let read = |file: &str| std::fs::read_to_string(desk.dir.join(file)).unwrap();
     let written = read("log") + &read("bundle.txt");
     assert!(written.contains("signed") && written.lines().count() > 20, "{written}");
+    for shown in ["-> 00 A4 04 00", "-> 00 20 00 80", "-> 00 87 11 9C"] {
+        assert!(written.contains(shown), "the log shows the commands, {shown} among them:\n{written}");
+    }
     for pin in [PIN, PUK, NEW_PIN, NEW_PUK, WRONG_PIN] {
         let hex = |between: &str| pin.bytes().map(|o| format!("{o:02x}")).collect::<Vec<_>>().join(between);
         let list = pin.bytes().map(|o| o.to_string()).collect::<Vec<_>>().join(", ");
