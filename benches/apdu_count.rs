@@ -51,11 +51,12 @@ const CLIENTS: [(&str, &[&str]); 5] = [
 ];
 
 fn main() -> ExitCode {
-    // Cargo says `--bench` to every benchmark.
-    let words: Vec<String> = std::env::args().skip(1).filter(|w| w != "--bench").collect();
+    let words: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match words.split_first() {
         Some((child, words)) if child == "client" => client(words),
-        _ => compare(),
+        // Cargo says so to a benchmark that is run as one, and not to one that a test run meets.
+        _ if words.iter().any(|word| word == "--bench") => compare(),
+        _ => Ok(()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -247,7 +247,7 @@ impl Transmit for BentTransaction {
         let change = {
             let state = &mut *self.desk.state();
             self.seen.command(wire, &mut state.ledger, &self.desk.0.secrets);
-            state.script.as_mut().and_then(Script::next)
+            state.script.as_mut().and_then(Script::at_command)
         };
         let after = match change {
             Some(Change::Event(event @ (Event::Lost | Event::LostAndBack | Event::ResetAfter))) => Some(event),

@@ -137,7 +137,7 @@ impl Script {
     }
 
     /// What happens at the next command; `None`: the card answers as it does.
-    pub fn next(&mut self) -> Option<Change> {
+    pub fn at_command(&mut self) -> Option<Change> {
         if let Some((status, data, left)) = self.looping.take() {
             self.looping = left.checked_sub(1).map(|left| (status, data, left));
             return Some(Change::Loop(status, data, left));
@@ -183,12 +183,17 @@ impl Script {
             5 => Change::Insert(place, self.octets(usize::from(b & 0x3F))),
             6 => Change::Length(place, u32::MAX >> (b & 31)),
             7 => Change::Long(usize::from(word)),
-            8 => Change::Loop(0x6100 | u16::from(a), usize::from(b), 16 * usize::from(b | 1)),
-            9 => Change::Loop(0x6C00 | u16::from(a), 0, 16 * usize::from(b | 1)),
+            8 => Change::Loop(0x6100 | u16::from(a), usize::from(b & 15), times(b)),
+            9 => Change::Loop(0x6C00 | u16::from(a), usize::from(b & 15), times(b)),
             10 => Change::Again,
             _ => Change::Event(Event::of(a)),
         })
     }
+}
+
+/// How long a loop is: up to more than an act may send.
+fn times(octet: u8) -> usize {
+    1 + 1024 * usize::from(octet >> 4)
 }
 
 /// Does to an answer what the input says.
