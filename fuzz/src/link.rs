@@ -226,6 +226,8 @@ impl Seen {
             Asked::Tries => self.told = Some(status),
             // More of the answer is to come.
             Asked::Pin if status >> 8 == 0x61 => {}
+            // No such instruction: another application was selected, and none has looked at the PIN.
+            Asked::Pin if matches!(status, 0x6D00 | 0x6E00) => {}
             Asked::Pin => ledger.refused = (status != 0x9000).then_some(status),
             Asked::Other => {}
         }

@@ -34,6 +34,8 @@ pub(crate) struct Habits {
     pub(crate) accepts_any: AtomicBool,
     /// Refuses every PIN, as when somebody has changed it.
     pub(crate) refuses: AtomicBool,
+    /// What a refusal is; the tries go down with a wrong PIN alone.
+    pub(crate) refusal: Mutex<ErrorKind>,
     pub(crate) flips: AtomicBool,
     pub(crate) hangs: AtomicBool,
     pub(crate) status: Mutex<PinStatus>,
@@ -54,6 +56,7 @@ impl Default for Habits {
             epoch: AtomicU32::new(0),
             accepts_any: AtomicBool::new(false),
             refuses: AtomicBool::new(false),
+            refusal: Mutex::new(ErrorKind::PinIncorrect),
             flips: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
             status: Mutex::new(PinStatus::Known(5)),
@@ -108,8 +111,12 @@ impl FakeToken {
         self.habits.verifies.fetch_add(1, Ordering::SeqCst);
         let known = pin.expose() == PIN || self.habits.accepts_any.load(Ordering::SeqCst);
         if !known || self.habits.refuses.load(Ordering::SeqCst) {
+            let kind = *lock(&self.habits.refusal);
+            if kind != ErrorKind::PinIncorrect {
+                return Err(Error::new(kind, "fake"));
+            }
             *lock(&self.habits.status) = PinStatus::Known(4);
-            return Err(Error::new(ErrorKind::PinIncorrect, "fake").tries(PinStatus::Known(4)));
+            return Err(Error::new(kind, "fake").tries(PinStatus::Known(4)));
         }
         self.enter();
         Ok(())

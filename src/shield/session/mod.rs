@@ -229,7 +229,18 @@ impl Inner {
         state.used = state.used.saturating_sub(1);
         drop(state);
         use ErrorKind as K;
-        if matches!(error.kind(), K::PinIncorrect | K::PinLocked | K::LoginFailed | K::LastTry | K::TriesUnknown) {
+        // The PIN was refused, for whatever reason, or may not go again.
+        if matches!(
+            error.kind(),
+            K::PinIncorrect
+                | K::PinLocked
+                | K::PinLength
+                | K::PinEncoding
+                | K::PinNotSet
+                | K::LoginFailed
+                | K::LastTry
+                | K::TriesUnknown
+        ) {
             self.end();
         }
     }

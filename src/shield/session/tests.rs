@@ -148,6 +148,21 @@ fn the_first_refusal_ends_the_batch_for_all_threads() {
 }
 
 #[test]
+fn a_pin_whose_form_the_token_refuses_is_not_sent_again_for_each_document() {
+    for refusal in [ErrorKind::PinEncoding, ErrorKind::PinLength, ErrorKind::PinNotSet, ErrorKind::LoginFailed] {
+        let habits = Arc::<Habits>::default();
+        let session = open(&habits, policy(1000, 10));
+        sign(&session, &mut Vec::new()).unwrap();
+        *lock(&habits.refusal) = refusal;
+        habits.refuses.store(true, Ordering::SeqCst);
+        habits.lose_login();
+        assert_eq!(kind(sign(&session, &mut Vec::new())), refusal);
+        assert_eq!(kind(sign(&session, &mut Vec::new())), ErrorKind::SessionEnded);
+        assert_eq!(Habits::seen(&habits.verifies), 2, "the unlock, and the one that was refused");
+    }
+}
+
+#[test]
 fn the_pin_is_not_sent_again_when_somebody_has_used_up_tries_meanwhile() {
     let habits = Arc::<Habits>::default();
     habits.forgets.store(true, Ordering::SeqCst);
