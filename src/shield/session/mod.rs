@@ -61,6 +61,8 @@ struct State {
     /// The entry and the lease that holds its login; `None` once the session has ended.
     open: Option<Open>,
     used: u32,
+    /// Those of `used` that are being made now: the batch does not end under them.
+    under_way: u32,
     resends: u32,
     last: Instant,
     last_at: SystemTime,
@@ -113,7 +115,7 @@ impl Session {
             opened: now,
             opened_at: at,
             logging_in: Mutex::default(),
-            state: Mutex::new(State { open: Some(open), used: 0, resends: 0, last: now, last_at: at }),
+            state: Mutex::new(State { open: Some(open), used: 0, under_way: 0, resends: 0, last: now, last_at: at }),
             leases: Mutex::new(idle),
             busy: Mutex::default(),
             changed,
@@ -192,13 +194,14 @@ impl Inner {
         let wait = &wait.resumed(left);
         self.reserve()?;
         let signed = self.sign_job(&job, wait);
+        self.is_made();
         let (signature, tries, door) = signed.inspect_err(|error| self.give_back(error))?;
         // After a signature that is none, the next one looks at the certificate again.
         let receipt = self
             .shield
             .finish(job, &signature, door, tries, out)
             .inspect_err(|_| drop(std::mem::take(&mut *lock(&self.leases))))?;
-        if lock(&self.state).used >= self.policy.signatures {
+        if self.is_used_up() {
             self.end();
         }
         Ok(receipt)
@@ -219,9 +222,20 @@ impl Inner {
             return ended("its signatures are used up");
         }
         state.used = state.used.saturating_add(1);
+        state.under_way = state.under_way.saturating_add(1);
         (state.last, state.last_at) = (Instant::now(), self.shield.clock().now());
         self.changed.notify();
         Ok(())
+    }
+
+    fn is_made(&self) {
+        let mut state = lock(&self.state);
+        state.under_way = state.under_way.saturating_sub(1);
+    }
+
+    fn is_used_up(&self) -> bool {
+        let state = lock(&self.state);
+        state.used >= self.policy.signatures && state.under_way == 0
     }
 
     fn give_back(&self, error: &Error) {
