@@ -47,6 +47,8 @@ mod request;
 mod role;
 mod scan;
 mod shield;
+#[cfg(feature = "simulator")]
+pub mod simulator;
 mod source;
 pub mod suite;
 pub mod token;

@@ -36,6 +36,8 @@ pub const COMMAND_MAX: usize = 16 * 1024;
 pub const TLV_DEPTH: usize = 8;
 /// How often one connection is repaired after resets by other programs before the card is given up.
 pub const RECONNECTS: u32 = 4;
+/// How many tries a PIN must have left before it is sent for the first time in a form that the device has never accepted.
+pub const UNPROVEN_TRIES: u8 = 3;
 /// The most readers that are looked at.
 pub const READERS_MAX: usize = 64;
 /// The most calls into the smart-card service that may be under way without an answer.
@@ -85,6 +87,9 @@ pub struct Policy {
     pub idle: Duration,
     /// How often an accepted PIN may be sent again after the token lost the login.
     pub resends: u32,
+    /// A card that keeps its login keeps it between the leases of a batch too, where any other program may use it. Customs alone: the bank's
+    /// login always ends with its lease.
+    pub keep_login: bool,
 }
 
 impl Policy {
@@ -93,8 +98,10 @@ impl Policy {
     pub fn of(role: Role) -> Self {
         let hour = Duration::from_secs(3600);
         match role {
-            Role::Customs => Policy { signatures: 5_000, lifetime: hour * 12, idle: hour / 2, resends: 16 },
-            Role::Bank => Policy { signatures: 1, lifetime: hour / 2, idle: hour / 12, resends: 0 },
+            Role::Customs => {
+                Policy { signatures: 5_000, lifetime: hour * 12, idle: hour / 2, resends: 16, keep_login: false }
+            }
+            Role::Bank => Policy { signatures: 1, lifetime: hour / 2, idle: hour / 12, resends: 0, keep_login: false },
         }
     }
 
@@ -106,6 +113,7 @@ impl Policy {
             lifetime: self.lifetime.min(other.lifetime),
             idle: self.idle.min(other.idle),
             resends: self.resends.min(other.resends),
+            keep_login: self.keep_login && other.keep_login,
         }
     }
 }

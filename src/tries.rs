@@ -28,6 +28,12 @@ impl PinStatus {
         matches!(self, PinStatus::Known(1) | PinStatus::AtLeast(0 | 1) | PinStatus::Final)
     }
 
+    /// Whether the token tells that there are so many.
+    #[must_use]
+    pub(crate) fn is_at_least(self, tries: u8) -> bool {
+        matches!(self, PinStatus::Known(now) | PinStatus::AtLeast(now) if now >= tries)
+    }
+
     /// Whether no try was spent since `full` was read, right after a PIN was accepted. One device may tell it in two ways: a card over PC/SC
     /// counts, a module for the same card only says that nothing was refused.
     #[must_use]

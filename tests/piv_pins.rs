@@ -104,9 +104,9 @@ fn a_pin_and_the_puk_are_changed_by_whoever_knows_them_and_the_old_ones_are_over
         let (old, new, wrong) = (pin(PUK), pin(b"11223344"), pin(b"00000000"));
         let mut token = card.lease(&at);
         let pins = token.pins().unwrap();
-        assert_eq!(pins.puk_status().unwrap(), PinStatus::Unknown { refused: false });
-        assert_eq!(pins.change_puk(&wrong, &new).unwrap_err().kind(), ErrorKind::PukIncorrect);
-        pins.change_puk(&old, &new).unwrap();
+        assert_eq!(pins.puk_status(&slot.pin).unwrap(), PinStatus::Unknown { refused: false });
+        assert_eq!(pins.change_puk(&slot.pin, &wrong, &new).unwrap_err().kind(), ErrorKind::PukIncorrect);
+        pins.change_puk(&slot.pin, &old, &new).unwrap();
         let fresh = pin(PIN);
         assert_eq!(pins.unblock(&slot.pin, AdminAuth::Pin(&old), &fresh).unwrap_err().kind(), ErrorKind::PukIncorrect);
         pins.unblock(&slot.pin, AdminAuth::Pin(&new), &fresh).unwrap();

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::error::Status;
 use crate::link::{Atr, Presence, ReaderState, Readers, Transaction};
 use crate::policy;
-use crate::token::{CardId, DRIVERS, Driver, Fit, Insertion, Slot, Token};
+use crate::token::{CardId, CardRules, DRIVERS, Driver, Fit, Greeting, Insertion, Slot, Token};
 use crate::wait::Wait;
 
 /// What one driver said of one card.
@@ -47,8 +47,8 @@ pub(crate) struct Look {
     pub(crate) wanted: Vec<String>,
     /// Who the card is said to be; then it is not asked.
     pub(crate) serial: Option<String>,
-    /// Drivers that are named for an ATR, whatever that says.
-    pub(crate) forced: Vec<(Atr, String)>,
+    /// What the profile says of cards.
+    pub(crate) rules: Arc<CardRules>,
 }
 
 /// A door with its certificates, or why there is none; and how that was found.
@@ -117,12 +117,13 @@ fn open(readers: &Arc<dyn Readers>, look: &Look, wait: &Wait, report: &mut CardR
     let link = readers.connect(&report.reader, wait)?;
     report.atr = link.atr();
     let mut transaction = link.begin(wait)?;
-    let driver = choose(&mut *transaction, look, report)?;
+    let (driver, greeting) = choose(&mut *transaction, look, report)?;
     let id = match &look.serial {
         Some(serial) => CardId { serial: serial.clone(), ..CardId::default() },
-        None => driver.identify(&mut *transaction, &link.atr())?,
+        None => driver.identify(&mut *transaction, &link.atr(), &greeting)?,
     };
-    let insertion = Arc::new(Insertion::new(report.atr.clone(), look.wanted.clone()));
+    let insertion = Insertion::new(report.atr.clone(), look.wanted.clone()).greeted(greeting).under(&look.rules);
+    let insertion = Arc::new(insertion);
     let mut token = driver.attach(transaction, true, &insertion)?;
     let (contents, notes) = read(&mut *token)?;
     drop(token);
@@ -141,6 +142,7 @@ fn open(readers: &Arc<dyn Readers>, look: &Look, wait: &Wait, report: &mut CardR
         driver,
         id,
         wanted: look.wanted.clone(),
+        rules: Arc::clone(&look.rules),
         tries: insertion.tries(),
         place: Mutex::new(place),
     });
@@ -150,8 +152,8 @@ fn open(readers: &Arc<dyn Readers>, look: &Look, wait: &Wait, report: &mut CardR
 }
 
 /// The driver whose application is on the card. The ATR sorts, the AID decides; a driver that the profile names for the ATR is asked alone.
-fn choose(card: &mut dyn Transaction, look: &Look, report: &mut CardReport) -> Result<&'static dyn Driver> {
-    let forced = look.forced.iter().find(|(atr, _)| *atr == report.atr).map(|(_, name)| name.as_str());
+fn choose(card: &mut dyn Transaction, look: &Look, report: &mut CardReport) -> Result<(&'static dyn Driver, Greeting)> {
+    let forced = look.rules.drivers.iter().find(|(atr, _)| *atr == report.atr).map(|(_, name)| name.as_str());
     let mut drivers: Vec<(Fit, &'static dyn Driver)> = DRIVERS
         .iter()
         .map(|d| (d.fit(&report.atr), *d))
@@ -166,11 +168,11 @@ fn choose(card: &mut dyn Transaction, look: &Look, report: &mut CardReport) -> R
             continue;
         }
         match driver.probe(card) {
-            Ok(true) => {
+            Ok(Some(greeting)) => {
                 note("takes it: the card has its application");
-                return Ok(driver);
+                return Ok((driver, greeting));
             }
-            Ok(false) => note("the card does not have its application"),
+            Ok(None) => note("the card does not have its application"),
             Err(error) => {
                 note(&format!("failed: {error}"));
                 return Err(error);

@@ -19,7 +19,7 @@ use crate::link::Presence;
 use crate::link::Readers;
 use crate::link::Transaction;
 use crate::policy;
-use crate::token::{CardId, Driver, Insertion, Token, Tries};
+use crate::token::{CardId, CardRules, Driver, Insertion, Token, Tries};
 use crate::wait::{Signal, Wait, lock};
 
 use self::usage::{Port, Usage, User, Waiting};
@@ -43,6 +43,7 @@ struct Card {
     driver: &'static dyn Driver,
     id: CardId,
     wanted: Vec<String>,
+    rules: Arc<CardRules>,
     tries: Tries,
     place: Mutex<Place>,
 }
@@ -139,14 +140,15 @@ impl Card {
     fn is_in(&self, reader: &str, wait: &Wait) -> Result<Result<Held, String>> {
         let link = self.readers.connect(reader, wait)?;
         let mut transaction = link.begin(wait)?;
-        if !self.driver.probe(&mut *transaction)? {
+        let Some(greeting) = self.driver.probe(&mut *transaction)? else {
             return Ok(Err(format!("a card that is no {}", self.driver.name())));
-        }
-        let id = self.driver.identify(&mut *transaction, &link.atr())?;
+        };
+        let id = self.driver.identify(&mut *transaction, &link.atr(), &greeting)?;
         if id.serial != self.id.serial {
             return Ok(Err(id.serial));
         }
-        let insertion = Arc::new(Insertion::again(link.atr(), self.wanted.clone(), &self.tries));
+        let insertion = Insertion::new(link.atr(), self.wanted.clone()).with_tries(&self.tries);
+        let insertion = Arc::new(insertion.greeted(greeting).under(&self.rules));
         Ok(Ok((Live { link, insertion }, transaction)))
     }
 

@@ -129,6 +129,18 @@ kinds! {
     CardRemoved = 0x1029, InsertShield,
         "The shield was pulled out: plug it in again and repeat.",
         "共享盾已被拔出：请重新插入后再试。";
+    DialectMissing = 0x102A, AskAdministrator,
+        "It is not known in which form this device takes a PIN, so none was sent: name its dialect in the profile, as its maker describes it.",
+        "不清楚此设备的 PIN 传送方式，未发送任何 PIN：请按厂商说明在配置文件中指定其方言。";
+    DialectUnproven = 0x102B, AskAdministrator,
+        "This device has never accepted a PIN in the dialect that the profile names, so none was sent: with three tries or more, say that it may be tried.",
+        "此设备从未以配置文件所指定的方言接受过 PIN，未发送：剩余三次以上时，可明确同意试用。";
+    DeviceInfo = 0x102C, InstallDriver,
+        "The device describes itself in a form that is not that of GM/T 0017: name the vendor's driver for it.",
+        "设备信息不符合 GM/T 0017：请为其指定厂商驱动。";
+    StateFile = 0x102D, FixDocument,
+        "The simulator's state file cannot be used: name one that was made for it, and one program at a time may change it.",
+        "模拟器的状态文件不可用：请指定由其生成的文件，且同一时间只能有一个程序写入。";
 
     // 2xxx: PINs
     PinIncorrect = 0x2001, EnterPin(Option::None),
@@ -217,6 +229,9 @@ kinds! {
     KeyMismatch = 0x3009, UnlockAtIssuer(Option::None),
         "The {role} certificate on the shield is not the one of its private key: nothing was written, ask {office}.",
         "共享盾中的{role}证书与其私钥不是一对：未写出任何内容，请联系{office}。";
+    KeyMalformed = 0x300A, UnlockAtIssuer(Option::None),
+        "The {role} public key that the shield shows cannot be one: nothing was done with it, ask {office}.",
+        "共享盾给出的{role}公钥无效：未使用，请联系{office}。";
     RoleMismatch = 0x3010, FixDocument,
         "The request belongs to the other certificate: nothing was signed, use the {role} certificate for it.",
         "该请求不属于此证书：未签名，请使用{role}证书。";
@@ -359,4 +374,7 @@ kinds! {
     StructUnknown = 0x9008, FixDocument,
         "An options struct has a size that cannot be, or asks for something that this version of the library does not know.",
         "选项结构的大小无效，或要求了本版本程序库未知的功能。";
+    NameLength = 0x9009, FixDocument,
+        "A name is longer than the device takes: shorten it.",
+        "名称超出设备允许的长度：请缩短。";
 }

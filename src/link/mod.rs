@@ -17,7 +17,7 @@
     )
 )]
 
-#[cfg(any(test, feature = "doubles"))]
+#[cfg(any(test, feature = "doubles", feature = "simulator"))]
 pub mod card;
 #[cfg(test)]
 mod doubles_tests;

@@ -7,15 +7,7 @@ use super::file::Reader;
 use crate::door::Way;
 use crate::error::Result;
 use crate::link::Atr;
-
-/// What a profile says of cards.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Cards {
-    /// Places whose certificates are read, such as `9A`; empty: those that the driver looks at by itself.
-    pub(crate) places: Vec<String>,
-    /// Drivers by ATR.
-    pub(crate) drivers: Vec<(Atr, String)>,
-}
+use crate::token::{CardRules, DialectRule};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -23,7 +15,11 @@ pub(super) struct CardsFile {
     #[serde(default)]
     places: Vec<Spanned<String>>,
     #[serde(default)]
+    applications: Vec<Spanned<String>>,
+    #[serde(default)]
     driver: Vec<Spanned<DriverFile>>,
+    #[serde(default)]
+    dialect: Vec<Spanned<DialectFile>>,
 }
 
 #[derive(Deserialize)]
@@ -33,9 +29,21 @@ struct DriverFile {
     name: Spanned<String>,
 }
 
+/// A device of GM/T 0017 and the dialect that it speaks.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DialectFile {
+    atr: Spanned<String>,
+    manufacturer: Spanned<String>,
+    model: Spanned<String>,
+    name: Spanned<String>,
+    #[serde(default)]
+    proven: Vec<Spanned<String>>,
+}
+
 impl Reader<'_> {
-    pub(super) fn cards(&self, file: &CardsFile) -> Result<Cards> {
-        let mut cards = Cards::default();
+    pub(super) fn cards(&self, file: &CardsFile) -> Result<CardRules> {
+        let mut cards = CardRules::default();
         for place in &file.places {
             let text = self.text_of(place)?.trim().to_ascii_uppercase();
             if text.len() != 2 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -49,6 +57,20 @@ impl Reader<'_> {
             let DriverFile { atr, name } = driver.get_ref();
             let octets = self.hex(atr, 2..=33, "an ATR is 2 to 33 octets in hex")?;
             cards.drivers.push((Atr::new(&octets), self.text_of(name)?));
+        }
+        for application in &file.applications {
+            cards.applications.push(self.text_of(application)?);
+        }
+        for dialect in &file.dialect {
+            let DialectFile { atr, manufacturer, model, name, proven } = dialect.get_ref();
+            let octets = self.hex(atr, 2..=33, "an ATR is 2 to 33 octets in hex")?;
+            cards.dialects.push(DialectRule {
+                atr: Atr::new(&octets),
+                manufacturer: self.text_of(manufacturer)?,
+                model: self.text_of(model)?,
+                dialect: self.text_of(name)?,
+                proven: proven.iter().map(|serial| self.text_of(serial)).collect::<Result<_>>()?,
+            });
         }
         Ok(cards)
     }

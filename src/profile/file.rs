@@ -251,7 +251,7 @@ impl Reader<'_> {
         profile.test = file.test;
         profile.joins = self.joins(&file.shield)?;
         profile.routes = self.routes(&file.routes, &profile.routes)?;
-        profile.cards = self.cards(&file.cards.unwrap_or_default())?;
+        profile.cards = self.cards(&file.cards.unwrap_or_default())?.into();
         profile.customs.rules = builtin::customs(file.test_centre);
         profile.customs.sha1 = customs.sha1.unwrap_or(profile.customs.sha1);
         if file.replace_builtin {

@@ -8,14 +8,15 @@ mod cards;
 mod file;
 mod rule;
 
+use std::sync::Arc;
+
 use crate::cert::Certificate;
 use crate::door::Way;
 use crate::policy::Policy;
 use crate::role::Role;
+use crate::token::CardRules;
 
 use rule::{Fit, Rule};
-
-pub(crate) use self::cards::Cards;
 
 /// Rules for roles, joins and policy. Built in for the e-port and for CCB and CFCA; a TOML file that the host names extends them.
 ///
@@ -44,7 +45,7 @@ pub struct Profile {
     bank: Ruling,
     joins: Vec<Join>,
     routes: Vec<Way>,
-    cards: Cards,
+    cards: Arc<CardRules>,
 }
 
 /// What holds for one role.
@@ -86,7 +87,7 @@ impl Profile {
             bank: Ruling { rules: builtin::bank(), policy: Policy::of(Role::Bank), label: None, sha1: false },
             joins: Vec::new(),
             routes: vec![Way::Card, Way::Module],
-            cards: Cards::default(),
+            cards: Arc::default(),
         }
     }
 
@@ -164,7 +165,7 @@ impl Profile {
         &self.routes
     }
 
-    pub(crate) fn cards(&self) -> &Cards {
+    pub(crate) fn cards(&self) -> &Arc<CardRules> {
         &self.cards
     }
 

@@ -20,6 +20,7 @@ use crate::link::{ReaderState, Readers, trace};
 use crate::profile::Profile;
 use crate::role::Role;
 use crate::shield::{Parts, Shield};
+use crate::token::CardRules;
 use crate::wait::{Clock, SystemClock, Wait};
 
 const OPERATION: &str = "scan";
@@ -35,6 +36,7 @@ pub struct Scanner {
     readers: Vec<Arc<dyn Readers>>,
     reference: Option<Reference>,
     blank: bool,
+    unproven: bool,
 }
 
 impl Scanner {
@@ -48,6 +50,7 @@ impl Scanner {
             readers: Vec::new(),
             reference: None,
             blank: false,
+            unproven: false,
         }
     }
 
@@ -77,6 +80,14 @@ impl Scanner {
     #[must_use]
     pub fn module(mut self, path: impl Into<PathBuf>) -> Self {
         self.modules.push(path.into());
+        self
+    }
+
+    /// A person said that a PIN may be sent to a device of GM/T 0017 in a dialect in which that device has never accepted one, as far as the
+    /// profile knows. A wrong dialect costs a try like a wrong PIN; with less than [`crate::policy::UNPROVEN_TRIES`] left none is sent in spite of it.
+    #[must_use]
+    pub fn try_unproven_dialects(mut self) -> Self {
+        self.unproven = true;
         self
     }
 
@@ -177,7 +188,11 @@ impl Scanner {
             Some((serial, place)) => (Some(serial), vec![place]),
             None => (None, cards.places.clone()),
         };
-        Look { wanted, serial, forced: cards.drivers.clone() }
+        let rules = match self.unproven {
+            true => Arc::new(CardRules { try_unproven: true, ..(**cards).clone() }),
+            false => Arc::clone(cards),
+        };
+        Look { wanted, serial, rules }
     }
 
     fn shield(&self, mut group: Vec<Seen>) -> Shield {

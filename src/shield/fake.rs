@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::profile::Profile;
 use crate::role::Role;
 use crate::suite::{RawSignature, Suite, ToBeSigned};
-use crate::token::{Auth, CertRef, KeyRef, PinRef, PinState, Slot, Token, Wants};
+use crate::token::{Auth, CertRef, KeyRef, PinForm, PinRef, PinState, Slot, Token, Wants};
 use crate::tries::PinStatus;
 use crate::wait::{Clock, Wait, lock};
 
@@ -154,7 +154,7 @@ impl Token for FakeToken {
     fn pin_state(&mut self, _pin: &PinRef) -> Result<PinState> {
         let open = !self.habits.forgets.load(Ordering::SeqCst) && Habits::seen(&self.habits.logins) > 0;
         let in_doubt = self.habits.in_doubt.load(Ordering::SeqCst);
-        Ok(PinState { status: *lock(&self.habits.status), open, on_device: false, in_doubt })
+        Ok(PinState { status: *lock(&self.habits.status), open, on_device: false, in_doubt, form: PinForm::Sure })
     }
 
     fn login(&mut self, _pin: &PinRef, auth: Auth<'_>) -> Result<()> {

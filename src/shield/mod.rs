@@ -149,7 +149,7 @@ impl Shield {
         let _open = self.hold(&job.credential);
         let (wait, entry) = self.ask(&job.credential, &options, &job.summary, prompt, wait)?;
         let Ready { route, mut lease, state } = signing::first_route(&job.credential, &self.0.doors, &wait)?;
-        signing::guard_tries(state.status, options.consent, job.credential.role)?;
+        signing::guard(state, options.consent, job.credential.role)?;
         let signature = signing::sign_in(&mut lease, route, &entry, &job, &wait)?;
         drop(entry);
         let after = signing::read_state(&mut lease, &route.slot, &job.credential.certificate, &wait)
@@ -181,7 +181,7 @@ impl Shield {
 
     fn state_before_prompt(&self, credential: &Credential, options: &Options, wait: &Wait) -> Result<PinState> {
         let state = signing::first_route(credential, &self.0.doors, wait)?.state;
-        signing::guard_tries(state.status, options.consent, credential.role)?;
+        signing::guard(state, options.consent, credential.role)?;
         Ok(state)
     }
 

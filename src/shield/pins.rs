@@ -10,7 +10,7 @@ use crate::door::DoorId;
 use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::pin::Pin;
 use crate::role::Role;
-use crate::token::{AdminAuth, PinRef, Pins};
+use crate::token::{AdminAuth, PinRef, PinState, Pins};
 use crate::tries::{Consent, PinStatus};
 use crate::wait::{Wait, lock};
 
@@ -45,13 +45,19 @@ impl Job {
 
 /// What refusals told of the tries of unlock codes: few tokens tell them otherwise.
 #[derive(Default)]
-pub(crate) struct Puks(Mutex<BTreeMap<DoorId, PinStatus>>);
+pub(crate) struct Puks(Mutex<BTreeMap<(DoorId, Vec<u8>), PinStatus>>);
 
 impl Puks {
-    /// Refuses to spend what may be the last try, unless a person said so.
-    fn guard(&self, door: &DoorId, pins: &mut dyn Pins, consent: Consent) -> Result<()> {
-        let told = pins.puk_status()?;
-        let seen = lock(&self.0).get(door).copied();
+    /// Refuses to spend what may be the last try, unless a person said so, and to send anything in a form that is not known.
+    fn guard(
+        &self,
+        (door, pin): (&DoorId, &PinRef),
+        pins: &mut dyn Pins,
+        consent: Consent,
+        state: PinState,
+    ) -> Result<()> {
+        let told = pins.puk_status(pin)?;
+        let seen = lock(&self.0).get(&(door.clone(), pin.0.clone())).copied();
         let status = match (told, seen) {
             (PinStatus::Unknown { .. }, Some(seen)) => seen,
             (told, _) => told,
@@ -61,18 +67,19 @@ impl Puks {
             PinStatus::Locked | PinStatus::Known(0) => refuse(ErrorKind::PukLocked),
             last if last.is_last_try() && consent < Consent::LastTry => refuse(ErrorKind::PukLastTry),
             PinStatus::Unknown { refused: true } if consent < Consent::AfterRefusal => refuse(ErrorKind::TriesUnknown),
-            _ => Ok(()),
+            _ => signing::guard_form(PinState { status, ..state }),
         }
     }
 
-    fn learn(&self, door: &DoorId, done: &Result<()>) {
+    fn learn(&self, (door, pin): (&DoorId, &PinRef), done: &Result<()>) {
+        let key = (door.clone(), pin.0.clone());
         match done {
-            Ok(()) => drop(lock(&self.0).remove(door)),
+            Ok(()) => drop(lock(&self.0).remove(&key)),
             Err(error)
                 if matches!(error.kind(), ErrorKind::PukIncorrect | ErrorKind::PukLocked | ErrorKind::LoginFailed) =>
             {
                 let left = error.tries_left().unwrap_or(PinStatus::Unknown { refused: true });
-                lock(&self.0).insert(door.clone(), left);
+                lock(&self.0).insert(key, left);
             }
             Err(_) => {}
         }
@@ -139,7 +146,9 @@ impl Shield {
         wait: &Wait,
     ) -> Result<()> {
         let (old, new) = (old.duplicate(), new.duplicate());
-        self.with_pins(role, selector, Job::ByUnlockCode(consent), wait, move |pins, _| pins.change_puk(&old, &new))
+        self.with_pins(role, selector, Job::ByUnlockCode(consent), wait, move |pins, pin| {
+            pins.change_puk(pin, &old, &new)
+        })
     }
 
     /// Tries left for a role's PIN, read where [`Shield::change_pin`] would change it: so that nobody is asked for a PIN which could not be
@@ -190,17 +199,17 @@ impl Shield {
             let credential = self.resolve(role, selector, true)?;
             let Ready { route, mut lease, state } = self.pin_route(job, &credential, wait)?;
             if let Job::Change(consent) = job {
-                signing::guard_tries(state.status, consent, role)?;
+                signing::guard(state, consent, role)?;
             }
             let (pin, door, puks) = (route.slot.pin.clone(), route.door.clone(), Arc::clone(&self.0.puks));
             lease.call("change PIN", wait, move |token| {
                 let pins = token.pins().ok_or_else(|| job.impossible(&door))?;
                 if let Job::ByUnlockCode(consent) = job {
-                    puks.guard(&door, pins, consent)?;
+                    puks.guard((&door, &pin), pins, consent, state)?;
                 }
                 let done = work(pins, &pin);
                 if let Job::ByUnlockCode(_) = job {
-                    puks.learn(&door, &done);
+                    puks.learn((&door, &pin), &done);
                 }
                 done
             })
@@ -231,6 +240,7 @@ impl Shield {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::PinForm;
 
     /// A token that tells nothing of its unlock code's tries.
     struct Silent;
@@ -244,11 +254,11 @@ mod tests {
             Ok(())
         }
 
-        fn puk_status(&mut self) -> Result<PinStatus> {
+        fn puk_status(&mut self, _: &PinRef) -> Result<PinStatus> {
             Ok(PinStatus::Unknown { refused: false })
         }
 
-        fn change_puk(&mut self, _: &Pin, _: &Pin) -> Result<()> {
+        fn change_puk(&mut self, _: &PinRef, _: &Pin, _: &Pin) -> Result<()> {
             Ok(())
         }
     }
@@ -256,13 +266,15 @@ mod tests {
     #[test]
     fn an_unlock_code_that_was_refused_without_a_count_needs_a_word_the_next_time() {
         for kind in [ErrorKind::PukIncorrect, ErrorKind::LoginFailed] {
-            let (puks, door) = (Puks::default(), DoorId::of(["piv", "1"]));
-            let guard = |consent| puks.guard(&door, &mut Silent, consent).map_err(|e| e.kind());
+            let (puks, door, pin) = (Puks::default(), DoorId::of(["piv", "1"]), PinRef(vec![0x80]));
+            let status = PinStatus::Known(3);
+            let state = PinState { status, open: false, on_device: false, in_doubt: false, form: PinForm::Sure };
+            let guard = |consent| puks.guard((&door, &pin), &mut Silent, consent, state).map_err(|e| e.kind());
             assert_eq!(guard(Consent::None), Ok(()));
-            puks.learn(&door, &Err(Error::new(kind, "test")));
+            puks.learn((&door, &pin), &Err(Error::new(kind, "test")));
             assert_eq!(guard(Consent::None), Err(ErrorKind::TriesUnknown));
             assert_eq!(guard(Consent::AfterRefusal), Ok(()));
-            puks.learn(&door, &Ok(()));
+            puks.learn((&door, &pin), &Ok(()));
             assert_eq!(guard(Consent::None), Ok(()));
         }
     }

@@ -17,7 +17,7 @@ use crate::prompt::{PinEntry, PinPrompt, PinQuestion};
 use crate::receipt::Receipt;
 use crate::role::Role;
 use crate::suite::{DigestAlgorithm, RawSignature, Summary};
-use crate::token::{Auth, PinState, Slot};
+use crate::token::{Auth, PinForm, PinState, Slot};
 use crate::tries::{Consent, PinStatus};
 use crate::wait::Wait;
 
@@ -79,6 +79,24 @@ pub(crate) fn guard_tries(status: PinStatus, consent: Consent, role: Role) -> Re
         s if s.is_last_try() && consent < Consent::LastTry => refuse(ErrorKind::LastTry),
         PinStatus::Unknown { refused: true } if consent < Consent::AfterRefusal => refuse(ErrorKind::TriesUnknown),
         _ => Ok(()),
+    }
+}
+
+/// As [`guard_tries`], and refuses where the form of the PIN is not known, or was never proved and nobody said that it may be tried. A wrong
+/// form costs a try like a wrong PIN, so for the first time there have to be some.
+pub(crate) fn guard(state: PinState, consent: Consent, role: Role) -> Result<()> {
+    guard_tries(state.status, consent, role)?;
+    guard_form(state).map_err(|e| e.role(role))
+}
+
+/// The part of [`guard`] that holds whatever is sent; the tries are those of what is sent.
+pub(crate) fn guard_form(state: PinState) -> Result<()> {
+    let refuse = |kind| Err(Error::new(kind, "read PIN state").tries(state.status));
+    match state.form {
+        PinForm::Sure => Ok(()),
+        PinForm::Unknown => refuse(ErrorKind::DialectMissing),
+        PinForm::Unproven { allowed: true } if state.status.is_at_least(policy::UNPROVEN_TRIES) => Ok(()),
+        PinForm::Unproven { .. } => refuse(ErrorKind::DialectUnproven),
     }
 }
 

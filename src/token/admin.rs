@@ -80,19 +80,19 @@ pub trait Pins {
     /// `PukIncorrect` with the tries of the unlock code, `PukLocked`, `NewPinRefused`, `Unsupported` for another kind of `by`.
     fn unblock(&mut self, pin: &PinRef, by: AdminAuth<'_>, new: &Pin) -> Result<()>;
 
-    /// The tries of the unlock code, where the token tells them without spending one.
+    /// The tries of the unlock code of a PIN, where the token tells them without spending one.
     ///
     /// # Errors
     /// What the token answers.
-    fn puk_status(&mut self) -> Result<PinStatus> {
+    fn puk_status(&mut self, _pin: &PinRef) -> Result<PinStatus> {
         Ok(PinStatus::Unknown { refused: false })
     }
 
-    /// Changes the unlock code itself.
+    /// Changes the unlock code of a PIN itself.
     ///
     /// # Errors
     /// `PukIncorrect`, `PukLocked`, `NewPinRefused`.
-    fn change_puk(&mut self, old: &Pin, new: &Pin) -> Result<()>;
+    fn change_puk(&mut self, pin: &PinRef, old: &Pin, new: &Pin) -> Result<()>;
 }
 
 /// Where a key pair can be.

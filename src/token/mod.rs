@@ -15,10 +15,13 @@
 )]
 
 mod admin;
+#[cfg(feature = "gm0017")]
+pub mod gm0017;
 #[cfg(feature = "piv")]
 mod piv;
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,6 +35,8 @@ use crate::pin::Pin;
 use crate::suite::{RawSignature, Suite, ToBeSigned};
 use crate::tries::PinStatus;
 use crate::wait::{Wait, lock};
+
+pub use self::rules::{CardRules, DialectRule};
 
 pub use self::admin::{AdminAuth, ContentKey, Issuing, Opening, Pins, Place, Recipient};
 
@@ -49,17 +54,17 @@ pub trait Driver: Send + Sync {
     /// What the ATR says.
     fn fit(&self, atr: &Atr) -> Fit;
 
-    /// Whether the application is on the card. One SELECT, nothing else.
+    /// Whether the application is on the card, and what it says of itself when it is asked. One command, nothing else.
     ///
     /// # Errors
-    /// What the card answers, but for "no such application", which is `Ok(false)`.
-    fn probe(&self, card: &mut dyn Transmit) -> Result<bool>;
+    /// What the card answers, but for "no such application", which is `Ok(None)`.
+    fn probe(&self, card: &mut dyn Transmit) -> Result<Option<Greeting>>;
 
     /// Who the card is: read without a PIN, once for an insertion. The application is selected already.
     ///
     /// # Errors
     /// What the card answers.
-    fn identify(&self, card: &mut dyn Transmit, atr: &Atr) -> Result<CardId>;
+    fn identify(&self, card: &mut dyn Transmit, atr: &Atr, greeting: &Greeting) -> Result<CardId>;
 
     /// The token of a lease. `held` is the lease's port; dropping the token drops it and so ends the transaction. `selected`: the application
     /// was selected in this very transaction; otherwise it is selected now. `at` keeps what is known of this insertion between leases.
@@ -68,6 +73,10 @@ pub trait Driver: Send + Sync {
     /// `CardApplication` when the application is not there any more, and what the card answers.
     fn attach(&self, held: Box<dyn Transmit>, selected: bool, at: &Arc<Insertion>) -> Result<Box<dyn Token>>;
 }
+
+/// What a card answered to [`Driver::probe`]: its driver alone reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Greeting(pub(crate) Vec<u8>);
 
 /// What an ATR says of a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,20 +106,33 @@ pub struct CardId {
 /// login or a selected application, because other programs change those.
 #[derive(Debug, Default)]
 // Families of cards are features; without one nobody reads it.
-#[cfg_attr(not(feature = "piv"), allow(dead_code))]
+#[cfg_attr(not(any(feature = "piv", feature = "gm0017")), allow(dead_code))]
 pub struct Insertion {
     /// The card's ATR: it tells the makers whose cards deviate.
     pub(crate) atr: Atr,
     /// Names of the places that are looked at, such as `9A`; empty: those that the family looks at by itself.
     pub(crate) wanted: Vec<String>,
+    /// What it said of itself when it was found.
+    pub(crate) greeting: Greeting,
+    /// What the profile says of cards.
+    pub(crate) rules: Arc<CardRules>,
     certificates: Mutex<BTreeMap<Vec<u8>, Arc<[u8]>>>,
     tries: Tries,
 }
 
 /// What is known of the tries of a card's PINs, over all of its insertions: the card keeps count while it is out.
 #[derive(Debug, Clone, Default)]
-#[cfg_attr(not(feature = "piv"), allow(dead_code))]
-pub(crate) struct Tries(Arc<Mutex<BTreeMap<u8, Tried>>>);
+#[cfg_attr(not(any(feature = "piv", feature = "gm0017")), allow(dead_code))]
+pub(crate) struct Tries(Arc<Mutex<Memory>>);
+
+#[derive(Debug, Default)]
+#[cfg_attr(not(any(feature = "piv", feature = "gm0017")), allow(dead_code))]
+struct Memory {
+    /// By the octets of its [`PinRef`].
+    pins: BTreeMap<Vec<u8>, Tried>,
+    /// A PIN in the form that is used for this card was accepted by it.
+    proven: bool,
+}
 
 #[derive(Debug, Default)]
 struct Tried {
@@ -125,7 +147,7 @@ struct Tried {
 /// Cards count three tries or more, so fewer may be what earlier mistakes left of them.
 const FULL: u8 = 3;
 
-#[cfg_attr(not(feature = "piv"), allow(dead_code))]
+#[cfg_attr(not(any(feature = "piv", feature = "gm0017")), allow(dead_code))]
 impl Insertion {
     /// One insertion of a card with this ATR, of which the places named in `wanted` are looked at; none named: all that the family knows.
     #[must_use]
@@ -133,9 +155,21 @@ impl Insertion {
         Insertion { atr, wanted, ..Insertion::default() }
     }
 
-    /// As [`Insertion::new`], of a card whose tries were seen before.
-    pub(crate) fn again(atr: Atr, wanted: Vec<String>, tries: &Tries) -> Self {
-        Insertion { tries: tries.clone(), ..Insertion::new(atr, wanted) }
+    /// With what the card said when it was found.
+    #[must_use]
+    pub fn greeted(self, greeting: Greeting) -> Self {
+        Insertion { greeting, ..self }
+    }
+
+    /// With what a profile says of cards.
+    #[must_use]
+    pub fn under(self, rules: &Arc<CardRules>) -> Self {
+        Insertion { rules: Arc::clone(rules), ..self }
+    }
+
+    /// Of a card whose tries were seen before.
+    pub(crate) fn with_tries(self, tries: &Tries) -> Self {
+        Insertion { tries: tries.clone(), ..self }
     }
 
     /// For the next insertion of the same card.
@@ -144,17 +178,17 @@ impl Insertion {
     }
 
     /// The most tries of a PIN that were seen on this card: with fewer, somebody has entered a wrong one. 0 where none were seen.
-    pub(crate) fn most_tries(&self, pin: u8) -> u8 {
+    pub(crate) fn most_tries(&self, pin: &[u8]) -> u8 {
         self.of(pin, |tried| tried.most)
     }
 
     /// Tries that a card told.
-    pub(crate) fn saw_tries(&self, pin: u8, tries: u8) {
+    pub(crate) fn saw_tries(&self, pin: &[u8], tries: u8) {
         self.of(pin, |tried| tried.most = tried.most.max(tries));
     }
 
     /// A PIN goes out, while the card told of so many tries.
-    pub(crate) fn sends(&self, pin: u8, before: PinStatus) {
+    pub(crate) fn sends(&self, pin: &[u8], before: PinStatus) {
         self.of(pin, |tried| {
             tried.unheard = Some(match (before, tried.most) {
                 (PinStatus::Known(tries), _) => tries,
@@ -167,27 +201,37 @@ impl Insertion {
     }
 
     /// The answer came, or the card says that the right PIN was shown to it.
-    pub(crate) fn heard(&self, pin: u8) {
+    pub(crate) fn heard(&self, pin: &[u8]) {
         self.of(pin, |tried| tried.unheard = None);
     }
 
     /// Whether the last PIN that went out may have been refused without anybody hearing of it.
-    pub(crate) fn in_doubt(&self, pin: u8, now: PinStatus) -> bool {
+    pub(crate) fn in_doubt(&self, pin: &[u8], now: PinStatus) -> bool {
         let counted = |before| !matches!(now, PinStatus::Known(tries) if tries >= before);
         self.of(pin, |tried| tried.unheard.is_some_and(counted))
     }
 
-    fn of<R>(&self, pin: u8, look: impl FnOnce(&mut Tried) -> R) -> R {
-        look(lock(&self.tries.0).entry(pin).or_default())
+    fn of<R>(&self, pin: &[u8], look: impl FnOnce(&mut Tried) -> R) -> R {
+        look(lock(&self.tries.0).pins.entry(pin.to_vec()).or_default())
+    }
+
+    /// A PIN in the form that is used for this card was accepted: the form is the right one.
+    pub(crate) fn proved(&self) {
+        lock(&self.tries.0).proven = true;
+    }
+
+    /// Whether that has happened since this process first saw the card.
+    pub(crate) fn is_proven(&self) -> bool {
+        lock(&self.tries.0).proven
     }
 
     /// Whether this PIN was refused by a card that does not tell its tries.
-    pub(crate) fn was_refused(&self, pin: u8) -> bool {
+    pub(crate) fn was_refused(&self, pin: &[u8]) -> bool {
         self.of(pin, |tried| tried.refused)
     }
 
     /// A PIN was accepted, or refused without a word about its tries.
-    pub(crate) fn saw_refusal(&self, pin: u8, refused: bool) {
+    pub(crate) fn saw_refusal(&self, pin: &[u8], refused: bool) {
         self.of(pin, |tried| tried.refused = refused);
     }
 
@@ -292,12 +336,33 @@ pub struct PinState {
     pub on_device: bool,
     /// The last PIN that went out may have been refused without anybody hearing of it: the same one does not go again by itself.
     pub in_doubt: bool,
+    /// How sure it is in which form this token takes a PIN.
+    pub form: PinForm,
+}
+
+/// How sure it is in which form a token takes a PIN. A form that is wrong costs a try like a wrong PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PinForm {
+    /// The standard says it, or this token has accepted a PIN in it.
+    #[default]
+    Sure,
+    /// The profile says it, and this token has never accepted a PIN in it as far as is known.
+    Unproven {
+        /// A person said that it may be tried ([`CardRules::try_unproven`]).
+        allowed: bool,
+    },
+    /// Nobody says it: no PIN is sent.
+    Unknown,
 }
 
 /// A token within a lease.
 pub trait Token: Send {
     /// The bound of the call that follows: how long it may wait for a login of other threads. A lease says it before each call.
     fn bound(&mut self, _wait: &Wait) {}
+
+    /// What becomes of the login at the end of the lease, where the card would keep it: it ends (`false`, as without this call), whoever of
+    /// this process opened it, or stays for the next lease. Cards that end it by themselves do not listen.
+    fn keep_login(&mut self, _keep: bool) {}
 
     /// Certificates with their keys. No certificate body is handed out here.
     ///

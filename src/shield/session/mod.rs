@@ -88,7 +88,7 @@ impl Session {
     ) -> Result<Session> {
         let Ready { route, mut lease, state } = signing::first_route(&credential, shield.open_doors(), wait)?;
         let route = route.clone();
-        signing::guard_tries(state.status, unlock.options.consent, credential.role)?;
+        signing::guard(state, unlock.options.consent, credential.role)?;
         let (pin, copy) = (route.slot.pin.clone(), entry.duplicate());
         lease.call("unlock", wait, move |token| token.login(&pin, copy.auth()))?;
         let full = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?.status;

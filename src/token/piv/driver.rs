@@ -11,7 +11,7 @@ use crate::apdu::{Command, Exchange, Expect, Sw, Transmit};
 use crate::error::{ErrorKind, Result};
 use crate::link::Atr;
 use crate::suite::{DigestAlgorithm, hex};
-use crate::token::{CardId, Driver, Fit, Insertion, Token};
+use crate::token::{CardId, Driver, Fit, Greeting, Insertion, Token};
 
 /// The application's AID without its version (part 1, 2.2: the right truncated form). Anything shorter would be any application of NIST.
 const AID: [u8; 9] = [0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00];
@@ -40,16 +40,16 @@ impl Driver for PivDriver {
         family::fit(atr)
     }
 
-    fn probe(&self, card: &mut dyn Transmit) -> Result<bool> {
+    fn probe(&self, card: &mut dyn Transmit) -> Result<Option<Greeting>> {
         match select(&mut Exchange::new(card))? {
-            Ok(()) => Ok(true),
+            Ok(()) => Ok(Some(Greeting::default())),
             // The card failed: that says nothing of its applications.
             Err(sw @ Sw::Failure(_)) => Err(sw.error("SELECT")),
-            Err(_) => Ok(false),
+            Err(_) => Ok(None),
         }
     }
 
-    fn identify(&self, card: &mut dyn Transmit, atr: &Atr) -> Result<CardId> {
+    fn identify(&self, card: &mut dyn Transmit, atr: &Atr, _greeting: &Greeting) -> Result<CardId> {
         let mut card = Exchange::new(card);
         let family = family::family(atr);
         let quirks = family::quirks(atr);

@@ -14,7 +14,7 @@ use crate::error::{ErrorKind, Result};
 use crate::link::Atr;
 use crate::policy;
 use crate::suite::{Suite, ToBeSigned};
-use crate::token::{AdminAuth, Auth, CertRef, Driver, Insertion, KeyRef, PinRef, Recipient};
+use crate::token::{AdminAuth, Auth, CertRef, Driver, Greeting, Insertion, KeyRef, PinRef, Recipient};
 use crate::tries::PinStatus;
 
 const CERTIFICATE_9A: u32 = 0x5F_C105;
@@ -147,8 +147,8 @@ fn a_card_is_known_by_a_number_of_its_own() {
             model.always.insert((0xF8, 0), vec![0, 0xBC, 0x61, 0x4E, 0x90, 0]);
             model.always.insert((0xFD, 0), vec![5, 4, 3, 0x90, 0]);
         });
-        PIV.probe(&mut card).unwrap().then_some(()).unwrap();
-        PIV.identify(&mut card, atr).unwrap()
+        let greeting = PIV.probe(&mut card).unwrap().unwrap();
+        PIV.identify(&mut card, atr, &greeting).unwrap()
     };
     let chuid = |fasc_n: [u8; 3], guid: u8| {
         let mut inside = tlv::object(0x30, &[&fasc_n[..], &[7; 22]].concat()).unwrap();
@@ -170,8 +170,8 @@ fn a_card_is_known_by_a_number_of_its_own() {
     assert_eq!(id.model, "YubiKey 5.4.3");
     let mut blank = Card::with(&[]);
     PIV.probe(&mut blank).unwrap();
-    assert_eq!(PIV.identify(&mut blank, &none).unwrap().serial, "unnumbered");
-    assert_eq!(PIV.identify(&mut blank, &none).unwrap().model, "PIV");
+    assert_eq!(PIV.identify(&mut blank, &none, &Greeting::default()).unwrap().serial, "unnumbered");
+    assert_eq!(PIV.identify(&mut blank, &none, &Greeting::default()).unwrap().model, "PIV");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn no_answers_make_a_token_panic_or_talk_without_end() {
         card.set(|model| model.tries = 3);
         let mut chaos = Chaos { card: card.clone(), random: Random(seed), sent: 0 };
         let _ = PIV.probe(&mut chaos);
-        let _ = PIV.identify(&mut chaos, &Atr::new(b"\x3B\x80YubiKey"));
+        let _ = PIV.identify(&mut chaos, &Atr::new(b"\x3B\x80YubiKey"), &Greeting::default());
         assert!(chaos.sent < 4_000, "{}", chaos.sent);
         let at = Arc::new(Insertion::new(Atr::new(b"\x3B\x80YubiKey"), vec![]));
         let Ok(mut token) = PIV.attach(Box::new(chaos), false, &at) else { continue };
@@ -273,7 +273,7 @@ fn a_card_that_never_tells_its_tries_is_remembered_to_have_refused_a_pin() {
     assert_eq!(refused.kind(), ErrorKind::PinIncorrect);
     assert_eq!(status(&at), PinStatus::Unknown { refused: true });
     // Connected anew it is the same card.
-    let again = Arc::new(Insertion::again(Atr::default(), vec!["9A".to_owned()], &at.tries()));
+    let again = Arc::new(Insertion::new(Atr::default(), vec!["9A".to_owned()]).with_tries(&at.tries()));
     assert_eq!(status(&again), PinStatus::Unknown { refused: true });
     card.set(|model| drop(model.always.insert((0x20, 0x80), vec![0x90, 0x00])));
     card.lease(&again).unwrap().login(&application_pin(), Auth::Pin(&pin(PIN))).unwrap();

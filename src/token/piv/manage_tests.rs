@@ -6,7 +6,7 @@ use super::tests::{application_pin, pin, sign};
 use crate::error::{ErrorKind, Result};
 use crate::link::Atr;
 use crate::suite::Suite;
-use crate::token::{AdminAuth, Auth, CertRef, Insertion, Place, Token, Wants};
+use crate::token::{AdminAuth, Auth, CertRef, Insertion, PinRef, Place, Token, Wants};
 use crate::tries::PinStatus;
 use crate::wait::lock;
 use std::sync::Arc;
@@ -192,7 +192,7 @@ fn tries_of_the_unlock_code_are_told_where_the_card_tells_them() {
     let card = Card::with(&[]);
     let status = |answer: &[u8]| {
         card.set(|model| drop(model.always.insert((0xF7, 0x81), answer.to_vec())));
-        card.lease(&made_by(b"YubiKey")).unwrap().pins().unwrap().puk_status().unwrap()
+        card.lease(&made_by(b"YubiKey")).unwrap().pins().unwrap().puk_status(&PinRef(vec![0x80])).unwrap()
     };
     assert_eq!(status(&[0x05, 1, 0, 0x06, 2, 3, 2, 0x90, 0]), PinStatus::Known(2));
     assert_eq!(status(&[0x05, 1, 0, 0x06, 2, 3, 0, 0x90, 0]), PinStatus::Locked);

@@ -13,7 +13,7 @@ use super::object::{APPLICATION_PIN, GLOBAL_PIN};
 use crate::apdu::{Command, Exchange, Sensitive, Sw};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pin::Pin;
-use crate::token::{Insertion, PinRef, PinState};
+use crate::token::{Insertion, PinForm, PinRef, PinState};
 use crate::tries::PinStatus;
 
 /// A PIN on the wire is eight octets, shorter ones are filled with FF (part 2, 2.4.3).
@@ -42,7 +42,13 @@ impl Seen {
     }
 
     pub(super) fn state(self) -> PinState {
-        PinState { status: self.status, open: self.open, on_device: false, in_doubt: self.in_doubt }
+        PinState {
+            status: self.status,
+            open: self.open,
+            on_device: false,
+            in_doubt: self.in_doubt,
+            form: PinForm::Sure,
+        }
     }
 
     /// In a batch nobody is asked before a PIN goes again, so it goes only while nothing speaks of a refusal: `most` are the most tries
@@ -141,27 +147,27 @@ impl Pins {
             // Cards that do not tell say many things; none of them speaks of a refusal, because no PIN was sent. What is remembered does.
             other => match refused(other, self.quirks) {
                 Some(told @ (PinStatus::Known(_) | PinStatus::Locked)) => (told, false),
-                _ => (PinStatus::Unknown { refused: self.at.was_refused(reference) }, false),
+                _ => (PinStatus::Unknown { refused: self.at.was_refused(&[reference]) }, false),
             },
         };
         if let PinStatus::Known(tries) = status {
-            self.at.saw_tries(reference, tries);
+            self.at.saw_tries(&[reference], tries);
         }
         if open {
-            self.at.heard(reference);
+            self.at.heard(&[reference]);
         }
-        let in_doubt = self.at.in_doubt(reference, status);
+        let in_doubt = self.at.in_doubt(&[reference], status);
         Ok(*self.seen.insert(Seen { reference, status, open, in_doubt }))
     }
 
     /// The fewest tries that a PIN has when none is missing: as many as were seen in this insertion; no card that is known has fewer than two.
     fn full(&self, reference: u8) -> u8 {
-        self.at.most_tries(reference).max(2)
+        self.at.most_tries(&[reference]).max(2)
     }
 
     /// As [`Pins::verify`], for a PIN that nobody entered just now.
     pub(super) fn verify_again(&mut self, card: &mut Exchange<'_>, seen: Seen, pin: &Pin) -> Result<()> {
-        seen.refuse_risk(self.at.most_tries(seen.reference))?;
+        seen.refuse_risk(self.at.most_tries(&[seen.reference]))?;
         self.verify(card, seen, pin)
     }
 
@@ -176,11 +182,11 @@ impl Pins {
         let command = Command::new("VERIFY", 0x20, 0x00, reference).data(&octets).sensitive(Sensitive::Command);
         // Whatever comes now, also an error of the port: what was seen before is not true any more.
         self.seen = None;
-        self.at.sends(reference, before);
+        self.at.sends(&[reference], before);
         let sw = card.send(&command)?.sw();
-        self.at.heard(reference);
+        self.at.heard(&[reference]);
         if sw == Sw::Success {
-            self.at.saw_refusal(reference, false);
+            self.at.saw_refusal(&[reference], false);
             // Full again; how many that is, is not said.
             let least = match before {
                 PinStatus::Known(n) | PinStatus::AtLeast(n) => n.max(self.full(reference)),
@@ -191,7 +197,7 @@ impl Pins {
         }
         let error = refusal(sw, refused(sw, self.quirks));
         if error.tries_left() == Some(PinStatus::Unknown { refused: true }) {
-            self.at.saw_refusal(reference, true);
+            self.at.saw_refusal(&[reference], true);
         }
         Err(error)
     }

@@ -94,7 +94,7 @@ impl Pins for PivToken {
     }
 
     /// GET METADATA of the PUK, where the card has that: 06 holds the tries of all and those left.
-    fn puk_status(&mut self) -> Result<PinStatus> {
+    fn puk_status(&mut self, _pin: &PinRef) -> Result<PinStatus> {
         let unknown = PinStatus::Unknown { refused: false };
         if !self.quirks.metadata {
             return Ok(unknown);
@@ -111,7 +111,7 @@ impl Pins for PivToken {
         })
     }
 
-    fn change_puk(&mut self, old: &Pin, new: &Pin) -> Result<()> {
+    fn change_puk(&mut self, _pin: &PinRef, old: &Pin, new: &Pin) -> Result<()> {
         self.replace("CHANGE REFERENCE DATA", 0x24, PUK, (old, Shown::Puk), new)
     }
 }

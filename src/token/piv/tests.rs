@@ -112,7 +112,7 @@ fn lost_verify(mistakes: u8, prepare: fn(&mut Model)) -> (usize, Option<ErrorKin
     let error = sign(&mut *token, 0x9C, Auth::Shared(&pin(PIN))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::CardRemoved);
     card.set(|model| (model.fault, model.verified) = (None, false));
-    let again = Arc::new(Insertion::again(Atr::default(), vec!["9C".to_owned()], &at.tries()));
+    let again = Arc::new(Insertion::new(Atr::default(), vec!["9C".to_owned()]).with_tries(&at.tries()));
     let mut token = card.lease(&again).unwrap();
     let in_doubt = token.pin_state(&application_pin()).unwrap().in_doubt;
     let error = sign(&mut *token, 0x9C, Auth::Shared(&pin(PIN))).err();

@@ -42,7 +42,7 @@ impl Pins for Pkcs11Token {
         Err(Error::new(ErrorKind::Unsupported, "C_InitPIN").detail(why))
     }
 
-    fn change_puk(&mut self, _old: &Pin, _new: &Pin) -> Result<()> {
+    fn change_puk(&mut self, _pin: &PinRef, _old: &Pin, _new: &Pin) -> Result<()> {
         let why = "a PKCS#11 token has a security officer's PIN in place of a PUK: use the vendor's program";
         Err(Error::new(ErrorKind::Unsupported, OPERATION).detail(why))
     }

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::suite::{KeyKind, PublicKey, RawSignature, Suite, ToBeSigned};
-use crate::token::{Auth, CertRef, KeyRef, PinRef, PinState, Pins, Slot, Token, Wants};
+use crate::token::{Auth, CertRef, KeyRef, PinForm, PinRef, PinState, Pins, Slot, Token, Wants};
 use crate::wait::Wait;
 
 /// The most private keys that are tried for one certificate.
@@ -271,6 +271,7 @@ impl Token for Pkcs11Token {
             open: self.login.is_open() && voice.is_user(),
             on_device: facts.info.protected_authentication_path(),
             in_doubt: false,
+            form: PinForm::Sure,
         })
     }
 
