@@ -18,7 +18,7 @@ use crate::cert::Fingerprint;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::suite::{PublicKey, RawSignature, Suite, ToBeSigned};
+use crate::suite::{PublicKey, RawSignature, ToBeSigned};
 use crate::token::{Auth, CertRef, KeyRef, PinForm, PinRef, PinState, Pins, Slot, Sm2Table, Token, Wants};
 use crate::wait::Wait;
 
