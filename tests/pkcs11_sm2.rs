@@ -344,8 +344,14 @@ fn a_batch_signs_under_one_login_and_keeps_its_key() {
             batch.sign(Request::raw(Role::Customs, Content::bytes([n])), &Wait::default(), &mut out).unwrap();
             assert!(kit::openssl_takes(&by, "-sm3", &out, &[n]));
         }
-        batch.end();
         assert_eq!(shim.calls("C_Sign").len(), 20);
+        // The key is known by now; what it makes is looked at all the same.
+        shim.rules(&format!("{OFFER}flip-signature\n"));
+        let mut out = Vec::new();
+        let error = batch.sign(request(Role::Customs), &Wait::default(), &mut out).unwrap_err();
+        assert_eq!((error.kind(), out.len()), (ErrorKind::SignatureWrong, 0), "{error}");
+        assert!(error.to_string().contains("mechanism 0x80008105 was given e"), "{error}");
+        batch.end();
         assert_eq!(count(shim, "C_Login", " rv=0x0"), shim.calls("C_Login").len());
     });
 }
