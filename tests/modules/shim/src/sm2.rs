@@ -76,7 +76,7 @@ fn pending() -> MutexGuard<'static, HashMap<CK_SESSION_HANDLE, Pending>> {
 
 /// What a mechanism is in the control file now.
 fn mechanism(call: &mut Call, number: CK_MECHANISM_TYPE) -> Option<&'static Form> {
-    let is_it = |rule: &Rule| rule.number == number as u64;
+    let is_it = |rule: &Rule| rule.number as CK_MECHANISM_TYPE == number;
     call.fault_where("sm2", is_it).and_then(|rule| form(&rule.text))
 }
 
