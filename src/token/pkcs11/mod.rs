@@ -19,7 +19,6 @@ mod objects;
 mod pair;
 mod pins;
 mod raw;
-#[cfg_attr(not(feature = "sm"), allow(dead_code))] // without SM2 no such key is read
 mod sm2;
 mod token;
 mod voice;
