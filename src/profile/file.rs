@@ -2,7 +2,6 @@
 //!
 //! The file is small and written by hand, so every mistake is named with its line; nothing is guessed and nothing passed over.
 
-use std::collections::BTreeSet;
 use std::fs::File as FsFile;
 use std::io::Read;
 use std::ops::RangeInclusive;
@@ -14,8 +13,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::cards::CardsFile;
+use super::modules::ModulesFile;
 use super::rule::{COMMON_NAME, COUNTRY, Fields, ORGANISATION, Rule, UNIT};
-use super::{Join, Profile, Ruling, builtin};
+use super::together::Together;
+use super::{Profile, Ruling, builtin};
 use crate::cert::plain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{PROFILE_MAX, Policy};
@@ -52,6 +53,7 @@ struct File {
     #[serde(default)]
     routes: Vec<Spanned<String>>,
     cards: Option<CardsFile>,
+    pkcs11: Option<ModulesFile>,
 }
 
 #[derive(Deserialize, Default)]
@@ -95,12 +97,6 @@ struct Bounds {
     signatures: Option<Spanned<u32>>,
     lifetime_minutes: Option<Spanned<u32>>,
     idle_minutes: Option<Spanned<u32>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Together {
-    serials: Vec<Spanned<String>>,
 }
 
 impl Profile {
@@ -152,6 +148,16 @@ impl Profile {
     /// [[cards.driver]]              # a driver for a card that its ATR does not tell
     /// atr = "3B…"
     /// name = "piv"
+    ///
+    /// [[pkcs11.sm2]]                # numbers of SM2 in a module; the first rule that fits holds, set C where none does
+    /// module = "libvendor.so"       # file name; and manufacturer = "…": how its name begins (of library or token)
+    /// set = "A"                     # one of those at token::Sm2Table; "none": no SM2 through this module
+    /// output = "der"                # what all mechanisms of the set give, where that is otherwise: "raw" or "der"
+    /// key_types = [0x80000001]      # more key types that are SM2
+    /// [[pkcs11.sm2.mechanism]]      # the rule's own mechanisms, before those of the set
+    /// number = 0x80000004
+    /// input = "e"                   # "e"; "message": the module adds Z and hashes; "z-message": it only hashes
+    /// output = "raw"                # r‖s; "der"
     /// ```
     /// `routes = ["pkcs11", "pcsc"]`, above the tables, has modules tried before cards where a certificate is behind both.
     ///
@@ -252,6 +258,7 @@ impl Reader<'_> {
         profile.joins = self.joins(&file.shield)?;
         profile.routes = self.routes(&file.routes, &profile.routes)?;
         profile.cards = self.cards(&file.cards.unwrap_or_default())?.into();
+        profile.modules = self.modules(&file.pkcs11.unwrap_or_default())?.into();
         profile.customs.rules = builtin::customs(file.test_centre);
         profile.customs.sha1 = customs.sha1.unwrap_or(profile.customs.sha1);
         if file.replace_builtin {
@@ -366,27 +373,6 @@ impl Reader<'_> {
             check(&bounds.lifetime_minutes, minutes(most.lifetime), "lifetime_minutes")?.map_or(most.lifetime, time);
         policy.idle = check(&bounds.idle_minutes, minutes(most.idle), "idle_minutes")?.map_or(most.idle, time);
         Ok(policy.lowered_by(most))
-    }
-
-    fn joins(&self, shields: &[Spanned<Together>]) -> Result<Vec<Join>> {
-        let mut seen = BTreeSet::new();
-        let mut joins = Vec::new();
-        for shield in shields {
-            let mut serials = Vec::new();
-            for serial in &shield.get_ref().serials {
-                // PKCS#11 pads serial numbers with blanks.
-                let text = self.text_of(serial)?.trim().to_owned();
-                if !seen.insert(text.clone()) {
-                    return Err(self.malformed(serial, "a serial number that stands in the profile twice"));
-                }
-                serials.push(text);
-            }
-            if serials.len() < 2 {
-                return Err(self.malformed(shield, "a shield of several tokens needs at least two serial numbers"));
-            }
-            joins.push(Join { serials });
-        }
-        Ok(joins)
     }
 }
 

@@ -6,7 +6,9 @@
 mod builtin;
 mod cards;
 mod file;
+mod modules;
 mod rule;
+mod together;
 
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use crate::cert::Certificate;
 use crate::door::Way;
 use crate::policy::Policy;
 use crate::role::Role;
-use crate::token::CardRules;
+use crate::token::{CardRules, ModuleRules};
 
 use rule::{Fit, Rule};
 
@@ -46,6 +48,7 @@ pub struct Profile {
     joins: Vec<Join>,
     routes: Vec<Way>,
     cards: Arc<CardRules>,
+    modules: Arc<ModuleRules>,
 }
 
 /// What holds for one role.
@@ -88,6 +91,7 @@ impl Profile {
             joins: Vec::new(),
             routes: vec![Way::Card, Way::Module],
             cards: Arc::default(),
+            modules: Arc::default(),
         }
     }
 
@@ -167,6 +171,10 @@ impl Profile {
 
     pub(crate) fn cards(&self) -> &Arc<CardRules> {
         &self.cards
+    }
+
+    pub(crate) fn modules(&self) -> &Arc<ModuleRules> {
+        &self.modules
     }
 
     fn ruling(&self, role: Role) -> &Ruling {
