@@ -34,6 +34,13 @@ pub const ANSWER_ROUNDS: usize = 300;
 pub const COMMAND_MAX: usize = 16 * 1024;
 /// How deep the data objects of a card may be nested.
 pub const TLV_DEPTH: usize = 8;
+/// The longest name of an application, a container or a file on a device of GM/T 0017, in octets: S16 says 64 for containers, headers of makers
+/// up to 128.
+pub const NAME_MAX: usize = 128;
+/// The most applications of one device of GM/T 0017 that are looked at.
+pub const APPLICATIONS_MAX: usize = 16;
+/// The most containers of one device of GM/T 0017 that are looked at, over all of its applications.
+pub const CONTAINERS_MAX: usize = 64;
 /// How often one connection is repaired after resets by other programs before the card is given up.
 pub const RECONNECTS: u32 = 4;
 /// How many tries a PIN must have left before it is sent for the first time in a form that the device has never accepted.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::{Sensitive, Wire};
+use super::{Sensitive, Sw, Wire};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most data of a short command (§5.1: Lc is one octet, not 00).
@@ -22,7 +22,8 @@ pub enum Expect {
     Some,
     /// Much: in one part where card and reader can carry it.
     Much,
-    /// Exactly this many octets (1 to 256): what a card asked for with 6Cxx.
+    /// Exactly this many octets: what a card asked for with 6Cxx, or what the answer of a command always has. The short form says no more than
+    /// 256 and leaves the rest to the card's "more data".
     Exactly(u16),
 }
 
@@ -33,6 +34,8 @@ pub struct Command {
     data: Zeroizing<Vec<u8>>,
     expect: Expect,
     sensitive: Sensitive,
+    wide: bool,
+    repeat_on: Option<u16>,
 }
 
 impl Command {
@@ -40,7 +43,32 @@ impl Command {
     #[must_use]
     pub fn new(name: &'static str, ins: u8, p1: u8, p2: u8) -> Self {
         let (header, data) = ([0, ins, p1, p2], Zeroizing::default());
-        Command { name, header, data, expect: Expect::Nothing, sensitive: Sensitive::No }
+        let (expect, sensitive) = (Expect::Nothing, Sensitive::No);
+        Command { name, header, data, expect, sensitive, wide: false, repeat_on: None }
+    }
+
+    /// Of another class than the interindustry one.
+    #[must_use]
+    pub fn class(mut self, class: u8) -> Self {
+        let [_, ins, p1, p2] = self.header;
+        self.header = [class, ins, p1, p2];
+        self
+    }
+
+    /// In the extended form wherever card and reader carry it, however short it is, and never as a chain: for standards that know one command
+    /// and no chaining.
+    #[must_use]
+    pub fn wide(mut self) -> Self {
+        self.wide = true;
+        self
+    }
+
+    /// For a card that gives a long answer in parts, each for the same command sent once more: with this status word it says that more
+    /// waits. For commands that only read.
+    #[must_use]
+    pub fn repeat_on(mut self, sw: u16) -> Self {
+        self.repeat_on = Some(sw);
+        self
     }
 
     /// With data.
@@ -75,6 +103,16 @@ impl Command {
         matches!(self.sensitive, Sensitive::No | Sensitive::Answer)
     }
 
+    /// Whether this status word says that the rest of the answer comes when the command is sent again.
+    pub(super) fn is_repeated_on(&self, sw: Sw) -> bool {
+        self.may_repeat() && self.repeat_on == Some(sw.raw())
+    }
+
+    /// Whether it goes as one command or not at all.
+    pub(super) fn is_wide(&self) -> bool {
+        self.wide
+    }
+
     pub(super) fn expects(&self) -> Expect {
         self.expect
     }
@@ -86,6 +124,12 @@ impl Command {
     /// Whether the extended form would do in one command what the short form does in several.
     pub(super) fn is_long(&self) -> bool {
         self.data.len() > SHORT_MAX || self.expect == Expect::Much
+    }
+
+    /// Whether it goes in the extended form where that is carried. A secret has to be right at the first time, so only standards that have no
+    /// other form get it so.
+    pub(super) fn prefers_extended(&self) -> bool {
+        self.wide || (self.is_long() && self.may_repeat())
     }
 
     /// GET RESPONSE (§7.6.1) for the rest of this command's answer.
@@ -187,6 +231,14 @@ mod tests {
         let long = extended(command().data(&[7; 300]));
         assert_eq!((&long[4..7], long.len()), (&[0, 1, 44][..], 307));
         assert!(command().data(&[0; 65_536]).extended().is_err());
+    }
+
+    #[test]
+    fn a_class_of_its_own_stands_in_every_form() {
+        let command = || Command::new("X", 0x04, 0, 0).class(0x84).wide();
+        assert_eq!(short(&command().data(&[9])), [[0x84, 4, 0, 0, 1, 9]]);
+        assert_eq!(command().expect(Expect::Exactly(288)).extended().unwrap().octets(), [0x84, 4, 0, 0, 0, 1, 0x20]);
+        assert_eq!(short(&command().expect(Expect::Exactly(288))), [[0x84, 4, 0, 0, 0]]);
     }
 
     #[test]

@@ -14,12 +14,14 @@ pub struct Exchange<'t> {
     port: Box<dyn Transmit + 't>,
     /// The card refused an extended length although somebody said that it takes them.
     short_only: bool,
+    /// The port failed: nobody knows what the card does.
+    failed: bool,
 }
 
 impl<'t> Exchange<'t> {
     /// Speaks through `port`.
     pub fn new(port: impl Transmit + 't) -> Self {
-        Exchange { port: Box::new(port), short_only: false }
+        Exchange { port: Box::new(port), short_only: false, failed: false }
     }
 
     /// Sends one command and brings the whole answer, whatever its status word.
@@ -36,6 +38,12 @@ impl<'t> Exchange<'t> {
         self.collect(command, first)
     }
 
+    /// Whether the port has failed: what follows would reach nobody, or another state of the card than was meant.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// Sends one command and takes nothing but success.
     ///
     /// # Errors
@@ -47,9 +55,11 @@ impl<'t> Exchange<'t> {
     /// The command in the form that card and reader carry. The extended form is tried where both say that they take it; a card that
     /// then speaks of a wrong length (6700: nothing was done) gets the short form, from then on at once.
     fn deliver(&mut self, command: &Command) -> Result<Response> {
-        if command.is_long() && command.may_repeat() && !self.short_only && self.port.limits().extended {
+        if command.prefers_extended() && !self.short_only && self.port.limits().extended {
             let answer = self.transmit(&command.extended()?, command.name())?;
-            if answer.sw() != Sw::WrongLength {
+            // A secret, or what is too long for the short form, does not go again.
+            let again = command.may_repeat() && !(command.is_wide() && command.length() > SHORT_MAX);
+            if answer.sw() != Sw::WrongLength || !again {
                 return Ok(answer);
             }
             tracing::debug!(command = command.name(), "the card does not take extended lengths although it says so");
@@ -60,6 +70,10 @@ impl<'t> Exchange<'t> {
 
     /// One short command, or a chain (§5.1.1.1): whatever is not success ends the chain and is its answer.
     fn deliver_short(&mut self, command: &Command, expect: Expect) -> Result<Response> {
+        if command.is_wide() && command.length() > SHORT_MAX {
+            return Err(Error::new(ErrorKind::Unsupported, command.name())
+                .detail("card and reader carry no extended length, which so much data needs"));
+        }
         let parts = command.short(expect);
         let (last, before) =
             parts.split_last().ok_or_else(|| Error::new(ErrorKind::Defect, command.name()).detail("no command"))?;
@@ -82,19 +96,17 @@ impl<'t> Exchange<'t> {
         self.deliver_short(command, exactly(length))
     }
 
-    /// GET RESPONSE (§7.6.1) until there is no more: bounded in rounds and octets, and each round has to bring something.
+    /// GET RESPONSE (§7.6.1), or the command once more where its standard has that, until there is no more: bounded in rounds and octets, and each round has to bring something.
     fn collect(&mut self, command: &Command, first: Response) -> Result<Response> {
         let endless = |what: &str| Error::new(ErrorKind::TokenAnswer, command.name()).detail(what.to_owned());
         let (mut answer, mut rounds) = (first, 0_usize);
-        while let Sw::MoreData(length) = answer.sw() {
+        while is_partial(command, answer.sw()) {
             rounds = rounds.saturating_add(1);
             if rounds > policy::ANSWER_ROUNDS {
                 return Err(endless("an answer in too many parts"));
             }
-            let get = command.get_response(length);
-            let part = self.deliver_short(&get, get.expects())?;
-            let part = self.with_right_length(&get, part)?;
-            if part.data().is_empty() && matches!(part.sw(), Sw::MoreData(_)) {
+            let part = self.next_part(command, answer.sw())?;
+            if part.data().is_empty() && is_partial(command, part.sw()) {
                 return Err(endless("more data was promised and none came"));
             }
             let total = answer.data().len().saturating_add(part.data().len());
@@ -110,9 +122,22 @@ impl<'t> Exchange<'t> {
         Ok(answer)
     }
 
-    fn transmit(&mut self, wire: &Wire, name: &'static str) -> Result<Response> {
-        Response::read(self.port.transmit(wire)?, name)
+    fn next_part(&mut self, command: &Command, sw: Sw) -> Result<Response> {
+        let Sw::MoreData(length) = sw else { return self.deliver(command) };
+        let get = command.get_response(length);
+        let part = self.deliver_short(&get, get.expects())?;
+        self.with_right_length(&get, part)
     }
+
+    fn transmit(&mut self, wire: &Wire, name: &'static str) -> Result<Response> {
+        let octets = self.port.transmit(wire).inspect_err(|_| self.failed = true)?;
+        Response::read(octets, name)
+    }
+}
+
+/// Whether more of the answer waits.
+fn is_partial(command: &Command, sw: Sw) -> bool {
+    matches!(sw, Sw::MoreData(_)) || command.is_repeated_on(sw)
 }
 
 /// SW2 of 6Cxx: 00 is 256.

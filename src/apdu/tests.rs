@@ -138,6 +138,41 @@ fn extended_length_is_used_only_where_card_and_reader_say_so_and_given_up_for_go
 }
 
 #[test]
+fn an_answer_in_parts_for_the_same_command_is_put_together_and_has_an_end() {
+    let command = || Command::new("ExportCertificate", 0x4E, 1, 0).class(0x80).wide().repeat_on(0x6A9E);
+    let command = || command().data(&[1, 2]).expect(Expect::Much);
+    let mut card = listed(true, &[&[1, 2, 0x6A, 0x9E], &[3, 0x6A, 0x9E], &[4, 0x90, 0]]);
+    assert_eq!(*Exchange::new(&mut card).run(&command()).unwrap(), [1, 2, 3, 4]);
+    assert_eq!(card.1, vec![vec![0x80, 0x4E, 1, 0, 0, 0, 2, 1, 2, 0, 0]; 3]);
+    let mut drip = Card(Box::new(|_, _| vec![7, 0x6A, 0x9E]), Vec::new(), true);
+    assert_eq!(Exchange::new(&mut drip).run(&command()).unwrap_err().kind(), ErrorKind::TokenAnswer);
+    assert_eq!(drip.1.len(), policy::ANSWER_ROUNDS + 1);
+    let mut dry = Card(Box::new(|_, _| vec![0x6A, 0x9E]), Vec::new(), true);
+    assert_eq!(Exchange::new(&mut dry).run(&command()).unwrap_err().kind(), ErrorKind::TokenAnswer);
+    assert_eq!(dry.1.len(), 2);
+    // What writes, and what carries a secret, is never sent twice.
+    for once in [Command::new("X", 0x4C, 0, 0).wide(), command().sensitive(Sensitive::Command)] {
+        let mut card = listed(true, &[&[0x6A, 0x9E]]);
+        assert!(Exchange::new(&mut card).run(&once).is_err());
+        assert_eq!(card.1.len(), 1);
+    }
+}
+
+#[test]
+fn a_standard_without_chains_gets_none() {
+    let command = |length| Command::new("X", 0x4C, 0, 0).class(0x80).wide().data(&vec![7; length]);
+    let mut short = listed(false, &[&[0x90, 0]]);
+    Exchange::new(&mut short).run(&command(255)).unwrap();
+    assert_eq!(short.1[0][..6], [0x80, 0x4C, 0, 0, 255, 7]);
+    let mut short = listed(false, &[]);
+    assert_eq!(Exchange::new(&mut short).run(&command(256)).unwrap_err().kind(), ErrorKind::Unsupported);
+    assert!(short.1.is_empty());
+    let mut liar = listed(true, &[&[0x67, 0]]);
+    let error = Exchange::new(&mut liar).run(&command(256)).unwrap_err();
+    assert_eq!((error.raw_status(), liar.1.len()), (Some(&Status::Sw(0x6700)), 1));
+}
+
+#[test]
 fn a_command_that_no_card_takes_is_not_sent() {
     let mut card = listed(true, &[]);
     let error = Exchange::new(&mut card).run(&get_data().data(&vec![0; policy::COMMAND_MAX + 1])).unwrap_err();
@@ -158,7 +193,11 @@ fn a_port_that_fails_is_not_asked_again() {
         }
     }
     let mut gone = Gone(0);
-    let error = Exchange::new(&mut gone).run(&get_data()).unwrap_err();
+    let mut exchange = Exchange::new(&mut gone);
+    assert!(!exchange.has_failed());
+    let error = exchange.run(&get_data()).unwrap_err();
+    assert!(exchange.has_failed());
+    drop(exchange);
     assert_eq!((error.kind(), gone.0), (ErrorKind::CardRemoved, 1));
 }
 

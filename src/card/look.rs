@@ -47,6 +47,8 @@ pub(crate) struct Look {
     pub(crate) wanted: Vec<String>,
     /// Who the card is said to be; then it is not asked.
     pub(crate) serial: Option<String>,
+    /// The driver that is said to take it; then no other one is asked, and its command is saved.
+    pub(crate) driver: Option<String>,
     /// What the profile says of cards.
     pub(crate) rules: Arc<CardRules>,
 }
@@ -119,8 +121,9 @@ fn open(readers: &Arc<dyn Readers>, look: &Look, wait: &Wait, report: &mut CardR
     let mut transaction = link.begin(wait)?;
     let (driver, greeting) = choose(&mut *transaction, look, report)?;
     let id = match &look.serial {
-        Some(serial) => CardId { serial: serial.clone(), ..CardId::default() },
-        None => driver.identify(&mut *transaction, &link.atr(), &greeting)?,
+        // Who has said who it is needs not be believed to be another one.
+        Some(serial) if greeting == Greeting::default() => CardId { serial: serial.clone(), ..CardId::default() },
+        _ => driver.identify(&mut *transaction, &link.atr(), &greeting)?,
     };
     let insertion = Insertion::new(report.atr.clone(), look.wanted.clone()).greeted(greeting).under(&look.rules);
     let insertion = Arc::new(insertion);
@@ -160,7 +163,7 @@ fn choose(card: &mut dyn Transaction, look: &Look, report: &mut CardReport) -> R
     let mut drivers: Vec<(Fit, &'static dyn Driver)> = DRIVERS
         .iter()
         .map(|d| (d.fit(&report.atr), *d))
-        .filter(|(_, d)| forced.is_none_or(|name| name == d.name()))
+        .filter(|(_, d)| [forced, look.driver.as_deref()].into_iter().flatten().all(|name| name == d.name()))
         .collect();
     drivers.sort_by(|(a, _), (b, _)| b.cmp(a));
     for (fit, driver) in drivers {

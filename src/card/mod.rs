@@ -14,6 +14,7 @@ use crate::door::{Door, DoorId, DoorInfo, Lease, Way};
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
+use crate::link::Continuity;
 use crate::link::Link;
 use crate::link::Presence;
 use crate::link::Readers;
@@ -97,7 +98,12 @@ impl Card {
         if let Some(live) = live {
             let _waiting = Waiting::of(self);
             match live.link.begin(wait) {
-                Ok(transaction) => return self.driver.attach(self.port(transaction), false, &live.insertion),
+                Ok(transaction) => {
+                    if transaction.continuity() == Continuity::Reset {
+                        live.insertion.was_reset();
+                    }
+                    return self.driver.attach(self.port(transaction), false, &live.insertion);
+                }
                 Err(error) if error.kind() == ErrorKind::CardRemoved => self.forget_connection(),
                 Err(error) => return Err(error),
             }

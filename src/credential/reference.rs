@@ -58,11 +58,10 @@ impl Reference {
         &self.place
     }
 
-    /// The serial number in the door's name, where the door is a card's that `driver` names.
-    pub(crate) fn card(&self) -> Option<String> {
+    /// Driver and serial number in the door's name, where the door is a card's.
         let (kind, serial) = self.door.0.split_once(':')?;
         let is_card = kind != "pkcs11" && !serial.contains(':') && !serial.is_empty();
-        is_card.then(|| serial.replace("%3A", ":").replace("%25", "%"))
+        is_card.then(|| (kind.to_owned(), serial.replace("%3A", ":").replace("%25", "%")))
     }
 }
 
@@ -97,7 +96,7 @@ mod tests {
         let card = route(DoorId::of(["piv", "0011223344"]), "9A");
         let named = Reference::of(&card, fingerprint);
         assert_eq!(named.to_string(), format!("piv:0011223344/9A/{fingerprint}"));
-        assert_eq!(named.card().as_deref(), Some("0011223344"));
+        assert_eq!(named.card(), Some(("piv".to_owned(), "0011223344".to_owned())));
         for reference in [text.as_str(), &named.to_string()] {
             let read = Reference::parse(reference).unwrap();
             assert_eq!((read.to_string().as_str(), read.fingerprint()), (reference, fingerprint));

@@ -184,15 +184,15 @@ impl Scanner {
     fn look(&self) -> Look {
         let cards = self.profile.cards();
         let named = self.reference.as_ref().and_then(|r| Some((r.card()?, r.place.clone())));
-        let (serial, wanted) = match named {
-            Some((serial, place)) => (Some(serial), vec![place]),
-            None => (None, cards.places.clone()),
+        let (driver, serial, wanted) = match named {
+            Some(((driver, serial), place)) => (Some(driver), Some(serial), vec![place]),
+            None => (None, None, cards.places.clone()),
         };
         let rules = match self.unproven {
             true => Arc::new(CardRules { try_unproven: true, ..(**cards).clone() }),
             false => Arc::clone(cards),
         };
-        Look { wanted, serial, rules }
+        Look { wanted, serial, driver, rules }
     }
 
     fn shield(&self, mut group: Vec<Seen>) -> Shield {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 
-#[cfg(feature = "piv")]
+#[cfg(any(feature = "piv", feature = "gm0017"))]
 pub(crate) use digest::hex;
 pub use digest::{Digest, DigestAlgorithm, Hasher};
 pub(crate) use key::signers;

@@ -44,6 +44,8 @@ pub use self::admin::{AdminAuth, ContentKey, Issuing, Opening, Pins, Place, Reci
 pub static DRIVERS: &[&dyn Driver] = &[
     #[cfg(feature = "piv")]
     &piv::PIV,
+    #[cfg(feature = "gm0017")]
+    &gm0017::GM0017,
 ];
 
 /// A family of cards. It is chosen by ATR first and by its application's AID last; one line in the registry each.
@@ -117,6 +119,9 @@ pub struct Insertion {
     /// What the profile says of cards.
     pub(crate) rules: Arc<CardRules>,
     certificates: Mutex<BTreeMap<Vec<u8>, Arc<[u8]>>>,
+    /// What the device's numbers stand for.
+    #[cfg(feature = "gm0017")]
+    pub(crate) gm0017: Mutex<gm0017::Memory>,
     tries: Tries,
 }
 
@@ -132,6 +137,9 @@ struct Memory {
     pins: BTreeMap<Vec<u8>, Tried>,
     /// A PIN in the form that is used for this card was accepted by it.
     proven: bool,
+    /// What the device does whenever it is asked.
+    #[cfg(feature = "gm0017")]
+    habits: gm0017::Habits,
 }
 
 #[derive(Debug, Default)]
@@ -248,6 +256,20 @@ impl Insertion {
     /// Forgets what was read: somebody wrote to the card, or a signature did not verify.
     pub(crate) fn forget(&self) {
         lock(&self.certificates).clear();
+        #[cfg(feature = "gm0017")]
+        lock(&self.gm0017).forget_numbers();
+    }
+
+    /// The card was reset by somebody: what was open on it is closed, and every login is over.
+    pub(crate) fn was_reset(&self) {
+        #[cfg(feature = "gm0017")]
+        lock(&self.gm0017).reset();
+    }
+
+    /// Looks at, or adds to, what the device does whenever it is asked.
+    #[cfg(feature = "gm0017")]
+    fn habits<R>(&self, look: impl FnOnce(&mut gm0017::Habits) -> R) -> R {
+        look(&mut lock(&self.tries.0).habits)
     }
 }
 

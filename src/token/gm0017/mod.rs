@@ -1,1 +1,38 @@
-//! Cards of GM/T 0017-2012 over PC/SC: applications with PINs of their own, containers, SM2 keys.
+//! Devices of GM/T 0017-2012 over PC/SC: applications with PINs of their own, containers with a signing and an encryption pair, SM2 keys.
+//!
+//! One file for each concern: `dialect` (what sources leave unsettled, as data), `crypto` (cryptograms and MACs), `frame` (commands and status
+//! words), `info` (what a device says of itself), `name` (names and places), `application`, `container`, `memory` (numbers and habits that are
+//! remembered), `form` (which dialect a device speaks), `pin`, `sign`, `survey`, `token` (what a lease gives), `device`.
+//!
+//! One device is one door, whose token shows the slots of all applications. Each application has a PIN of its own, so a
+//! [`PinRef`](super::PinRef) is the application's name. Applications are never created, changed or deleted here: on a shared shield the other
+//! one belongs to somebody else.
+
+mod application;
+mod container;
+mod crypto;
+mod device;
+mod dialect;
+mod driver;
+mod form;
+mod frame;
+mod info;
+mod memory;
+mod name;
+mod pin;
+mod sign;
+mod survey;
+mod token;
+
+pub use application::{AppId, clear_secure_state, close_application, open_application};
+pub use device::{authenticate_device, random, set_label};
+pub use dialect::{DIALECTS, Dialect, MacForm, Order, PinDigest, Sm2Numbers};
+pub use info::{DEVICE_INFO, DeviceInfo, Number, Version, device_info};
+
+pub(super) use driver::GM0017;
+pub(super) use memory::{Habits, Memory};
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! What is remembered between leases: numbers that the card gave, habits that it showed. Never a PIN.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::application::AppId;
+use super::container::ContainerId;
+use super::name::Name;
+
+/// What is known of one insertion of one device. Other programs open and close applications too, so a number may have been given to another
+/// application meanwhile: no PIN goes to one that was not given in the same transaction.
+#[derive(Debug, Default)]
+pub(in crate::token) struct Memory {
+    applications: BTreeMap<Name, Application>,
+    /// Logins that a lease left open for the next one.
+    kept: BTreeSet<Name>,
+    /// Logins that should have been ended, and the card was not reached.
+    owed: BTreeSet<Name>,
+}
+
+#[derive(Debug)]
+struct Application {
+    id: AppId,
+    /// Good for one look at the state of its PIN.
+    fresh: bool,
+    containers: BTreeMap<Name, ContainerId>,
+}
+
+/// What a device does whenever it is asked, over all of its insertions.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(in crate::token) struct Habits {
+    /// It opens one application at a time (6A90).
+    pub(super) one_application: bool,
+    /// It ends the login after each signature (GM/T 0027 §9.2).
+    pub(super) drops_login: bool,
+}
+
+impl Memory {
+    /// An application was opened. Whoever else had this number before has it no more, and if the number is a new one, so are those of its
+    /// containers.
+    pub(super) fn opened(&mut self, name: &Name, id: AppId) {
+        self.applications.retain(|other, known| other == name || known.id != id);
+        match self.applications.get_mut(name) {
+            Some(known) if known.id == id => known.fresh = true,
+            _ => {
+                let new = Application { id, fresh: true, containers: BTreeMap::new() };
+                self.applications.insert(name.clone(), new);
+            }
+        }
+    }
+
+    /// The number of an application, for one look at the state of its PIN: one that was opened since the last such look.
+    pub(super) fn glance(&mut self, name: &Name) -> Option<AppId> {
+        let known = self.applications.get_mut(name)?;
+        std::mem::take(&mut known.fresh).then_some(known.id)
+    }
+
+    /// Nothing but a look came of it: the next one opens anew.
+    pub(super) fn looked(&mut self, name: &Name) {
+        if let Some(known) = self.applications.get_mut(name) {
+            known.fresh = false;
+        }
+    }
+
+    pub(super) fn container(&self, application: &Name, container: &Name) -> Option<ContainerId> {
+        self.applications.get(application)?.containers.get(container).copied()
+    }
+
+    pub(super) fn keep_container(&mut self, application: &Name, container: &Name, id: ContainerId) {
+        if let Some(known) = self.applications.get_mut(application) {
+            known.containers.insert(container.clone(), id);
+        }
+    }
+
+    pub(super) fn forget_container(&mut self, application: &Name, container: &Name) {
+        if let Some(known) = self.applications.get_mut(application) {
+            known.containers.remove(container);
+        }
+    }
+
+    pub(super) fn forget_application(&mut self, name: &Name) {
+        self.applications.remove(name);
+    }
+
+    /// Applications that were opened and not closed, as far as known.
+    pub(super) fn open_applications(&self) -> Vec<(Name, AppId)> {
+        self.applications.iter().map(|(name, known)| (name.clone(), known.id)).collect()
+    }
+
+    /// Every number is forgotten.
+    pub(in crate::token) fn forget_numbers(&mut self) {
+        self.applications.clear();
+    }
+
+    /// The card was reset: it has no numbers and no login.
+    pub(in crate::token) fn reset(&mut self) {
+        *self = Memory::default();
+    }
+
+    pub(super) fn is_kept(&self, name: &Name) -> bool {
+        self.kept.contains(name)
+    }
+
+    pub(super) fn set_kept(&mut self, name: &Name, kept: bool) {
+        match kept {
+            true => drop(self.kept.insert(name.clone())),
+            false => drop(self.kept.remove(name)),
+        }
+    }
+
+    pub(super) fn owe(&mut self, name: &Name) {
+        self.owed.insert(name.clone());
+    }
+
+    pub(super) fn paid(&mut self, name: &Name) {
+        self.owed.remove(name);
+        self.kept.remove(name);
+    }
+
+    /// Logins that end with a lease that keeps none; those of one that does: only what an earlier one owes.
+    pub(super) fn to_end(&self, keep: bool) -> BTreeSet<Name> {
+        match keep {
+            true => self.owed.clone(),
+            false => self.owed.union(&self.kept).cloned().collect(),
+        }
+    }
+}

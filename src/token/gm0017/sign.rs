@@ -1,0 +1,175 @@
+//! ECCSignData (GM/T 0017 §9.6), with the login that it needs.
+
+use super::application::AppId;
+use super::container::{self, ContainerId};
+use super::frame::{self, Fields, is_login_missing, is_stale};
+use super::name::{Half, Name, Spot};
+use super::pin;
+use super::token::GmToken;
+use crate::apdu::{Command, Expect, Sw};
+use crate::error::{Error, ErrorKind, Result};
+use crate::suite::{KeyKind, PublicKey, RawSignature, SM2_DEFAULT_ID, Suite, ToBeSigned};
+use crate::token::{Auth, KeyRef, PinRef, Wants};
+
+const NAME: &str = "ECCSignData";
+/// P1: the data is a message, and its identifier stands before it.
+const MESSAGE: u8 = 1;
+/// P1: the data is e, 32 octets.
+const DIGEST: u8 = 2;
+
+impl GmToken {
+    /// What a device signs with such a key.
+    pub(super) fn suites(&self, key: KeyKind) -> Vec<Suite> {
+        match key {
+            KeyKind::Sm2 => vec![Suite::Sm2Sm3],
+            KeyKind::P256 if self.info.has_p256(self.form.order()) => vec![Suite::P256Sha256],
+            _ => Vec::new(),
+        }
+    }
+
+    /// How often keys want the PIN, as far as this device has shown.
+    pub(super) fn wants(&self) -> Wants {
+        if self.habits().drops_login { Wants::EachSignature } else { Wants::Once }
+    }
+
+    pub(super) fn sign_with(
+        &mut self,
+        key: &KeyRef,
+        pin: &PinRef,
+        auth: Auth<'_>,
+        tbs: &ToBeSigned,
+    ) -> Result<RawSignature> {
+        let (spot, name) = (Spot::of_key(key)?, pin::application(pin)?);
+        // Everything that can be refused without the PIN is refused before it is sent.
+        if spot.application != name {
+            return Err(Error::new(ErrorKind::PinRole, NAME).detail("the PIN of another application"));
+        }
+        let public = self.key_of(&spot)?;
+        let unsuited = |what: String| Error::new(ErrorKind::KeyUnsuited, NAME).detail(what);
+        if spot.half != Half::Signing {
+            return Err(unsuited("a key of an encryption pair".to_owned()));
+        }
+        if !self.suites(public.kind()).contains(&tbs.suite) || tbs.digest.algorithm() != tbs.suite.digest() {
+            return Err(unsuited(format!("{} with {}", tbs.suite, public.kind())));
+        }
+        self.form.dialect(NAME)?;
+        // The container is opened first, so that the login and the signature are adjacent.
+        let numbers = self.container(&spot)?;
+        let answer = match auth {
+            Auth::Pin(typed) => {
+                self.verify(&name, typed)?;
+                self.signed(&spot, numbers, tbs).map_err(|error| match error.kind() {
+                    ErrorKind::PinRequired => error.detail("the PIN was accepted and the key wants more"),
+                    _ => error,
+                })?
+            }
+            Auth::Shared(accepted) if self.is_logged_in(&name) => match self.signed(&spot, numbers, tbs) {
+                Err(error) if error.kind() == ErrorKind::PinRequired => self.sign_again(&spot, accepted, tbs)?,
+                other => other?,
+            },
+            Auth::Shared(accepted) => self.sign_again(&spot, accepted, tbs)?,
+            Auth::Held if self.is_logged_in(&name) => self.signed(&spot, numbers, tbs)?,
+            Auth::Held => {
+                let seen = self.glance(&name)?;
+                return Err(Error::new(ErrorKind::PinRequired, NAME).tries(seen.status));
+            }
+            Auth::OnDevice => return Err(Error::new(ErrorKind::PinRequired, NAME).detail("nothing to type on")),
+        };
+        shaped(&answer, tbs.suite, self.form.dialect(NAME)?.order)
+    }
+
+    /// With the PIN of a batch, where the login was ended by us or by the token: once more, while no risk is seen.
+    fn sign_again(&mut self, spot: &Spot, accepted: &crate::pin::Pin, tbs: &ToBeSigned) -> Result<Vec<u8>> {
+        self.verify_again(&spot.application, accepted)?;
+        let numbers = self.container(spot)?;
+        self.signed(spot, numbers, tbs)
+    }
+
+    /// The certificate's key.
+    fn key_of(&mut self, spot: &Spot) -> Result<PublicKey> {
+        let missing =
+            || Error::new(ErrorKind::KeyMissing, "find key").detail(format!("no certificate in {}", spot.label()));
+        self.read(spot)?.ok_or_else(missing)?.key().cloned()
+    }
+
+    /// One signature. A number that is not known any more is asked for anew, once: what was remembered may have been closed by another
+    /// program. No PIN is sent for that.
+    fn signed(&mut self, spot: &Spot, numbers: (AppId, ContainerId), tbs: &ToBeSigned) -> Result<Vec<u8>> {
+        let mut answer = self.ask(numbers, tbs)?;
+        if is_stale(answer.0) {
+            self.memory(|memory| memory.forget_container(&spot.application, &spot.container));
+            if matches!(answer.0.raw(), 0x698A | 0x6A88) {
+                self.reopen(&spot.application)?;
+            }
+            let numbers = self.container(spot)?;
+            answer = self.ask(numbers, tbs)?;
+        }
+        self.after(&spot.application, answer.0);
+        match answer {
+            (Sw::Success, data) => Ok(data),
+            (sw, _) => Err(frame::error(sw, NAME)),
+        }
+    }
+
+    /// What a signature, or its refusal, tells of the login.
+    fn after(&mut self, name: &Name, sw: Sw) {
+        if is_login_missing(sw) {
+            // The PIN was accepted in this lease and nobody else reaches the card: it is the device that ends logins.
+            if self.logins.contains(name) {
+                self.learn(|habits| habits.drops_login = true);
+            }
+            self.lost_login(name);
+        } else if sw == Sw::Success && self.habits().drops_login {
+            self.lost_login(name);
+        }
+    }
+
+    fn ask(&mut self, numbers: (AppId, ContainerId), tbs: &ToBeSigned) -> Result<(Sw, Vec<u8>)> {
+        let answer = self.card.send(&digest_command(numbers, tbs))?;
+        let message = tbs.message.as_deref().filter(|_| tbs.suite == Suite::Sm2Sm3);
+        match (answer.sw(), message) {
+            // Keys with a display take the message alone. Nothing was done yet.
+            (Sw::IncorrectP1P2 | Sw::FunctionNotSupported, Some(message)) => {
+                let command = self.message_command(numbers, message)?;
+                let answer = self.card.send(&command)?;
+                Ok((answer.sw(), answer.data().to_vec()))
+            }
+            (sw, _) => Ok((sw, answer.data().to_vec())),
+        }
+    }
+
+    /// P1 = 1: AppID, ContainerID, idLen4, id, message.
+    fn message_command(&self, (application, container): (AppId, ContainerId), message: &[u8]) -> Result<Command> {
+        let order = self.form.dialect(NAME)?.order;
+        let length = u32::try_from(SM2_DEFAULT_ID.len()).unwrap_or(u32::MAX);
+        let head = container::both(application, container);
+        let data = [&head, &order.word(length)[..], SM2_DEFAULT_ID.as_bytes(), message].concat();
+        Ok(frame::command(NAME, 0x74, MESSAGE, 0).data(&data).expect(Expect::Exactly(68)))
+    }
+}
+
+/// P1 = 2: AppID, ContainerID, e.
+fn digest_command((application, container): (AppId, ContainerId), tbs: &ToBeSigned) -> Command {
+    let data = [&container::both(application, container), tbs.digest.octets()].concat();
+    frame::command(NAME, 0x74, DIGEST, 0).data(&data).expect(Expect::Exactly(68))
+}
+
+/// bits4, r32, s32; both in 1 to n − 1.
+fn shaped(answer: &[u8], suite: Suite, order: super::dialect::Order) -> Result<RawSignature> {
+    let bad = |what: &str| Error::new(ErrorKind::SignatureMalformed, NAME).detail(what.to_owned());
+    let mut fields = Fields::of(answer, NAME);
+    let parts = fields.take().and_then(|bits| Ok((bits, fields.take::<64>()?)));
+    let (bits, octets) = parts.map_err(|_| bad("shorter than 68 octets"))?;
+    fields.end().map_err(|_| bad("longer than 68 octets"))?;
+    if !container::is_256(bits, Some(order)) {
+        return Err(bad("not of 256 bits"));
+    }
+    let right = match suite {
+        Suite::P256Sha256 => p256::ecdsa::Signature::from_slice(&octets).is_ok(),
+        _ => sm2::dsa::Signature::from_slice(&octets).is_ok(),
+    };
+    if !right {
+        return Err(bad("r or s is 0 or not below the order of the curve"));
+    }
+    RawSignature::new(suite, octets.to_vec())
+}

@@ -1,0 +1,181 @@
+//! Which applications, containers and certificates there are. Everything is read without a PIN.
+
+use super::application;
+use super::container::{self, Info, Kind};
+use super::name::{Half, Name, Spot};
+use super::token::GmToken;
+use crate::cert::Certificate;
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy;
+use crate::token::{PinRef, Slot};
+
+/// Whether an error speaks of one application or container alone: the next one may be well. Anything else ends the use of the card.
+fn is_of_the_place(error: &Error) -> bool {
+    use ErrorKind as K;
+    matches!(
+        error.kind(),
+        K::TokenAnswer
+            | K::CertificateMalformed
+            | K::CertificateChanged
+            | K::PinRequired
+            | K::PinLocked
+            | K::Unsupported
+            | K::CardApplication
+            | K::KeyMissing
+            | K::KeyUnsuited
+            | K::KeyMalformed
+            | K::Argument
+            | K::Busy
+    )
+}
+
+impl GmToken {
+    /// The certificate of a place, read once for an insertion; `None` where there is none.
+    pub(super) fn read(&mut self, spot: &Spot) -> Result<Option<Certificate>> {
+        let reference = spot.certificate();
+        if let Some(der) = self.at.certificate(&reference) {
+            return Certificate::from_der(&der).map(Some);
+        }
+        let order = self.form.order();
+        let numbers = self.container(spot)?;
+        let Some(der) = container::certificate(&mut self.card, numbers, spot.half, order)? else { return Ok(None) };
+        let certificate = Certificate::from_der(&der)?;
+        self.at.keep(&reference, &der);
+        Ok(Some(certificate))
+    }
+
+    pub(super) fn survey(&mut self) -> Result<Vec<Slot>> {
+        self.notes.clear();
+        self.notes.extend(self.form.complaint("find dialect"));
+        let mut found = Vec::new();
+        let at = std::sync::Arc::clone(&self.at);
+        // Places without a colon are those of other families of cards.
+        let named: Vec<&String> = at.wanted.iter().filter(|wanted| wanted.contains(':')).collect();
+        if named.is_empty() {
+            for name in self.applications()? {
+                let looked = self.look_into(&name, &mut found);
+                self.noted(&name.label(), looked)?;
+            }
+            return Ok(found);
+        }
+        for label in named {
+            let Some(spot) = Spot::from_label(label) else {
+                let what =
+                    "no place of a GM/T 0017 device: application:container, with :encryption behind it for that pair";
+                self.notes.push(Error::new(ErrorKind::Argument, "find container").detail(what));
+                continue;
+            };
+            let added = self.add(&spot, &mut found);
+            self.noted(&spot.label(), added)?;
+        }
+        Ok(found)
+    }
+
+    /// An error of one place becomes a note.
+    fn noted(&mut self, place: &str, outcome: Result<()>) -> Result<()> {
+        match outcome {
+            Err(error) if is_of_the_place(&error) && !self.card.has_failed() => {
+                let what = error.what().map_or_else(String::new, |what| format!(": {what}"));
+                self.notes.push(error.detail(format!("{place}{what}")));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// The applications that the profile names, or all.
+    fn applications(&mut self) -> Result<Vec<Name>> {
+        let given = &self.at.rules.applications;
+        if given.is_empty() {
+            let (names, passed_over) = application::list(&mut self.card)?;
+            if passed_over {
+                self.notes.push(too_many("EnumApplication", "applications", policy::APPLICATIONS_MAX));
+            }
+            return Ok(names);
+        }
+        let given: Vec<_> = given.iter().map(|name| application::given(name, "OpenApplication")).collect();
+        let mut names = Vec::new();
+        for name in given {
+            match name {
+                Ok(name) => names.push(name),
+                Err(error) => self.notes.push(error),
+            }
+        }
+        Ok(names)
+    }
+
+    fn look_into(&mut self, name: &Name, found: &mut Vec<Slot>) -> Result<()> {
+        let id = self.open(name)?;
+        let (containers, passed_over) = container::list(&mut self.card, id)?;
+        if passed_over {
+            self.notes.push(too_many("EnumContainer", "containers", policy::CONTAINERS_MAX));
+        }
+        for container in containers {
+            if found.len() >= policy::CONTAINERS_MAX {
+                self.notes.push(too_many("EnumContainer", "containers", policy::CONTAINERS_MAX));
+                break;
+            }
+            let spot = |half| Spot { application: name.clone(), container: container.clone(), half };
+            let info = container::info(&mut self.card, id, &container);
+            let added = info.and_then(|info| self.add_container(info, spot, found));
+            self.noted(&spot(Half::Signing).label(), added)?;
+        }
+        Ok(())
+    }
+
+    fn add_container(&mut self, info: Info, spot: impl Fn(Half) -> Spot, found: &mut Vec<Slot>) -> Result<()> {
+        const NAME: &str = "GetContainerInfo";
+        match info.kind {
+            Kind::Sm2 => {}
+            Kind::P256 if self.info.has_p256(self.form.order()) => {}
+            Kind::Empty => return Err(Error::new(ErrorKind::KeyMissing, NAME).detail("an empty container")),
+            Kind::Rsa => return Err(Error::new(ErrorKind::KeyUnsuited, NAME).detail("a container of RSA keys")),
+            Kind::P256 | Kind::Other(_) => {
+                return Err(Error::new(ErrorKind::KeyUnsuited, NAME).detail("a container of an unknown type"));
+            }
+        }
+        if !info.signing_certificate && !info.encryption_certificate {
+            return Err(Error::new(ErrorKind::CertificateChanged, NAME).detail("a container without a certificate"));
+        }
+        for (there, half) in
+            [(info.signing_certificate, Half::Signing), (info.encryption_certificate, Half::Encryption)]
+        {
+            if there {
+                let (spot, outcome) = (spot(half), self.add(&spot(half), found));
+                self.noted(&spot.label(), outcome)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the slot of a place.
+    fn add(&mut self, spot: &Spot, found: &mut Vec<Slot>) -> Result<()> {
+        let missing = || Error::new(ErrorKind::CertificateChanged, "ExportCertificate").detail("no certificate");
+        let certificate = self.read(spot)?.ok_or_else(missing)?;
+        let suites = match (certificate.key(), spot.half) {
+            (Ok(key), Half::Signing) => {
+                let suites = self.suites(key.kind());
+                if suites.is_empty() {
+                    let what = format!("the device signs with SM2 keys, and this one is {}", key.kind());
+                    return Err(Error::new(ErrorKind::KeyUnsuited, "ExportCertificate").detail(what));
+                }
+                suites
+            }
+            _ => Vec::new(),
+        };
+        found.push(Slot {
+            key: spot.key(),
+            certificate: spot.certificate(),
+            pin: PinRef(spot.application.octets().to_vec()),
+            wants: self.wants(),
+            suites,
+            label: spot.label(),
+        });
+        Ok(())
+    }
+}
+
+fn too_many(operation: &'static str, what: &str, most: usize) -> Error {
+    Error::new(ErrorKind::TokenAnswer, operation)
+        .detail(format!("more {what} than {most}, or names that are too long: the others were not looked at"))
+}

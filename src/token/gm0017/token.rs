@@ -1,0 +1,267 @@
+//! A device within a transaction: what a lease gives. It shows the slots of all applications and has one of them open at a time.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::application::{self, AppId};
+use super::container::{self, ContainerId};
+use super::form::Form;
+use super::frame::{self, ALREADY_OPEN, ONE_AT_A_TIME};
+use super::info::DeviceInfo;
+use super::memory::{Habits, Memory};
+use super::name::{Name, Spot};
+use super::pin::{self, Seen};
+use crate::apdu::Exchange;
+use crate::error::{Error, ErrorKind, Result};
+use crate::suite::{RawSignature, ToBeSigned};
+use crate::token::{Auth, CertRef, Insertion, KeyRef, PinRef, PinState, Slot, Token};
+use crate::wait::lock;
+
+/// The application that was opened last in this transaction: the only one that a PIN may go to.
+struct Open {
+    name: Name,
+    id: AppId,
+    seen: Option<Seen>,
+}
+
+/// Made inside a transaction that ends with it.
+pub(super) struct GmToken {
+    pub(super) card: Exchange<'static>,
+    pub(super) at: Arc<Insertion>,
+    pub(super) info: DeviceInfo,
+    pub(super) form: Form,
+    open: Option<Open>,
+    /// What a number of an earlier lease told.
+    pub(super) glanced: Option<(Name, Seen)>,
+    /// Applications whose PIN was accepted in this lease, and whose login is there as far as known.
+    pub(super) logins: BTreeSet<Name>,
+    /// Applications that a PIN was sent to in this lease, whatever became of it.
+    pub(super) touched: BTreeSet<Name>,
+    keep: bool,
+    pub(super) notes: Vec<Error>,
+}
+
+impl GmToken {
+    pub(super) fn new(card: Exchange<'static>, at: &Arc<Insertion>, info: DeviceInfo) -> Self {
+        GmToken {
+            card,
+            form: Form::of(at, &info),
+            at: Arc::clone(at),
+            info,
+            open: None,
+            glanced: None,
+            logins: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            keep: false,
+            notes: Vec::new(),
+        }
+    }
+
+    pub(super) fn memory<R>(&self, look: impl FnOnce(&mut Memory) -> R) -> R {
+        look(&mut lock(&self.at.gm0017))
+    }
+
+    pub(super) fn habits(&self) -> Habits {
+        self.at.habits(|habits| *habits)
+    }
+
+    pub(super) fn learn(&self, change: impl FnOnce(&mut Habits)) {
+        self.at.habits(change);
+    }
+
+    pub(super) fn has_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// What is known of the PIN of the open application, if it is this one.
+    pub(super) fn open_seen(&self, name: &Name) -> Option<Seen> {
+        self.open.as_ref().filter(|open| open.name == *name)?.seen
+    }
+
+    pub(super) fn set_seen(&mut self, seen: Option<Seen>) {
+        if let Some(open) = &mut self.open {
+            open.seen = seen;
+        }
+    }
+
+    /// The number of an application: opened in this transaction, and no other one after it.
+    ///
+    /// # Errors
+    /// `CardApplication` where there is none of this name; `Busy` where the device opens one at a time and another program has one open.
+    pub(super) fn open(&mut self, name: &Name) -> Result<AppId> {
+        const OPERATION: &str = "OpenApplication";
+        if let Some(open) = self.open.as_ref().filter(|open| open.name == *name) {
+            return Ok(open.id);
+        }
+        if self.habits().one_application {
+            self.close_all();
+        }
+        let first = application::open(&mut self.card, name)?;
+        let opened = match first {
+            Err(sw) if matches!(sw.raw(), ONE_AT_A_TIME | ALREADY_OPEN) => {
+                if sw.raw() == ONE_AT_A_TIME {
+                    self.learn(|habits| habits.one_application = true);
+                }
+                self.close_all();
+                application::open(&mut self.card, name)?
+            }
+            other => other,
+        };
+        let id = opened.map_err(|sw| {
+            let error = frame::error(sw, OPERATION);
+            if error.kind() == ErrorKind::CardApplication { error.detail(name.label()) } else { error }
+        })?;
+        self.memory(|memory| memory.opened(name, id));
+        self.open = Some(Open { name: name.clone(), id, seen: None });
+        Ok(id)
+    }
+
+    /// The number is not the application's any more.
+    pub(super) fn reopen(&mut self, name: &Name) -> Result<AppId> {
+        self.open = None;
+        self.memory(|memory| memory.forget_application(name));
+        self.open(name)
+    }
+
+    /// Closes what was opened by this process and not closed, and ends its login before, because closing would leave that on the card.
+    fn close_all(&mut self) {
+        let ours = self.memory(|memory| memory.open_applications());
+        for (name, id) in ours {
+            let owed = self.memory(|memory| memory.to_end(false).contains(&name));
+            if self.touched.contains(&name) || owed {
+                self.end_login(&name, id);
+            }
+            if let Err(error) = application::close(&mut self.card, id) {
+                tracing::debug!(%error, "an application could not be closed");
+            }
+        }
+        self.memory(Memory::forget_numbers);
+        self.open = None;
+    }
+
+    fn end_login(&mut self, name: &Name, id: AppId) {
+        self.logins.remove(name);
+        match application::clear(&mut self.card, id) {
+            Ok(()) => {
+                self.touched.remove(name);
+                self.memory(|memory| memory.paid(name));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a login could not be ended");
+                self.memory(|memory| memory.owe(name));
+            }
+        }
+    }
+
+    /// Whether this process has logged in to it, in this lease or in one before that kept the login.
+    pub(super) fn is_logged_in(&self, name: &Name) -> bool {
+        self.logins.contains(name) || self.memory(|memory| memory.is_kept(name))
+    }
+
+    /// The login is not there any more, whoever ended it.
+    pub(super) fn lost_login(&mut self, name: &Name) {
+        self.logins.remove(name);
+        self.memory(|memory| memory.set_kept(name, false));
+    }
+
+    /// The number of a container in the application that is open.
+    pub(super) fn container(&mut self, spot: &Spot) -> Result<(AppId, ContainerId)> {
+        let application = self.open(&spot.application)?;
+        if let Some(known) = self.memory(|memory| memory.container(&spot.application, &spot.container)) {
+            return Ok((application, known));
+        }
+        let id = container::open(&mut self.card, application, &spot.container)?;
+        self.memory(|memory| memory.keep_container(&spot.application, &spot.container, id));
+        Ok((application, id))
+    }
+
+    /// Ends every login that this process owes an end, at the end of the lease.
+    fn end_logins(&mut self) {
+        if self.keep {
+            self.logins.iter().for_each(|name| self.memory(|memory| memory.set_kept(name, true)));
+            self.touched.retain(|name| !self.logins.contains(name));
+        }
+        let mut tried = BTreeSet::new();
+        loop {
+            // Closing one application, where a device opens one at a time, may have ended the login of another.
+            let mut to_end = self.memory(|memory| memory.to_end(self.keep));
+            to_end.extend(self.touched.iter().cloned());
+            let Some(name) = to_end.difference(&tried).next().cloned() else { return };
+            tried.insert(name.clone());
+            if self.card.has_failed() {
+                self.memory(|memory| memory.owe(&name));
+                continue;
+            }
+            match self.open(&name) {
+                Ok(id) => self.end_login(&name, id),
+                Err(error) => {
+                    tracing::warn!(%error, "a login could not be ended");
+                    self.memory(|memory| memory.owe(&name));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for GmToken {
+    /// The transaction is still open: nobody else reaches the card before our logins are over.
+    fn drop(&mut self) {
+        let used = !self.touched.is_empty();
+        self.end_logins();
+        let Some(open) = self.open.take() else { return };
+        if self.card.has_failed() {
+            return;
+        }
+        if self.habits().one_application {
+            if let Err(error) = application::close(&mut self.card, open.id) {
+                tracing::debug!(%error, "an application could not be closed");
+            }
+            self.memory(Memory::forget_numbers);
+        } else if open.seen.is_some() && !used {
+            self.memory(|memory| memory.looked(&open.name));
+        }
+    }
+}
+
+impl Token for GmToken {
+    fn keep_login(&mut self, keep: bool) {
+        self.keep = keep;
+    }
+
+    fn slots(&mut self) -> Result<Vec<Slot>> {
+        self.survey()
+    }
+
+    fn notes(&mut self) -> Vec<Error> {
+        std::mem::take(&mut self.notes)
+    }
+
+    fn certificate(&mut self, of: &CertRef) -> Result<Vec<u8>> {
+        let spot = Spot::of_certificate(of)?;
+        self.read(&spot)?.map(|certificate| certificate.der().to_vec()).ok_or_else(|| {
+            Error::new(ErrorKind::CertificateChanged, "ExportCertificate")
+                .detail(format!("{} has no certificate", spot.label()))
+        })
+    }
+
+    fn pin_state(&mut self, pin: &PinRef) -> Result<PinState> {
+        self.state(&pin::application(pin)?)
+    }
+
+    fn login(&mut self, pin: &PinRef, auth: Auth<'_>) -> Result<()> {
+        let name = pin::application(pin)?;
+        match auth {
+            Auth::Pin(typed) => self.verify(&name, typed),
+            Auth::Shared(_) | Auth::Held if self.is_logged_in(&name) => Ok(()),
+            Auth::Shared(_) | Auth::Held => {
+                let seen = self.glance(&name)?;
+                Err(Error::new(ErrorKind::PinRequired, "VerifyPIN").tries(seen.status))
+            }
+            Auth::OnDevice => Err(Error::new(ErrorKind::PinRequired, "VerifyPIN").detail("nothing to type on")),
+        }
+    }
+
+    fn sign(&mut self, key: &KeyRef, pin: &PinRef, auth: Auth<'_>, tbs: &ToBeSigned) -> Result<RawSignature> {
+        self.sign_with(key, pin, auth, tbs)
+    }
+}
