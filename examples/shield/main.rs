@@ -21,7 +21,10 @@ mod info;
 mod list;
 mod log;
 mod login;
+mod made;
 mod make;
+#[cfg(feature = "simulator")]
+mod make_simulated;
 mod make_test_shield;
 mod payment;
 mod pin;
@@ -34,6 +37,8 @@ mod screen;
 mod simulated;
 mod single;
 mod test_ca;
+#[cfg(feature = "simulator")]
+mod test_ca_sm2;
 mod test_token;
 mod verify;
 mod watch;

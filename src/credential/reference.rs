@@ -59,6 +59,7 @@ impl Reference {
     }
 
     /// Driver and serial number in the door's name, where the door is a card's.
+    pub(crate) fn card(&self) -> Option<(String, String)> {
         let (kind, serial) = self.door.0.split_once(':')?;
         let is_card = kind != "pkcs11" && !serial.contains(':') && !serial.is_empty();
         is_card.then(|| (kind.to_owned(), serial.replace("%3A", ":").replace("%25", "%")))

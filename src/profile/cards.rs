@@ -1,12 +1,16 @@
 //! What a profile says of cards and of the ways to a certificate.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::Join;
 use super::file::Reader;
 use crate::door::Way;
 use crate::error::Result;
 use crate::link::Atr;
+use crate::policy;
 use crate::token::{CardRules, DialectRule};
 
 #[derive(Deserialize, Default)]
@@ -27,6 +31,12 @@ pub(super) struct CardsFile {
 struct DriverFile {
     atr: Spanned<String>,
     name: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Together {
+    serials: Vec<Spanned<String>>,
 }
 
 /// A device of GM/T 0017 and the dialect that it speaks.
@@ -59,20 +69,61 @@ impl Reader<'_> {
             cards.drivers.push((Atr::new(&octets), self.text_of(name)?));
         }
         for application in &file.applications {
-            cards.applications.push(self.text_of(application)?);
+            let name = self.text_of(application)?;
+            if name.len() > policy::NAME_MAX {
+                return Err(self.malformed(application, &format!("a name of more than {} octets", policy::NAME_MAX)));
+            }
+            if !cards.applications.contains(&name) {
+                cards.applications.push(name);
+            }
         }
         for dialect in &file.dialect {
-            let DialectFile { atr, manufacturer, model, name, proven } = dialect.get_ref();
-            let octets = self.hex(atr, 2..=33, "an ATR is 2 to 33 octets in hex")?;
-            cards.dialects.push(DialectRule {
-                atr: Atr::new(&octets),
-                manufacturer: self.text_of(manufacturer)?,
-                model: self.text_of(model)?,
-                dialect: self.text_of(name)?,
-                proven: proven.iter().map(|serial| self.text_of(serial)).collect::<Result<_>>()?,
-            });
+            let rule = self.dialect(dialect.get_ref())?;
+            if cards.dialect(&rule.atr, &rule.manufacturer, &rule.model).is_some() {
+                return Err(self.malformed(dialect, "a device whose dialect stands in the profile twice"));
+            }
+            cards.dialects.push(rule);
         }
         Ok(cards)
+    }
+
+    fn dialect(&self, file: &DialectFile) -> Result<DialectRule> {
+        let DialectFile { atr, manufacturer, model, name, proven } = file;
+        let octets = self.hex(atr, 2..=33, "an ATR is 2 to 33 octets in hex")?;
+        let dialect = self.text_of(name)?;
+        if !is_dialect(&dialect) {
+            return Err(self.malformed(name, "a dialect that is not known here (see the manual of token::gm0017)"));
+        }
+        let serial = |text| self.text_of(text).map(|t| t.trim().to_owned());
+        Ok(DialectRule {
+            atr: Atr::new(&octets),
+            manufacturer: self.text_of(manufacturer)?,
+            model: self.text_of(model)?,
+            dialect,
+            proven: proven.iter().map(serial).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Tokens that are parts of one shield.
+    pub(super) fn joins(&self, shields: &[Spanned<Together>]) -> Result<Vec<Join>> {
+        let mut seen = BTreeSet::new();
+        let mut joins = Vec::new();
+        for shield in shields {
+            let mut serials = Vec::new();
+            for serial in &shield.get_ref().serials {
+                // PKCS#11 pads serial numbers with blanks.
+                let text = self.text_of(serial)?.trim().to_owned();
+                if !seen.insert(text.clone()) {
+                    return Err(self.malformed(serial, "a serial number that stands in the profile twice"));
+                }
+                serials.push(text);
+            }
+            if serials.len() < 2 {
+                return Err(self.malformed(shield, "a shield of several tokens needs at least two serial numbers"));
+            }
+            joins.push(Join { serials });
+        }
+        Ok(joins)
     }
 
     /// The order of the ways; those that are not named come after, as they are by default.
@@ -92,4 +143,15 @@ impl Reader<'_> {
         order.extend(default.iter().filter(|way| !order.contains(way)).copied().collect::<Vec<_>>());
         Ok(order)
     }
+}
+
+/// Whether a driver of this build speaks it; without the driver nobody reads the name.
+#[cfg(feature = "gm0017")]
+fn is_dialect(name: &str) -> bool {
+    crate::token::gm0017::Dialect::named(name).is_some()
+}
+
+#[cfg(not(feature = "gm0017"))]
+fn is_dialect(_: &str) -> bool {
+    true
 }

@@ -2,7 +2,6 @@
 //!
 //! The file is small and written by hand, so every mistake is named with its line; nothing is guessed and nothing passed over.
 
-use std::collections::BTreeSet;
 use std::fs::File as FsFile;
 use std::io::Read;
 use std::ops::RangeInclusive;
@@ -13,9 +12,9 @@ use const_oid::ObjectIdentifier;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::cards::CardsFile;
+use super::cards::{CardsFile, Together};
 use super::rule::{COMMON_NAME, COUNTRY, Fields, ORGANISATION, Rule, UNIT};
-use super::{Join, Profile, Ruling, builtin};
+use super::{Profile, Ruling, builtin};
 use crate::cert::plain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{PROFILE_MAX, Policy};
@@ -97,12 +96,6 @@ struct Bounds {
     idle_minutes: Option<Spanned<u32>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Together {
-    serials: Vec<Spanned<String>>,
-}
-
 impl Profile {
     /// Reads a profile from the file at `path`: TOML of at most [`PROFILE_MAX`] octets.
     ///
@@ -152,7 +145,14 @@ impl Profile {
     /// [[cards.driver]]              # a driver for a card that its ATR does not tell
     /// atr = "3B…"
     /// name = "piv"
+    /// [[cards.dialect]]             # in which form a GM/T 0017 device takes its PINs: without it none is sent
+    /// atr = "3B…"                   # atr, manufacturer and model are the device's own, as `shield doctor` shows them
+    /// manufacturer = "…"
+    /// model = "…"
+    /// name = "syno-2015"            # or usbtool, gm3000 (see `token::gm0017`)
+    /// proven = ["0001"]             # serial numbers of devices that have accepted a PIN in it
     /// ```
+    /// In `[cards]`, `applications = ["…"]` has only these applications of a GM/T 0017 device opened; by default all of them.
     /// `routes = ["pkcs11", "pcsc"]`, above the tables, has modules tried before cards where a certificate is behind both.
     ///
     /// # Errors
@@ -366,27 +366,6 @@ impl Reader<'_> {
             check(&bounds.lifetime_minutes, minutes(most.lifetime), "lifetime_minutes")?.map_or(most.lifetime, time);
         policy.idle = check(&bounds.idle_minutes, minutes(most.idle), "idle_minutes")?.map_or(most.idle, time);
         Ok(policy.lowered_by(most))
-    }
-
-    fn joins(&self, shields: &[Spanned<Together>]) -> Result<Vec<Join>> {
-        let mut seen = BTreeSet::new();
-        let mut joins = Vec::new();
-        for shield in shields {
-            let mut serials = Vec::new();
-            for serial in &shield.get_ref().serials {
-                // PKCS#11 pads serial numbers with blanks.
-                let text = self.text_of(serial)?.trim().to_owned();
-                if !seen.insert(text.clone()) {
-                    return Err(self.malformed(serial, "a serial number that stands in the profile twice"));
-                }
-                serials.push(text);
-            }
-            if serials.len() < 2 {
-                return Err(self.malformed(shield, "a shield of several tokens needs at least two serial numbers"));
-            }
-            joins.push(Join { serials });
-        }
-        Ok(joins)
     }
 }
 
