@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::link::Atr;
 use crate::policy;
 use crate::token::Token;
 use crate::wait::{Signal, Wait, lock};
@@ -57,6 +58,18 @@ pub struct DoorInfo {
     /// The reader that it is in, as far as known: tells that two doors lead to one device. For a PKCS#11 token the module's name of its
     /// slot, which for modules over PC/SC is the reader's.
     pub reader: String,
+    /// ATR of the card; `None` behind a module.
+    pub atr: Option<Atr>,
+    /// The dialect of GM/T 0017 that the profile names for the device; empty where it names none, and where none is needed.
+    pub dialect: String,
+}
+
+impl DoorInfo {
+    /// Whether the device says of itself that it is in software: what it signs proves nothing.
+    #[must_use]
+    pub fn is_simulator(&self) -> bool {
+        self.manufacturer.starts_with("simulator")
+    }
 }
 
 /// By which kind of software a door is reached. Where one certificate is behind several, the order of the profile decides.

@@ -77,6 +77,7 @@ pub use scan::{Scan, Scanner};
 pub use shield::{Pending, Session, Shield};
 pub use source::{Content, FileSource, Source};
 pub use suite::{Digest, DigestAlgorithm, RawSignature, Sm2Id, Suite, Summary, ToBeSigned};
+pub use token::{PinForm, PinState};
 pub use tries::{Consent, PinStatus};
 pub use verify::{Finding, FindingKind, Report, Severity, Trust, Verdict, VerifyContext};
 pub use wait::{Cancel, Clock, FixedClock, SystemClock, Wait};

@@ -20,6 +20,8 @@ pub enum Note {
     },
     /// The certificate was not valid at the time; the caller asked for it.
     OutsideValidity,
+    /// The device says of itself that it is a simulator: the key is in software, and its owner is nobody.
+    Simulator,
 }
 
 impl Note {
@@ -34,6 +36,9 @@ impl Note {
             Note::OutsideValidity => {
                 "the certificate was not valid at the time of signing, as the caller allowed".to_owned()
             }
+            Note::Simulator => {
+                "made by a simulator: the key is in software, so the signature proves nothing".to_owned()
+            }
         }
     }
 
@@ -46,6 +51,8 @@ impl Note {
             Note::TestProfile => "使用测试配置生成：海关不接受".to_owned(),
             Note::ExpiresSoon { days } => format!("证书将于 {days} 天后到期：请更新"),
             Note::OutsideValidity => "经调用方允许，签名时证书不在有效期内".to_owned(),
+            // Its own word for itself stands in the Chinese text too, for whoever searches for it.
+            Note::Simulator => "由模拟器（simulator）生成：密钥在软件中，签名不具证明力".to_owned(),
         }
     }
 }

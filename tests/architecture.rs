@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A whole shield in software. It imports nothing of `token`: what it shares with a driver would prove nothing.
     ("simulator", &["atomic", "error", "link", "policy", "wait"]),
     ("token", &["apdu", "cert", "door", "error", "link", "pin", "policy", "suite", "tries", "wait"]),
-    ("door", &["error", "policy", "token", "wait"]),
+    ("door", &["error", "link", "policy", "token", "wait"]),
     ("card", &["apdu", "cert", "door", "error", "link", "policy", "token", "wait"]),
     ("profile", &["cert", "door", "error", "link", "policy", "role", "token"]),
     ("verify", &["cert", "error", "policy", "profile", "role", "suite"]),
@@ -76,7 +76,22 @@ const ROOMS: &[(&str, &[&str])] = &[
     // It looks at everything that stands between a person and a signature, and is asked by nobody inside.
     (
         "doctor",
-        &["card", "cert", "credential", "error", "link", "policy", "role", "scan", "shield", "tries", "verify", "wait"],
+        &[
+            "card",
+            "cert",
+            "credential",
+            "door",
+            "error",
+            "link",
+            "policy",
+            "role",
+            "scan",
+            "shield",
+            "token",
+            "tries",
+            "verify",
+            "wait",
+        ],
     ),
     ("manual", &[]),
 ];

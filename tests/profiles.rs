@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use shared_shield::link::Atr;
 use shared_shield::{ErrorKind, Profile, Recovery, Role, policy};
 
 #[track_caller]
@@ -164,6 +165,74 @@ fn what_is_no_toml_or_of_a_wrong_type_is_malformed_with_its_line() {
     }
     let deep = format!("schema = 1\nx = {}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(Profile::parse(&deep).unwrap_err().kind(), ErrorKind::ProfileMalformed);
+}
+
+const DEVICE: &str =
+    "atr = \"3B 80 80 01 01\"\nmanufacturer = \"Maker\"\nmodel = \"GM/T 0017 type 1, hardware 1.0, firmware 2.3\"";
+
+#[test]
+fn the_dialect_of_a_device_is_named_by_all_that_the_device_says_of_itself() {
+    let second = DEVICE.replace("Maker", "Other Maker");
+    let profile = Profile::parse(&with(&format!(
+        "[cards]\napplications = [\"eport\", \"bank\", \"eport\"]\n[[cards.dialect]]\n{DEVICE}\nname = \"syno-2015\"\n\
+         proven = [\"0001\", \" 0002 \"]\n[[cards.dialect]]\n{second}\nname = \"gm3000\"\n"
+    )))
+    .unwrap();
+    let (atr, model) = (Atr::new(&[0x3B, 0x80, 0x80, 1, 1]), "GM/T 0017 type 1, hardware 1.0, firmware 2.3");
+    let rule = profile.dialect(&atr, "Maker", model).unwrap();
+    assert_eq!((rule.dialect.as_str(), rule.proven.join("+")), ("syno-2015", "0001+0002".to_owned()));
+    let other = profile.dialect(&atr, "Other Maker", model).unwrap();
+    assert_eq!((other.dialect.as_str(), other.proven.len()), ("gm3000", 0));
+    // A device of which one thing is different is another one: nothing is guessed.
+    let longer = Atr::new(&[0x3B, 0x80, 0x80, 1, 1, 0]);
+    for (atr, manufacturer, model) in [
+        (&longer, "Maker", model),
+        (&atr, "maker", model),
+        (&atr, "Maker Ltd", model),
+        (&atr, "Maker", "GM/T 0017 type 1, hardware 1.0, firmware 2.4"),
+        (&atr, "", model),
+    ] {
+        assert!(profile.dialect(atr, manufacturer, model).is_none(), "{atr} {manufacturer} {model}");
+    }
+    assert!(Profile::builtin().dialect(&atr, "Maker", model).is_none(), "there is no dialect by default");
+}
+
+#[test]
+fn what_a_profile_says_wrongly_of_a_device_is_named_with_its_line() {
+    let rule = |text: &str| with(&format!("[[cards.dialect]]\n{text}"));
+    refused(&rule(DEVICE), ErrorKind::ProfileMalformed, 2, "name");
+    let named = format!("{DEVICE}\nname = \"usbtool\"");
+    Profile::parse(&rule(&named)).unwrap();
+    for (text, kind, line, words) in [
+        (named.replace("3B 80 80 01 01", "3B"), ErrorKind::ProfileMalformed, 3, "2 to 33"),
+        (named.replace("3B 80 80 01 01", &"3B".repeat(34)), ErrorKind::ProfileMalformed, 3, "2 to 33"),
+        (named.replace("3B 80 80 01 01", "3Bxy"), ErrorKind::ProfileMalformed, 3, "hex"),
+        (named.replace("Maker", " "), ErrorKind::ProfileMalformed, 4, "empty"),
+        (named.replace("Maker", "a\\u001b[31m"), ErrorKind::ProfileMalformed, 4, "control"),
+        (format!("{DEVICE}\nname = 3"), ErrorKind::ProfileMalformed, 6, "string"),
+        (format!("{named}\nproven = [\"1\", \"\"]"), ErrorKind::ProfileMalformed, 7, "empty"),
+        (format!("{named}\nproven = \"1\""), ErrorKind::ProfileMalformed, 7, ""),
+        (format!("{named}\nbyte_order = \"big\""), ErrorKind::ProfileKey, 7, "`byte_order`"),
+        (format!("{named}\n[[cards.dialect]]\n{named}"), ErrorKind::ProfileMalformed, 7, "twice"),
+    ] {
+        refused(&rule(&text), kind, line, words);
+    }
+    let application = |name: &str| with(&format!("[cards]\napplications = [{name:?}]"));
+    Profile::parse(&application(&"x".repeat(policy::NAME_MAX))).unwrap();
+    refused(&application(&"x".repeat(policy::NAME_MAX + 1)), ErrorKind::ProfileMalformed, 3, "octets");
+    refused(&application(""), ErrorKind::ProfileMalformed, 3, "empty");
+}
+
+#[cfg(feature = "gm0017")]
+#[test]
+fn a_dialect_that_nobody_knows_is_refused_by_its_line() {
+    for name in ["syno-2015", "usbtool", "gm3000"] {
+        Profile::parse(&with(&format!("[[cards.dialect]]\n{DEVICE}\nname = {name:?}"))).unwrap();
+    }
+    for name in ["syno", "SYNO-2015", "gm3000 ", "gmt0017-2023", "default"] {
+        let text = with(&format!("[[cards.dialect]]\n{DEVICE}\nname = {name:?}"));
+        refused(&text, ErrorKind::ProfileMalformed, 6, "dialect");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The test shield that `make-test-shield` makes is one that the library takes for a shared shield.
 
+#[path = "../examples/shield/made.rs"]
+mod made;
 #[path = "../examples/shield/make_test_shield.rs"]
 mod make_test_shield;
 #[path = "support/softhsm.rs"]
@@ -12,7 +14,8 @@ mod test_token;
 use std::path::Path;
 use std::sync::Arc;
 
-use make_test_shield::{Import, Layout, Made, Options, State, make};
+use made::Made;
+use make_test_shield::{Import, Layout, Options, State, make};
 use shared_shield::{
     Certificate, Declined, ErrorKind, PinEntry, PinQuestion, Profile, Request, Role, Scanner, Selector, Shield,
     Standing, Trust, Verdict, VerifyContext, Wait,

@@ -34,6 +34,12 @@ pub(crate) struct Global {
     /// Looks only at readers (USB keys) whose name contains TEXT
     #[arg(long, global = true, value_name = "TEXT", conflicts_with = "no_readers")]
     pub(crate) reader: Option<String>,
+    /// Uses the shield in software in this state file, in place of the computer's readers (see: make-test-shield)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) simulator: Option<PathBuf>,
+    /// Sends a PIN in the dialect that the profile names although the device has never accepted one in it; three tries have to be left
+    #[arg(long, global = true)]
+    pub(crate) try_dialect: bool,
     /// Profile file that extends the built-in rules
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,
@@ -96,7 +102,7 @@ pub(crate) enum Command {
     ChangePuk(ChangePuk),
     /// Says what is wrong with readers, drivers, shields, certificates and PINs, and what to do; no PIN is needed
     Doctor(Doctor),
-    /// Makes a test shield with invented certificates in a SoftHSM
+    /// Makes a test shield with invented certificates, in a SoftHSM or in the simulator
     MakeTestShield(MakeTestShield),
 }
 

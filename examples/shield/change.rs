@@ -4,6 +4,7 @@ use shared_shield::{Consent, Error, ErrorKind, Pin, PinStatus, Result, Role, Sel
 
 use crate::args::{Choice, Global};
 use crate::args_pins::{ChangePin, ChangePuk, NewPin, Puk, Unblock};
+use crate::dialect;
 use crate::entry::{self, Source};
 use crate::exit::Exit;
 use crate::reach;
@@ -40,7 +41,7 @@ pub(crate) fn change_pin(global: &Global, args: &ChangePin, screen: &Screen) -> 
         ))?;
         let old = job.entry(&old, screen.lang.pick("PIN that is in force: ", "当前口令："), "--pin-fd or --pin-env")?;
         let new = job.new_entry(&new, ("new PIN", "新口令"), "--new-pin-fd or --new-pin-env")?;
-        job.shield.change_pin(job.role, &job.selector, (&old, &new), consent, &global.wait())
+        job.tried(|| job.shield.change_pin(job.role, &job.selector, (&old, &new), consent, &global.wait()))
     })?;
     job.done("changed the {} PIN", "已修改{}口令")
 }
@@ -58,7 +59,7 @@ pub(crate) fn unblock(global: &Global, args: &Unblock, screen: &Screen) -> Resul
         ))?;
         let puk = job.puk(&puk, screen.lang.pick("unlock code (PUK): ", "解锁码（PUK）："))?;
         let new = job.new_entry(&new, ("new PIN", "新口令"), "--new-pin-fd or --new-pin-env")?;
-        job.shield.unblock_pin(job.role, &job.selector, (&puk, &new), args.puk.consent(), &global.wait())
+        job.tried(|| job.shield.unblock_pin(job.role, &job.selector, (&puk, &new), args.puk.consent(), &global.wait()))
     })?;
     job.done(
         "unlocked the {} PIN: the new one is in force, with all its tries",
@@ -82,7 +83,7 @@ pub(crate) fn change_puk(global: &Global, args: &ChangePuk, screen: &Screen) -> 
         ))?;
         let old = job.puk(&old, screen.lang.pick("unlock code (PUK) that is in force: ", "当前解锁码（PUK）："))?;
         let new = job.new_entry(&new, ("new unlock code (PUK)", "新解锁码（PUK）"), "--new-puk-fd or --new-puk-env")?;
-        job.shield.change_puk(job.role, &job.selector, (&old, &new), args.puk.consent(), &global.wait())
+        job.tried(|| job.shield.change_puk(job.role, &job.selector, (&old, &new), args.puk.consent(), &global.wait()))
     })?;
     job.done("changed the unlock code (PUK) of the {} PIN", "已修改{}口令的解锁码（PUK）")
 }
@@ -139,6 +140,11 @@ impl<'r> Job<'r> {
             (Err(error), Err(_)) => return Err(error),
         };
         Ok(Job { global, screen, shield, role, selector: choice.selector() })
+    }
+
+    /// As [`dialect::tried`].
+    fn tried(&self, job: impl FnOnce() -> Result<()>) -> Result<()> {
+        dialect::tried((self.global, self.screen), &self.shield, (self.role, &self.selector), job)
     }
 
     /// At a terminal a person may go on after a refusal, by an explicit word each time.

@@ -14,6 +14,7 @@ use shared_shield::{
 };
 
 use crate::args::{Global, SignDeclaration};
+use crate::dialect;
 use crate::done::{self, Output};
 use crate::exit::Exit;
 use crate::pin::Asker;
@@ -78,7 +79,9 @@ pub(crate) fn run(global: &Global, args: &SignDeclaration, screen: &Screen) -> R
     fs::create_dir_all(&args.out_dir).map_err(|e| {
         Error::new(ErrorKind::OutputFailed, "make folder").io(&e).detail(args.out_dir.display().to_string())
     })?;
-    match run.sign_all(&todo, &mut asker, &mut tally) {
+    let whose = (Role::Customs, &args.signing.choice.selector());
+    let done = dialect::tried((global, screen), &run.shield, whose, || run.sign_all(&todo, &mut asker, &mut tally));
+    match done {
         Ok(()) => Ok(run.close(&tally)),
         Err(error) => {
             run.bar.suspend(|| screen.error(&error));

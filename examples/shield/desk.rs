@@ -10,7 +10,8 @@ use crate::screen::{Lang, clean};
 
 /// The readers of a scan, where there is a service that tells.
 pub(crate) fn readers(global: &Global) -> Vec<ReaderState> {
-    readers::of(global).and_then(|readers| readers.list(&global.wait()).ok()).unwrap_or_default()
+    let readers = readers::of(global).ok().flatten();
+    readers.and_then(|readers| readers.list(&global.wait()).ok()).unwrap_or_default()
 }
 
 /// A line for each reader.

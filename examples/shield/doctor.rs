@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use shared_shield::doctor::{Examined, Finding, Module, Service};
-use shared_shield::{Diagnosis, Error, ErrorKind, Listed, PinStatus, Result, Severity, Shield};
+use shared_shield::{Diagnosis, Error, ErrorKind, Listed, PinState, Result, Severity, Shield};
 
 use crate::args::{Doctor, Global};
 use crate::desk;
@@ -71,8 +71,8 @@ fn print(seen: &Diagnosis, screen: &Screen) {
     seen.services.iter().for_each(|service| print_service(service, seen, screen));
     seen.modules.iter().for_each(|module| print_module(module, screen));
     for examined in &seen.shields {
-        let tries = |_: &Shield, one: &Listed| tries(examined, one);
-        list::print(&examined.shield, &tries, screen, seen.at);
+        let pin = |_: &Shield, one: &Listed| pin(examined, one);
+        list::print(&examined.shield, &pin, screen, seen.at);
     }
     screen.line("");
     for finding in &seen.findings {
@@ -155,9 +155,9 @@ fn print_finding(finding: &Finding, screen: &Screen) {
 }
 
 /// What was read when the shield was examined; nothing is read again.
-fn tries(examined: &Examined, one: &Listed) -> Option<Result<PinStatus>> {
+fn pin(examined: &Examined, one: &Listed) -> Option<Result<PinState>> {
     let fingerprint = one.certificate.fingerprint();
-    examined.certificates.iter().find(|c| c.listed.certificate.fingerprint() == fingerprint)?.tries.clone()
+    examined.certificates.iter().find(|c| c.listed.certificate.fingerprint() == fingerprint)?.pin.clone()
 }
 
 fn to_json(seen: &Diagnosis, exit: Exit) -> Value {
@@ -178,7 +178,7 @@ fn to_json(seen: &Diagnosis, exit: Exit) -> Value {
     let shields: Vec<_> = seen
         .shields
         .iter()
-        .map(|e| list::shield_json(&e.shield, &|_: &Shield, one: &Listed| tries(e, one), seen.at))
+        .map(|e| list::shield_json(&e.shield, &|_: &Shield, one: &Listed| pin(e, one), seen.at))
         .collect();
     json!({
         "computer": {

@@ -4,20 +4,21 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use shared_shield::cert::{EportFields, EportText};
-use shared_shield::{Certificate, Error, ErrorKind, Listed, Result, Role, Shield};
+use shared_shield::{Certificate, Error, ErrorKind, Listed, Reference, Result, Role, Shield};
 
 use crate::args::{Global, Info};
+use crate::dialect;
 use crate::exit::Exit;
 use crate::list;
 use crate::reach;
-use crate::screen::{Lang, Screen, clean};
+use crate::screen::{Screen, clean};
 use crate::words;
 
 pub(crate) fn run(global: &Global, args: &Info, screen: &Screen) -> Result<Exit> {
     let scan = reach::scan(global, args.choice.credential.as_ref())?.scan;
     let now = SystemTime::now();
     let chosen: Vec<_> = scan.shields.iter().map(|s| chosen(s, args)).collect();
-    let ask = |shield: &Shield, one: &Listed| list::tries(shield, one, &global.wait());
+    let ask = |shield: &Shield, one: &Listed| list::pin(shield, one, &global.wait());
     if args.json {
         let shields: Vec<_> =
             scan.shields.iter().zip(&chosen).map(|(s, l)| filtered(list::shield_json(s, &ask, now), l)).collect();
@@ -108,19 +109,24 @@ fn print(shield: &Shield, one: &Listed, global: &Global, personal: bool, screen:
             row("door", "通道", &door.to_string());
         }
     }
-    row("tries left", "剩余次数", &tries(shield, one, global, lang));
+    let places: Vec<_> = one.references.iter().map(Reference::place).filter(|place| !place.is_empty()).collect();
+    if !places.is_empty() {
+        row("place", "位置", &places.join(", "));
+    }
+    match list::pin(shield, one, &global.wait()) {
+        Some(Ok(pin)) => {
+            row("tries left", "剩余次数", &words::pin(&pin, lang));
+            let texts =
+                shield.doors().filter(|d| d.atr.is_some()).filter_map(|d| dialect::text(d, Some(pin.form), lang));
+            texts.take(1).for_each(|text| row("form of PINs", "口令方式", &text));
+        }
+        Some(Err(error)) => row("tries left", "剩余次数", &error.code()),
+        None => row("tries left", "剩余次数", "-"),
+    }
 }
 
 fn issuer(certificate: &Certificate) -> String {
     let name = certificate.issuer();
     let parts: Vec<_> = [name.common_name(), name.unit(), name.organisation()].into_iter().flatten().collect();
     if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
-}
-
-fn tries(shield: &Shield, one: &Listed, global: &Global, lang: Lang) -> String {
-    match list::tries(shield, one, &global.wait()) {
-        Some(Ok(left)) => words::tries(left, lang),
-        Some(Err(error)) => error.code(),
-        None => "-".to_owned(),
-    }
 }

@@ -19,9 +19,11 @@ pub(crate) fn run(global: &Global, args: &SignLogin, screen: &Screen) -> Result<
     let (shield, request) = single.reach(request(args, role)?)?;
     let request = in_words(&shield, request, screen, "登录")?;
     let mut written = Vec::new();
-    let receipt = asker.run(signing.consent(), |prompt, consent| {
-        written.clear();
-        shield.sign(request.clone().consent(consent), prompt, &global.wait(), &mut written)
+    let receipt = single.tried(&shield, role, || {
+        asker.run(signing.consent(), |prompt, consent| {
+            written.clear();
+            shield.sign(request.clone().consent(consent), prompt, &global.wait(), &mut written)
+        })
     })?;
     let defect = |_| Error::new(ErrorKind::Defect, "print login");
     let value = String::from_utf8(written).map_err(|e| defect(e.utf8_error()))?;

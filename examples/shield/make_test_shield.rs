@@ -10,12 +10,12 @@
 #![allow(dead_code)]
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::test_ca::{Holder, Shape, TestCa, pem};
+use crate::made::{Fault, Files, Made, rules, self_signed};
+use crate::test_ca::{Holder, Shape, TestCa};
 use crate::test_token::{Key, Module, Purpose, Workshop};
 
 /// How many tokens, and so how many PINs.
@@ -104,64 +104,19 @@ impl Options {
     }
 }
 
-/// What was made.
-#[derive(Debug, Clone)]
-pub(crate) struct Made {
-    /// Serial numbers of the tokens: customs first.
-    pub(crate) serials: Vec<String>,
-    /// The profile that gives the certificates their roles and joins the tokens.
-    pub(crate) profile: PathBuf,
-    /// The certificates of both authorities; the customs one is the first.
-    pub(crate) ca: PathBuf,
-    /// The customs certificate.
-    pub(crate) customs: PathBuf,
-    /// The bank certificate.
-    pub(crate) bank: PathBuf,
-}
-
-/// Why nothing was made.
-#[derive(Debug)]
-pub(crate) enum Fault {
-    /// What was asked for cannot be made; another label or folder helps.
-    Asked(String),
-    /// The driver or the system failed.
-    Failed(String),
-}
-
-impl std::fmt::Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Fault::Asked(what) | Fault::Failed(what) => f.write_str(what),
-        }
-    }
-}
-
-impl From<String> for Fault {
-    fn from(what: String) -> Self {
-        Fault::Failed(what)
-    }
-}
-
 /// Makes it. What is there already, tokens and files alike, is not touched: then nothing is made.
 pub(crate) fn make(options: &Options) -> Result<Made, Fault> {
     let dir = &options.dir;
-    let files = ["profile.toml", "ca.pem", "customs.pem", "bank.pem"].map(|name| dir.join(name));
-    if let Some(there) = files.iter().find(|f| f.exists()) {
-        return Err(Fault::Asked(format!("{} is there already: name another folder", there.display())));
-    }
-    fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let files = Files::in_folder(dir)?;
     let imported = options.import.as_ref().map(Imported::read).transpose()?;
     let module = Module::open(&options.module)?;
     let made = fill(options, &module, imported.as_ref());
     let closed = module.close();
     let shield = made?;
     closed?;
-    let [profile, ca, customs, bank] = files;
-    write_new(&profile, &shield.profile(options, imported.as_ref()))?;
-    write_new(&ca, &format!("{}{}", pem(shield.eport.der())?, pem(shield.banker.der())?))?;
-    write_new(&customs, &pem(&shield.customs)?)?;
-    write_new(&bank, &pem(&shield.bank)?)?;
-    Ok(Made { serials: shield.serials, profile, ca, customs, bank })
+    let profile = shield.profile(options, imported.as_ref());
+    let Contents { eport, banker, serials, customs, bank } = shield;
+    files.write(serials, &profile, [&eport, &banker], [&customs, &bank])
 }
 
 /// An imported key, and its certificate if there is one.
@@ -261,30 +216,11 @@ fn in_state(shape: Shape, state: State, now: SystemTime) -> Shape {
 
 impl Contents {
     fn profile(&self, options: &Options, imported: Option<&Imported>) -> String {
-        let id = |ca: &TestCa| ca.key_id().iter().map(|o| format!("{o:02x}")).collect::<String>();
-        let mut text = format!(
-            "# A test shield: invented names, keys in software. Nothing that is signed with it is for customs or for a bank.\n\
-             schema = 1\nname = \"test shield\"\ntest = true\n\n\
-             [[customs.issuer]]\norganisation = \"测试电子口岸 (SYNTHETIC)\"\nauthority_key_id = \"{}\"\n\
-             require_eport_fields = true\n\n\
-             [[bank.issuer]]\norganisation = \"Synthetic Test Bank\"\nauthority_key_id = \"{}\"\n",
-            id(&self.eport),
-            id(&self.banker)
-        );
-        let unit = imported.and_then(|i| i.certificate.as_ref()).and_then(|c| c.issuer().unit());
-        if let Some(unit) = unit {
-            // The imported certificate is self-signed, which real signing certificates never are.
-            let unit = unit.replace('\\', "\\\\").replace('"', "\\\"");
-            let _ = write!(text, "\n[[customs.issuer]]\nunit = \"{unit}\"\nallow_ca = true\n");
-        }
+        let mut text = rules([&self.eport, &self.banker]);
+        text.push_str(&imported.and_then(|i| i.certificate.as_ref()).map(self_signed).unwrap_or_default());
         if options.layout == Layout::TwoTokens {
             let _ = write!(text, "\n[[shield]]\nserials = [\"{}\"]\n", self.serials.join("\", \""));
         }
         text
     }
-}
-
-fn write_new(path: &Path, text: &str) -> Result<(), String> {
-    let write = || File::create_new(path)?.write_all(text.as_bytes());
-    write().map_err(|e| format!("{}: {e}", path.display()))
 }

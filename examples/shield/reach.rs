@@ -22,15 +22,16 @@ pub(crate) fn profile(global: &Global) -> Result<Arc<Profile>> {
 /// Looks at the computer's readers and at every module that was named.
 pub(crate) fn scanner(global: &Global) -> Result<Scanner> {
     let scanner = Scanner::new().profile(profile(global)?);
+    let scanner = if global.try_dialect { scanner.try_unproven_dialects() } else { scanner };
     let scanner = global.module.iter().fold(scanner, |s, module| s.module(module));
-    Ok(match readers::of(global) {
+    Ok(match readers::of(global)? {
         Some(readers) => scanner.readers(readers),
         None => scanner,
     })
 }
 
 pub(crate) fn scan(global: &Global, reference: Option<&Reference>) -> Result<Reached> {
-    if global.module.is_empty() && global.no_readers {
+    if global.module.is_empty() && global.no_readers && global.simulator.is_none() {
         return Err(Error::new(ErrorKind::Argument, "scan")
             .detail("nothing is left to look at: give --module PATH, or leave --no-readers out"));
     }
@@ -53,7 +54,7 @@ pub(crate) fn scan(global: &Global, reference: Option<&Reference>) -> Result<Rea
 
 /// Who names drivers may have no use for readers: that there are none is no problem then.
 fn is_aside(problem: &Error, scan: &Scan, global: &Global) -> bool {
-    let is_optional = !global.module.is_empty() && global.reader.is_none();
+    let is_optional = !global.module.is_empty() && global.reader.is_none() && global.simulator.is_none();
     is_optional
         && match problem.kind() {
             ErrorKind::ServiceStopped | ErrorKind::ServiceMissing | ErrorKind::NoReader => true,

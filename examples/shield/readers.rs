@@ -6,17 +6,19 @@ use shared_shield::link::{self, Link, ReaderState, Readers};
 use shared_shield::{Result, Wait};
 
 use crate::args::Global;
+use crate::simulated;
 
-/// The readers that the command line allows; `None`: none of them.
-pub(crate) fn of(global: &Global) -> Option<Arc<dyn Readers>> {
-    if global.no_readers {
-        return None;
-    }
-    let all = link::pcsc::system();
-    match &global.reader {
-        None => Some(all),
-        Some(text) => Some(Arc::new(Narrowed { all, text: text.clone(), seen: Mutex::default() })),
-    }
+/// The readers that the command line allows, the simulator's in place of the computer's; `None`: none of them.
+pub(crate) fn of(global: &Global) -> Result<Option<Arc<dyn Readers>>> {
+    let all = match &global.simulator {
+        Some(file) => simulated::readers(file)?,
+        None if global.no_readers => return Ok(None),
+        None => link::pcsc::system(),
+    };
+    Ok(Some(match &global.reader {
+        None => all,
+        Some(text) => Arc::new(Narrowed { all, text: text.clone(), seen: Mutex::default() }),
+    }))
 }
 
 /// Readers whose name contains a text.

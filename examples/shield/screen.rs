@@ -117,6 +117,14 @@ impl Screen {
                 "plug the shield in; if it needs its vendor's driver, name that with --module PATH (see: shield doctor).",
                 "插入共享盾；如需厂商驱动，请用 --module PATH 指定（见 shield doctor）。",
             ),
+            ErrorKind::DialectUnproven => self.lang.pick(
+                "add --try-dialect if its maker says that it speaks this dialect and three tries are left; a wrong dialect costs a try like a wrong PIN.",
+                "如厂商确认设备使用该方言且剩余三次以上，请加 --try-dialect；方言错误与口令错误一样消耗次数。",
+            ),
+            ErrorKind::DialectMissing => self.lang.pick(
+                "ask the maker for the dialect and name it in a profile, under [[cards.dialect]] (see: shield doctor), or name its driver with --module PATH.",
+                "向厂商询问方言并写入配置文件的 [[cards.dialect]]（见 shield doctor），或用 --module PATH 指定其驱动。",
+            ),
             ErrorKind::CardUnknown => self.lang.pick(
                 "name the vendor's driver for this card with --module PATH.",
                 "用 --module PATH 指定该卡的厂商驱动。",

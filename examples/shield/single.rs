@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use shared_shield::{Error, ErrorKind, Receipt, Request, Result, Shield};
+use shared_shield::{Error, ErrorKind, Receipt, Request, Result, Role, Shield};
 
 use crate::args::{Global, Signing};
+use crate::dialect;
 use crate::done;
 use crate::exit::Exit;
 use crate::pin::Asker;
@@ -36,10 +37,17 @@ impl Single<'_> {
         asker: &mut Asker<'_>,
         out: &Path,
     ) -> Result<Receipt> {
-        asker.run(self.signing.consent(), |prompt, consent| {
-            let request = request.clone().consent(consent);
-            done::write(out, self.signing.overwrite, |out| shield.sign(request, prompt, &self.global.wait(), out))
+        self.tried(shield, request.role(), || {
+            asker.run(self.signing.consent(), |prompt, consent| {
+                let request = request.clone().consent(consent);
+                done::write(out, self.signing.overwrite, |out| shield.sign(request, prompt, &self.global.wait(), out))
+            })
         })
+    }
+
+    /// As [`dialect::tried`].
+    pub(crate) fn tried<T>(&self, shield: &Shield, role: Role, job: impl FnOnce() -> Result<T>) -> Result<T> {
+        dialect::tried((self.global, self.screen), shield, (role, &self.signing.choice.selector()), job)
     }
 
     /// Says who signed with what.

@@ -164,9 +164,28 @@ impl Shape {
     }
 }
 
+/// The key of an authority.
+pub(crate) trait CaKey {
+    /// Its public half, a SubjectPublicKeyInfo in DER.
+    fn spki(&self) -> Result<Vec<u8>, String>;
+
+    /// Signs a certificate: in DER.
+    fn finish(&self, builder: CertificateBuilder<Fixed>) -> Result<Vec<u8>, String>;
+}
+
+impl CaKey for SigningKey {
+    fn spki(&self) -> Result<Vec<u8>, String> {
+        SubjectPublicKeyInfoOwned::from_key(self.verifying_key()).map_err(text)?.to_der().map_err(text)
+    }
+
+    fn finish(&self, builder: CertificateBuilder<Fixed>) -> Result<Vec<u8>, String> {
+        builder.build::<_, DerSignature>(self).map_err(text)?.to_der().map_err(text)
+    }
+}
+
 /// A throw-away authority.
 pub(crate) struct TestCa {
-    key: SigningKey,
+    key: Box<dyn CaKey>,
     name: Name,
     key_id: Vec<u8>,
     der: Vec<u8>,
@@ -175,8 +194,12 @@ pub(crate) struct TestCa {
 impl TestCa {
     /// An authority of this name (RFC 4514), valid from a year before `now`, so that expired certificates lie within its time.
     pub(crate) fn new(name: &str, now: SystemTime) -> Result<TestCa, String> {
-        let key = SigningKey::generate();
-        let spki = SubjectPublicKeyInfoOwned::from_key(key.verifying_key()).map_err(text)?.to_der().map_err(text)?;
+        TestCa::with(Box::new(SigningKey::generate()), name, now)
+    }
+
+    /// The same under a key of another kind.
+    pub(crate) fn with(key: Box<dyn CaKey>, name: &str, now: SystemTime) -> Result<TestCa, String> {
+        let spki = key.spki()?;
         let shape = Shape {
             usage: Usage::Authority,
             ca: true,
@@ -223,9 +246,7 @@ impl TestCa {
         let serial = SerialNumber::new(&shape.serial).map_err(text)?;
         let validity = Validity::new(time(shape.not_before)?, time(shape.not_after)?);
         let spki = SubjectPublicKeyInfoOwned::from_der(spki).map_err(text)?;
-        let builder = CertificateBuilder::new(fixed, serial, validity, spki).map_err(text)?;
-        let certificate = builder.build::<_, DerSignature>(&self.key).map_err(text)?;
-        certificate.to_der().map_err(text)
+        self.key.finish(CertificateBuilder::new(fixed, serial, validity, spki).map_err(text)?)
     }
 }
 
@@ -275,7 +296,8 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-struct Fixed {
+/// What a certificate says beside key, number and time.
+pub(crate) struct Fixed {
     issuer: Name,
     subject: Name,
     extensions: Vec<Extension>,

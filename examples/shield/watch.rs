@@ -17,7 +17,7 @@ use crate::words;
 const LONG: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) fn run(global: &Global, args: &Watch, screen: &Screen) -> Result<Exit> {
-    if global.no_readers {
+    if global.no_readers && global.simulator.is_none() {
         return Err(Error::new(ErrorKind::Argument, "watch").detail("without readers there is nothing to watch"));
     }
     let mut watch = reach::scanner(global)?.watch()?;

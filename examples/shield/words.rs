@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use shared_shield::{Certificate, Error, PinStatus, Receipt, Recovery, Standing};
+use shared_shield::{Certificate, Error, PinState, PinStatus, Receipt, Recovery, Standing};
 
 use crate::screen::{Lang, clean};
 
@@ -67,6 +67,12 @@ pub(crate) fn tries(status: PinStatus, lang: Lang) -> String {
         PinStatus::Unknown { refused: true } => "未知，且之前有口令被拒绝".to_owned(),
         _ => "未知".to_owned(),
     }
+}
+
+/// The tries of a PIN, and that it is still the maker's.
+pub(crate) fn pin(pin: &PinState, lang: Lang) -> String {
+    let factory = lang.pick(", still the maker's PIN: change it", "，仍为出厂口令：请修改");
+    format!("{}{}", tries(pin.status, lang), if pin.factory == Some(true) { factory } else { "" })
 }
 
 pub(crate) fn tries_json(status: PinStatus) -> Value {

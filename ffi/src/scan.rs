@@ -5,7 +5,10 @@ use std::mem::offset_of;
 use shield::{ErrorKind, Result, Scanner, Wait};
 
 use crate::border::{Options, export, refuse};
-use crate::types::{SHIELD_READERS_DEFAULT, SHIELD_READERS_OFF, SHIELD_READERS_ON, ScanOptions, Selector};
+use crate::types::{
+    SHIELD_READERS_DEFAULT, SHIELD_READERS_OFF, SHIELD_READERS_ON, SHIELD_SCAN_TRY_UNPROVEN_DIALECTS, ScanOptions,
+    Selector,
+};
 use crate::{Device, Held, Scan, ShieldError, at, readers, select};
 
 /// A scanner that is ready, and how long it may take.
@@ -13,13 +16,18 @@ pub(crate) struct Ready(Scanner, Wait);
 
 impl Options for ScanOptions {
     type Given = Ready;
-    const EARLIER: &'static [usize] = &[offset_of!(ScanOptions, reference)];
+    const EARLIER: &'static [usize] = &[offset_of!(ScanOptions, reference), offset_of!(ScanOptions, flags)];
 
     fn parse(&self) -> Result<Ready> {
         let mut scanner = Scanner::new().profile(select::profile(&self.profile_path)?);
         let modules = self.modules.get("modules")?;
         if wanted(self.readers, modules.is_empty())? {
             scanner = scanner.readers(readers::all());
+        }
+        match self.flags {
+            0 => {}
+            SHIELD_SCAN_TRY_UNPROVEN_DIALECTS => scanner = scanner.try_unproven_dialects(),
+            other => return Err(refuse(ErrorKind::Argument, format!("flags cannot be {other}"))),
         }
         if let Some(reference) = self.reference.get("reference")? {
             scanner = scanner.reference(select::reference(&reference)?);

@@ -79,6 +79,10 @@ pub const SHIELD_READERS_ON: u32 = 1;
 /// The modules alone.
 pub const SHIELD_READERS_OFF: u32 = 2;
 
+/// A person said that a PIN may be sent to a GM/T 0017 device in the dialect that the profile names although that device has never accepted one
+/// in it. A wrong dialect costs a try like a wrong PIN; with fewer than three left none is sent in spite of it.
+pub const SHIELD_SCAN_TRY_UNPROVEN_DIALECTS: usize = 1;
+
 /// Drivers, readers and rules for a scan. With all zero it looks at the computer's readers (PC/SC). Cards and keys that the library knows itself
 /// need no module.
 #[derive(Debug)]
@@ -96,6 +100,9 @@ pub struct ScanOptions {
     pub reference: Text,
     /// `SHIELD_READERS_*`.
     pub readers: u32,
+    /// An OR of `SHIELD_SCAN_*`.
+    // As wide as a pointer, so that it stands behind the struct as it was before, and not in what padded that.
+    pub flags: usize,
 }
 
 /// Chooses among shields and certificates. Everything that is set must fit; NULL or all zero fits any.

@@ -98,6 +98,29 @@ static void older_program(const char *module) {
     CODE(shield_scan_free(scan), SHIELD_OK);
 }
 
+/* Words for a scan: a program of the time before there were any, the one that is known, and one that is not. */
+static void words(const char *module) {
+    shield_scan_options options = {.struct_size = offsetof(shield_scan_options, flags), .wait_ms = WAIT};
+    shield_text modules[1];
+    shield_scan *scan = NULL;
+    shield_error *error = NULL;
+    modules[0] = text_of(module);
+    options.modules.data = modules;
+    options.modules.count = 1;
+    options.flags = 99; /* behind the end of the older struct: not read */
+    CODE(shield_scan_new(&options, &scan, NULL), SHIELD_OK);
+    CODE(shield_scan_free(scan), SHIELD_OK);
+    options.struct_size = sizeof options;
+    options.flags = SHIELD_SCAN_TRY_UNPROVEN_DIALECTS;
+    CODE(shield_scan_new(&options, &scan, NULL), SHIELD_OK);
+    CODE(shield_scan_free(scan), SHIELD_OK);
+    scan = NULL;
+    options.flags = 2;
+    CODE(shield_scan_new(&options, &scan, &error), SHIELD_ERR_ARGUMENT);
+    CHECK(scan == NULL && error_says(error, SHIELD_ERROR_DETAIL, "flags cannot be 2"));
+    CODE(shield_error_free(error), SHIELD_OK);
+}
+
 static void buffers(void) {
     char text[64], untouched[64];
     size_t needed = 0, whole;
@@ -380,6 +403,7 @@ int main(int argc, char **argv) {
     version();
     missing_module(argv[2]);
     older_program(argv[2]);
+    words(argv[2]);
     buffers();
     declarations(argv[1]);
     payment_179(argv[1]);

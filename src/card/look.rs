@@ -130,6 +130,7 @@ fn open(readers: &Arc<dyn Readers>, look: &Look, wait: &Wait, report: &mut CardR
     let mut token = driver.attach(transaction, true, &insertion)?;
     let (contents, notes) = read(&mut *token)?;
     drop(token);
+    let rule = look.rules.dialect(&report.atr, &id.manufacturer, &id.model);
     let info = DoorInfo {
         module: driver.name().to_owned(),
         label: id.label.clone(),
@@ -137,6 +138,8 @@ fn open(readers: &Arc<dyn Readers>, look: &Look, wait: &Wait, report: &mut CardR
         model: id.model.clone(),
         serial: id.serial.clone(),
         reader: report.reader.clone(),
+        atr: Some(report.atr.clone()),
+        dialect: rule.map(|r| r.dialect.clone()).unwrap_or_default(),
     };
     let place = Place { reader: report.reader.clone(), live: None, usage: Usage::new() };
     let name = DoorId::of([driver.name(), &id.serial]);

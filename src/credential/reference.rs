@@ -52,6 +52,12 @@ impl Reference {
         self.fingerprint
     }
 
+    /// Where on the card it is, such as `9A`, or application and container of GM/T 0017; empty behind a module.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
     /// Driver and serial number in the door's name, where the door is a card's.
     pub(crate) fn card(&self) -> Option<(String, String)> {
         let (kind, serial) = self.door.0.split_once(':')?;

@@ -11,6 +11,7 @@ use crate::cert::{date, plain};
 use crate::error::Error;
 use crate::error::Status;
 use crate::link::Presence;
+use crate::token::{PinForm, PinState};
 use crate::tries::PinStatus;
 
 /// How much of another's text is shown, in characters.
@@ -110,7 +111,12 @@ impl Bundle {
                 .map(|t| self.foreign(t))
                 .filter(|t| !t.is_empty())
                 .collect();
-            self.line(1, &format!("door {}, serial number {}", known.join(", "), masked(&door.serial)));
+            let dialect = if door.dialect.is_empty() {
+                String::new()
+            } else {
+                format!(", dialect {}", self.foreign(&door.dialect))
+            };
+            self.line(1, &format!("door {}{dialect}, serial number {}", known.join(", "), masked(&door.serial)));
         }
         for one in &examined.certificates {
             self.certificate(one);
@@ -142,9 +148,9 @@ impl Bundle {
             );
         }
         let opens: Vec<_> = one.opens.iter().map(|r| r.name().to_owned()).collect();
-        let tries = match &one.tries {
+        let tries = match &one.pin {
             None => "-".to_owned(),
-            Some(Ok(left)) => left.to_string(),
+            Some(Ok(state)) => pin(state),
             Some(Err(error)) => facts(error),
         };
         self.line(
@@ -171,6 +177,17 @@ impl Bundle {
         }
         plain(without_numbers(&text).trim(), SHOWN_MAX)
     }
+}
+
+/// What is known of a PIN.
+fn pin(state: &PinState) -> String {
+    let form = match state.form {
+        PinForm::Sure => "",
+        PinForm::Unproven { .. } => ", dialect never proved",
+        PinForm::Unknown => ", dialect not known",
+    };
+    let factory = if state.factory == Some(true) { ", still the maker's PIN" } else { "" };
+    format!("{}{form}{factory}", state.status)
 }
 
 /// An error without its details, which are made for the person at this computer.

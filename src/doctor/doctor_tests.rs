@@ -104,6 +104,8 @@ fn every_finding_speaks_both_languages_and_ends_with_a_code() {
         FindingKind::RoleMissing(Role::Bank),
         FindingKind::OnePin,
         FindingKind::TestProfile,
+        FindingKind::FactoryPin(Role::Bank),
+        FindingKind::Simulator,
     ];
     let mut said = std::collections::BTreeSet::new();
     for kind in kinds {

@@ -38,6 +38,10 @@ pub enum FindingKind {
     OnePin,
     /// The rules come from a test profile.
     TestProfile,
+    /// The PIN of this role is still the one that the maker set.
+    FactoryPin(Role),
+    /// The device says of itself that it is a simulator.
+    Simulator,
 }
 
 impl Finding {
@@ -63,6 +67,8 @@ impl Finding {
             FindingKind::RoleMissing(_) => "DR-002".to_owned(),
             FindingKind::OnePin => "DR-003".to_owned(),
             FindingKind::TestProfile => "DR-004".to_owned(),
+            FindingKind::FactoryPin(_) => "DR-005".to_owned(),
+            FindingKind::Simulator => "DR-006".to_owned(),
         }
     }
 
@@ -109,6 +115,12 @@ impl Finding {
             FindingKind::TestProfile => {
                 "The profile is a test profile: customs accepts nothing that is signed under it. (DR-004)".to_owned()
             }
+            FindingKind::FactoryPin(role) => {
+                format!("The {role} PIN is still the one that the maker set, which many know: change it. (DR-005)")
+            }
+            FindingKind::Simulator => {
+                "The shield is a simulator: its keys are in software, so what it signs proves nothing. (DR-006)".to_owned()
+            }
         }
     }
 
@@ -132,6 +144,10 @@ impl Finding {
             }
             FindingKind::OnePin => "两张证书共用一个口令：输错会同时计数，修改也同时生效。（DR-003）".to_owned(),
             FindingKind::TestProfile => "当前为测试配置：海关不接受在此配置下的签名。（DR-004）".to_owned(),
+            FindingKind::FactoryPin(role) => {
+                format!("{}口令仍是出厂口令，知道的人很多：请修改。（DR-005）", role.name_zh())
+            }
+            FindingKind::Simulator => "这是模拟器（simulator）：密钥在软件中，其签名不具证明力。（DR-006）".to_owned(),
         }
     }
 }

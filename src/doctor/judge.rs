@@ -5,11 +5,14 @@ use std::time::SystemTime;
 use super::{Diagnosis, Examined, ExaminedCertificate, Finding, FindingKind};
 use crate::credential::Selector;
 use crate::credential::Standing;
+use crate::door::DoorInfo;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::link::Presence;
 use crate::policy;
 use crate::role::Role;
+use crate::shield::Shield;
+use crate::token::PinForm;
 use crate::tries::PinStatus;
 use crate::verify::Severity;
 
@@ -48,6 +51,7 @@ fn severity(kind: ErrorKind, works: bool) -> Severity {
         | K::ReaderBusy
         | K::TokenNotInitialised
         | K::CertificateMalformed
+        | K::DeviceInfo
             if works =>
         {
             Severity::Warning
@@ -121,6 +125,11 @@ fn of_shield(examined: &Examined, now: SystemTime) -> Vec<Finding> {
     }
     found.extend(examined.certificates.iter().filter_map(|c| expires_soon(c, now)));
     found.extend(examined.certificates.iter().filter_map(pin));
+    found.extend(examined.certificates.iter().find_map(|one| form(one, shield)));
+    found.extend(examined.certificates.iter().filter_map(factory_pin));
+    if shield.doors().any(DoorInfo::is_simulator) {
+        found.push(Finding::of(Severity::Warning, FindingKind::Simulator));
+    }
     if serving > 1 && examined.certificates.iter().any(|c| c.opens.len() > 1) {
         found.push(Finding::of(Severity::Info, FindingKind::OnePin));
     }
@@ -139,8 +148,9 @@ fn expires_soon(one: &ExaminedCertificate, now: SystemTime) -> Option<Finding> {
 fn pin(one: &ExaminedCertificate) -> Option<Finding> {
     let role = one.listed.role?;
     let about = |kind, status| Error::new(kind, "read PIN state").role(role).tries(status);
-    let (severity, error) = match one.tries.as_ref()? {
-        Err(error) => (Severity::Wrong, error.clone().role(role)),
+    let status = one.pin.as_ref()?.as_ref().map(|state| state.status);
+    let (severity, error) = match &status {
+        Err(error) => (Severity::Wrong, Error::clone(error).role(role)),
         Ok(status @ (PinStatus::Locked | PinStatus::Known(0))) => {
             (Severity::Wrong, about(ErrorKind::PinLocked, *status))
         }
@@ -151,4 +161,32 @@ fn pin(one: &ExaminedCertificate) -> Option<Finding> {
         Ok(_) => return None,
     };
     Some(Finding::failed(severity, error))
+}
+
+/// A device that takes no PIN, because nobody says in which form, or because it never took one in the form that is said. It is the device's
+/// matter: one finding serves both roles.
+fn form(one: &ExaminedCertificate, shield: &Shield) -> Option<Finding> {
+    let state = one.pin.as_ref()?.as_ref().ok()?;
+    let door = shield.doors().find(|door| door.atr.is_some());
+    let device = door.map(|d| {
+        let atr = d.atr.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("the device has atr = {atr:?}, manufacturer = {:?}, model = {:?}", d.manufacturer, d.model)
+    });
+    let about = |kind| Error::new(kind, "read PIN state").tries(state.status);
+    let (severity, error) = match state.form {
+        PinForm::Sure => return None,
+        PinForm::Unknown => (Severity::Wrong, about(ErrorKind::DialectMissing).detail(device.unwrap_or_default())),
+        PinForm::Unproven { allowed } => {
+            let dialect = door.map(|d| format!("the dialect is {}", d.dialect)).unwrap_or_default();
+            let severity = if allowed { Severity::Warning } else { Severity::Wrong };
+            (severity, about(ErrorKind::DialectUnproven).detail(dialect))
+        }
+    };
+    Some(Finding::failed(severity, error))
+}
+
+fn factory_pin(one: &ExaminedCertificate) -> Option<Finding> {
+    let state = one.pin.as_ref()?.as_ref().ok()?;
+    let role = one.listed.role.filter(|_| state.factory == Some(true))?;
+    Some(Finding::of(Severity::Warning, FindingKind::FactoryPin(role)))
 }

@@ -32,7 +32,7 @@ use crate::link::ReaderState;
 use crate::role::Role;
 use crate::scan::{Scan, Scanner};
 use crate::shield::Shield;
-use crate::tries::PinStatus;
+use crate::token::PinState;
 use crate::verify::Severity;
 use crate::wait::Wait;
 
@@ -98,8 +98,8 @@ pub struct Examined {
 pub struct ExaminedCertificate {
     /// Role, standing, reason and routes.
     pub listed: Listed,
-    /// Tries left for its PIN, where it has a role and may sign. No try was spent.
-    pub tries: Option<Result<PinStatus>>,
+    /// What the token tells of its PIN, tries and all, where it has a role and may sign. No try was spent.
+    pub pin: Option<Result<PinState>>,
     /// Every role that its PIN opens.
     pub opens: Vec<Role>,
 }
@@ -174,9 +174,9 @@ fn examine(shield: &Shield, wait: &Wait, each: Duration) -> Examined {
             let role = listed.role.filter(|_| may_sign);
             let fingerprint = Some(listed.certificate.fingerprint());
             let selector = Selector { fingerprint, ..Selector::default() };
-            let tries = role.map(|r| shield.pin_status(r, &selector, &wait.resumed(each)));
+            let pin = role.map(|r| shield.pin_state(r, &selector, &wait.resumed(each)));
             let opens = role.and_then(|r| shield.opened_together(r, &selector).ok()).unwrap_or_default();
-            ExaminedCertificate { listed, tries, opens }
+            ExaminedCertificate { listed, pin, opens }
         })
         .collect();
     Examined { shield: shield.clone(), certificates }

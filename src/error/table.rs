@@ -130,17 +130,17 @@ kinds! {
         "The shield was pulled out: plug it in again and repeat.",
         "共享盾已被拔出：请重新插入后再试。";
     DialectMissing = 0x102A, AskAdministrator,
-        "It is not known in which form this device takes a PIN, so none was sent: name its dialect in the profile, as its maker describes it.",
-        "不清楚此设备的 PIN 传送方式，未发送任何 PIN：请按厂商说明在配置文件中指定其方言。";
+        "It is not known in which form this device takes a PIN, so none was sent and no try was used: have its dialect named in the profile, as its maker describes it, or use its maker's driver.",
+        "不清楚此设备以何种方式接收口令，未发送口令，未消耗次数：请按厂商说明在配置文件中指定其方言，或使用厂商驱动。";
     DialectUnproven = 0x102B, AskAdministrator,
-        "This device has never accepted a PIN in the dialect that the profile names, so none was sent: with three tries or more, say that it may be tried.",
-        "此设备从未以配置文件所指定的方言接受过 PIN，未发送：剩余三次以上时，可明确同意试用。";
+        "This device has never accepted a PIN in the form (dialect) that the profile names, so none was sent and no try was used: with three tries or more left, say explicitly that it may be tried.",
+        "此设备从未以配置文件所指定的方式（方言）接受过口令，未发送口令，未消耗次数：剩余至少三次时，可明确同意试用。";
     DeviceInfo = 0x102C, InstallDriver,
         "The device describes itself in a form that is not that of GM/T 0017: name the vendor's driver for it.",
         "设备信息不符合 GM/T 0017：请为其指定厂商驱动。";
     StateFile = 0x102D, FixDocument,
-        "The simulator's state file cannot be used: name one that was made for it, and one program at a time may change it.",
-        "模拟器的状态文件不可用：请指定由其生成的文件，且同一时间只能有一个程序写入。";
+        "The simulator's state file cannot be used: name one that was made for it, and let one program at a time use it.",
+        "模拟器的状态文件不可用：请指定为其生成的文件，且同一时间只能由一个程序使用。";
 
     // 2xxx: PINs
     PinIncorrect = 0x2001, EnterPin(Option::None),

@@ -7,6 +7,7 @@ use super::file::Reader;
 use crate::door::Way;
 use crate::error::Result;
 use crate::link::Atr;
+use crate::policy;
 use crate::token::{CardRules, DialectRule};
 
 #[derive(Deserialize, Default)]
@@ -59,20 +60,39 @@ impl Reader<'_> {
             cards.drivers.push((Atr::new(&octets), self.text_of(name)?));
         }
         for application in &file.applications {
-            cards.applications.push(self.text_of(application)?);
+            let name = self.text_of(application)?;
+            if name.len() > policy::NAME_MAX {
+                return Err(self.malformed(application, &format!("a name of more than {} octets", policy::NAME_MAX)));
+            }
+            if !cards.applications.contains(&name) {
+                cards.applications.push(name);
+            }
         }
         for dialect in &file.dialect {
-            let DialectFile { atr, manufacturer, model, name, proven } = dialect.get_ref();
-            let octets = self.hex(atr, 2..=33, "an ATR is 2 to 33 octets in hex")?;
-            cards.dialects.push(DialectRule {
-                atr: Atr::new(&octets),
-                manufacturer: self.text_of(manufacturer)?,
-                model: self.text_of(model)?,
-                dialect: self.text_of(name)?,
-                proven: proven.iter().map(|serial| self.text_of(serial)).collect::<Result<_>>()?,
-            });
+            let rule = self.dialect(dialect.get_ref())?;
+            if cards.dialect(&rule.atr, &rule.manufacturer, &rule.model).is_some() {
+                return Err(self.malformed(dialect, "a device whose dialect stands in the profile twice"));
+            }
+            cards.dialects.push(rule);
         }
         Ok(cards)
+    }
+
+    fn dialect(&self, file: &DialectFile) -> Result<DialectRule> {
+        let DialectFile { atr, manufacturer, model, name, proven } = file;
+        let octets = self.hex(atr, 2..=33, "an ATR is 2 to 33 octets in hex")?;
+        let dialect = self.text_of(name)?;
+        if !is_dialect(&dialect) {
+            return Err(self.malformed(name, "a dialect that is not known here (see the manual of token::gm0017)"));
+        }
+        let serial = |text| self.text_of(text).map(|t| t.trim().to_owned());
+        Ok(DialectRule {
+            atr: Atr::new(&octets),
+            manufacturer: self.text_of(manufacturer)?,
+            model: self.text_of(model)?,
+            dialect,
+            proven: proven.iter().map(serial).collect::<Result<_>>()?,
+        })
     }
 
     /// The order of the ways; those that are not named come after, as they are by default.
@@ -92,4 +112,15 @@ impl Reader<'_> {
         order.extend(default.iter().filter(|way| !order.contains(way)).copied().collect::<Vec<_>>());
         Ok(order)
     }
+}
+
+/// Whether a driver of this build speaks it; without the driver nobody reads the name.
+#[cfg(feature = "gm0017")]
+fn is_dialect(name: &str) -> bool {
+    crate::token::gm0017::Dialect::named(name).is_some()
+}
+
+#[cfg(not(feature = "gm0017"))]
+fn is_dialect(_: &str) -> bool {
+    true
 }

@@ -148,6 +148,12 @@ impl Profile {
     /// [[cards.driver]]              # a driver for a card that its ATR does not tell
     /// atr = "3B…"
     /// name = "piv"
+    /// [[cards.dialect]]             # in which form a GM/T 0017 device takes its PINs: without it none is sent
+    /// atr = "3B…"                   # atr, manufacturer and model are the device's own, as `shield doctor` shows them
+    /// manufacturer = "…"
+    /// model = "…"
+    /// name = "syno-2015"            # or usbtool, gm3000 (see `token::gm0017`)
+    /// proven = ["0001"]             # serial numbers of devices that have accepted a PIN in it
     ///
     /// [[pkcs11.sm2]]                # numbers of SM2 in a module; the first rule that fits holds, set C where none does
     /// module = "libvendor.so"       # file name; and manufacturer = "…": how its name begins (of library or token)
@@ -159,6 +165,7 @@ impl Profile {
     /// input = "e"                   # "e"; "message": the module adds Z and hashes; "z-message": it only hashes
     /// output = "raw"                # r‖s; "der"
     /// ```
+    /// In `[cards]`, `applications = ["…"]` has only these applications of a GM/T 0017 device opened; by default all of them.
     /// `routes = ["pkcs11", "pcsc"]`, above the tables, has modules tried before cards where a certificate is behind both.
     ///
     /// # Errors

@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 use crate::cert::Certificate;
 use crate::door::Way;
+use crate::link::Atr;
 use crate::policy::Policy;
 use crate::role::Role;
-use crate::token::{CardRules, ModuleRules};
+use crate::token::{CardRules, DialectRule, ModuleRules};
 
 use rule::{Fit, Rule};
 
@@ -167,6 +168,12 @@ impl Profile {
     #[must_use]
     pub fn routes(&self) -> &[Way] {
         &self.routes
+    }
+
+    /// The rule that names the dialect of a GM/T 0017 device with this ATR, manufacturer and model.
+    #[must_use]
+    pub fn dialect(&self, atr: &Atr, manufacturer: &str, model: &str) -> Option<&DialectRule> {
+        self.cards.dialect(atr, manufacturer, model)
     }
 
     pub(crate) fn cards(&self) -> &Arc<CardRules> {

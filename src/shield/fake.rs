@@ -44,6 +44,12 @@ pub(crate) struct Habits {
     pub(crate) logins: AtomicU32,
     /// Looks at the clock.
     pub(crate) looks: AtomicU32,
+    /// How sure it is in which form the fake takes a PIN.
+    pub(crate) form: Mutex<PinForm>,
+    /// As a card that keeps its login: it is over at the end of a lease that was not told to keep it.
+    pub(crate) keeps: AtomicBool,
+    /// What it says of itself.
+    pub(crate) manufacturer: Mutex<String>,
 }
 
 impl Default for Habits {
@@ -63,6 +69,9 @@ impl Default for Habits {
             in_doubt: AtomicBool::new(false),
             logins: AtomicU32::new(0),
             looks: AtomicU32::new(0),
+            form: Mutex::new(PinForm::Sure),
+            keeps: AtomicBool::new(false),
+            manufacturer: Mutex::new("fake".to_owned()),
         }
     }
 }
@@ -88,6 +97,7 @@ struct FakeToken {
     certificate: Vec<u8>,
     logged_in: bool,
     epoch: u32,
+    keep: bool,
 }
 
 impl FakeToken {
@@ -138,11 +148,19 @@ impl FakeToken {
 
 impl Drop for FakeToken {
     fn drop(&mut self) {
-        self.give_back();
+        if !self.habits.keeps.load(Ordering::SeqCst) {
+            self.give_back();
+        } else if !self.keep {
+            self.habits.lose_login();
+        }
     }
 }
 
 impl Token for FakeToken {
+    fn keep_login(&mut self, keep: bool) {
+        self.keep = keep;
+    }
+
     fn slots(&mut self) -> Result<Vec<Slot>> {
         Ok(vec![slot()])
     }
@@ -154,7 +172,8 @@ impl Token for FakeToken {
     fn pin_state(&mut self, _pin: &PinRef) -> Result<PinState> {
         let open = !self.habits.forgets.load(Ordering::SeqCst) && Habits::seen(&self.habits.logins) > 0;
         let in_doubt = self.habits.in_doubt.load(Ordering::SeqCst);
-        Ok(PinState { status: *lock(&self.habits.status), open, on_device: false, in_doubt, form: PinForm::Sure })
+        let form = *lock(&self.habits.form);
+        Ok(PinState { status: *lock(&self.habits.status), open, on_device: false, in_doubt, form, factory: None })
     }
 
     fn login(&mut self, _pin: &PinRef, auth: Auth<'_>) -> Result<()> {
@@ -207,14 +226,14 @@ impl Door for FakeDoor {
     }
 
     fn way(&self) -> Way {
-        Way::Module
+        if self.habits.keeps.load(Ordering::SeqCst) { Way::Card } else { Way::Module }
     }
 
     fn lease(&self, wait: &Wait) -> Result<Lease> {
         self.habits.leases.fetch_add(1, Ordering::SeqCst);
         let (habits, certificate) = (Arc::clone(&self.habits), self.certificate.clone());
         Lease::open("fake lease", wait, move || {
-            Ok(Box::new(FakeToken { habits, certificate, logged_in: false, epoch: 0 }))
+            Ok(Box::new(FakeToken { habits, certificate, logged_in: false, epoch: 0, keep: false }))
         })
     }
 }
@@ -231,25 +250,41 @@ impl Clock for Counted {
 
 /// A shield with one fake door, and the credential of its one certificate.
 pub(crate) fn shield(habits: &Arc<Habits>) -> (Shield, Credential) {
+    shield_under(habits, Profile::builtin())
+}
+
+/// The same under a profile, which may give that certificate its role.
+pub(crate) fn shield_under(habits: &Arc<Habits>, profile: Profile) -> (Shield, Credential) {
+    shield_with(std::slice::from_ref(habits), profile)
+}
+
+/// A shield whose one certificate is behind several doors, tried in this order.
+pub(crate) fn shield_with(all: &[Arc<Habits>], profile: Profile) -> (Shield, Credential) {
     let certificate = Arc::new(Certificate::from_pem(&vector("synthetic_rsa_cert.pem")).unwrap());
-    let id = DoorId("fake".to_owned());
     let text = || "fake".to_owned();
-    let info = DoorInfo {
-        module: text(),
-        label: text(),
-        manufacturer: text(),
-        model: text(),
-        serial: text(),
-        reader: String::new(),
-    };
-    let routes = vec![Route { door: id.clone(), slot: slot() }];
-    let door = FakeDoor { id, info, habits: Arc::clone(habits), certificate: certificate.der().to_vec() };
+    let (mut doors, mut routes) = (Vec::<Arc<dyn Door>>::new(), Vec::new());
+    for (index, habits) in all.iter().enumerate() {
+        let id = DoorId(format!("fake{index}"));
+        let info = DoorInfo {
+            module: text(),
+            label: text(),
+            manufacturer: lock(&habits.manufacturer).clone(),
+            model: text(),
+            serial: text(),
+            reader: String::new(),
+            atr: None,
+            dialect: String::new(),
+        };
+        routes.push(Route { door: id.clone(), slot: slot() });
+        let der = certificate.der().to_vec();
+        doors.push(Arc::new(FakeDoor { id, info, habits: Arc::clone(habits), certificate: der }));
+    }
     let shield = Shield::new(Parts {
         serial: text(),
-        doors: vec![Arc::new(door)],
+        doors,
         found: vec![Found { certificate: Arc::clone(&certificate), routes: routes.clone() }],
-        profile: Arc::new(Profile::builtin()),
-        clock: Arc::new(Counted(Arc::clone(habits))),
+        profile: Arc::new(profile),
+        clock: Arc::new(Counted(Arc::clone(&all[0]))),
         puks: Arc::default(),
     });
     let fingerprint = certificate.fingerprint();

@@ -3,6 +3,8 @@
 mod doubt;
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod form_tests;
 mod pins;
 mod session;
 mod signing;
@@ -18,6 +20,7 @@ use crate::credential::{self, Credential, Found, Listed, Selector};
 use crate::door::{Door, DoorId, DoorInfo, Way};
 use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::format::SignContext;
+use crate::note::Note;
 use crate::profile::Profile;
 use crate::prompt::PinPrompt;
 use crate::receipt::Receipt;
@@ -111,8 +114,16 @@ impl Shield {
     /// # Errors
     /// As [`Shield::credential`], and what the token answers.
     pub fn pin_status(&self, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
+        self.pin_state(role, selector, wait).map(|state| state.status)
+    }
+
+    /// All that the token tells of a role's PIN without spending a try: tries, whether its form is known, whether it is still the maker's.
+    ///
+    /// # Errors
+    /// As [`Shield::pin_status`].
+    pub fn pin_state(&self, role: Role, selector: &Selector, wait: &Wait) -> Result<PinState> {
         let credential = self.resolve(role, selector, true)?;
-        Ok(signing::first_route(&credential, &self.0.doors, wait)?.state.status)
+        Ok(signing::first_route(&credential, &self.0.doors, wait)?.state)
     }
 
     /// Asks for the PIN, signs once, verifies, writes to `out`.
@@ -248,13 +259,16 @@ impl Shield {
         tries: PinStatus,
         out: &mut dyn Write,
     ) -> Result<Receipt> {
-        signing::finish(job, signature, Some(door.clone()), tries, &self.1, out).inspect_err(|error| {
-            if matches!(error.kind(), ErrorKind::SignatureWrong | ErrorKind::KeyMismatch)
-                && let Some(door) = self.0.doors.iter().find(|d| *d.id() == door)
-            {
-                door.forget();
+        let open = self.0.doors.iter().find(|d| *d.id() == door);
+        let mut receipt = signing::finish(job, signature, Some(door.clone()), tries, &self.1, out);
+        match (&mut receipt, open) {
+            (Ok(receipt), Some(open)) if open.info().is_simulator() => receipt.notes.push(Note::Simulator),
+            (Err(error), Some(open)) if matches!(error.kind(), ErrorKind::SignatureWrong | ErrorKind::KeyMismatch) => {
+                open.forget();
             }
-        })
+            _ => {}
+        }
+        receipt
     }
 
     /// Keeps open what leads to a credential, while a person types and for the length of a batch.

@@ -155,7 +155,8 @@ impl Shield {
     /// changed. Spends no try.
     ///
     /// # Errors
-    /// `Unsupported` where no way lets PINs be changed, and as [`Shield::pin_status`].
+    /// `Unsupported` where no way lets PINs be changed, `DialectMissing` and `DialectUnproven` where no PIN may be sent, and as
+    /// [`Shield::pin_status`].
     pub fn pin_change_status(&self, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
         self.status_for(Job::Change(Consent::None), role, selector, wait)
     }
@@ -163,14 +164,26 @@ impl Shield {
     /// The same where [`Shield::unblock_pin`] and [`Shield::change_puk`] would do their work.
     ///
     /// # Errors
-    /// `Unsupported` where no way has an unlock code, and as [`Shield::pin_status`].
+    /// `Unsupported` where no way has an unlock code, and as [`Shield::pin_change_status`].
     pub fn pin_unblock_status(&self, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
         self.status_for(Job::ByUnlockCode(Consent::None), role, selector, wait)
     }
 
     fn status_for(&self, job: Job, role: Role, selector: &Selector, wait: &Wait) -> Result<PinStatus> {
-        let credential = self.resolve(role, selector, true).map_err(|e| e.role(role))?;
-        self.pin_route(job, &credential, wait).map(|ready| ready.state.status).map_err(|e| e.role(role))
+        let read = || {
+            let credential = self.resolve(role, selector, true)?;
+            let Ready { route, mut lease, state } = self.pin_route(job, &credential, wait)?;
+            let pin = route.slot.pin.clone();
+            let status = match job {
+                Job::Change(_) => state.status,
+                Job::ByUnlockCode(_) => lease.call("read PUK state", wait, move |token| {
+                    token.pins().map_or(Ok(PinStatus::Unknown { refused: false }), |pins| pins.puk_status(&pin))
+                })?,
+            };
+            signing::guard_form(PinState { status, ..state })?;
+            Ok(state.status)
+        };
+        read().map_err(|e: Error| e.role(role))
     }
 
     /// Every role that the PIN of `role` opens, `role` itself among them, valid certificates and others.
@@ -268,7 +281,8 @@ mod tests {
         for kind in [ErrorKind::PukIncorrect, ErrorKind::LoginFailed] {
             let (puks, door, pin) = (Puks::default(), DoorId::of(["piv", "1"]), PinRef(vec![0x80]));
             let status = PinStatus::Known(3);
-            let state = PinState { status, open: false, on_device: false, in_doubt: false, form: PinForm::Sure };
+            let state =
+                PinState { status, open: false, on_device: false, in_doubt: false, form: PinForm::Sure, factory: None };
             let guard = |consent| puks.guard((&door, &pin), &mut Silent, consent, state).map_err(|e| e.kind());
             assert_eq!(guard(Consent::None), Ok(()));
             puks.learn((&door, &pin), &Err(Error::new(kind, "test")));

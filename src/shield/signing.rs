@@ -219,8 +219,15 @@ pub(crate) struct Ready<'r> {
     pub(crate) state: PinState,
 }
 
-/// Opens the first route that works and holds the certificate, and reads the state of its PIN. Only a token that is gone or a module that
-/// fails leads to the next one.
+impl Ready<'_> {
+    /// Whether a PIN may be sent here, as far as its form is concerned.
+    fn takes_pin(&self) -> bool {
+        !matches!(self.state.form, PinForm::Unknown | PinForm::Unproven { allowed: false })
+    }
+}
+
+/// Opens the first route that works and holds the certificate, and reads the state of its PIN. Only a token that is gone, a module that
+/// fails, or a device whose PIN form is not known leads to the next one.
 pub(crate) fn first_route<'r>(credential: &'r Credential, doors: &[Arc<dyn Door>], wait: &Wait) -> Result<Ready<'r>> {
     first_of(&credential.routes, credential, doors, wait)
 }
@@ -232,26 +239,42 @@ pub(crate) fn first_of<'r>(
     doors: &[Arc<dyn Door>],
     wait: &Wait,
 ) -> Result<Ready<'r>> {
-    let mut first = None;
+    let (mut first, mut without_pin) = (None, None);
+    let alone = routes.len() < 2;
     for route in routes {
-        let Some(door) = doors.iter().find(|d| *d.id() == route.door) else { continue };
-        let open = || {
-            let mut lease = door.lease(wait)?;
-            let state = read_state(&mut lease, &route.slot, &credential.certificate, wait)?;
-            Ok(Ready { route, lease, state })
-        };
-        let opened = (0..policy::RECONNECTS).map(|_| open()).find(|opened| !opened.as_ref().is_err_and(is_disturbed));
-        match opened.unwrap_or_else(open) {
-            Ok(ready) => return Ok(ready),
-            Err(error) if is_gone(&error) => {
+        match open_route(route, credential, doors, wait) {
+            None => {}
+            Some(Ok(ready)) if alone || ready.takes_pin() => return Ok(ready),
+            // Its lease ends here: no module is called while a card's is held.
+            Some(Ok(_)) => without_pin = without_pin.or(Some(route)),
+            Some(Err(error)) if is_gone(&error) => {
                 tracing::debug!(door = %route.door.without_label(), code = error.code(), "route does not answer, trying the next");
                 // The route that should serve says best what is wrong.
                 first.get_or_insert(error);
             }
-            Err(error) => return Err(error),
+            Some(Err(error)) => return Err(error),
         }
     }
-    Err(first.unwrap_or_else(|| Error::new(ErrorKind::NoShield, "open shield")))
+    without_pin
+        .and_then(|route| open_route(route, credential, doors, wait))
+        .unwrap_or_else(|| Err(first.unwrap_or_else(|| Error::new(ErrorKind::NoShield, "open shield"))))
+}
+
+/// Opens one route, again where another program disturbed; `None` where its door is not there.
+fn open_route<'r>(
+    route: &'r Route,
+    credential: &Credential,
+    doors: &[Arc<dyn Door>],
+    wait: &Wait,
+) -> Option<Result<Ready<'r>>> {
+    let door = doors.iter().find(|d| *d.id() == route.door)?;
+    let open = || {
+        let mut lease = door.lease(wait)?;
+        let state = read_state(&mut lease, &route.slot, &credential.certificate, wait)?;
+        Ok(Ready { route, lease, state })
+    };
+    let opened = (0..policy::RECONNECTS).map(|_| open()).find(|opened| !opened.as_ref().is_err_and(is_disturbed));
+    Some(opened.unwrap_or_else(open))
 }
 
 /// Whether another program reset the card, or an answer was lost. Where nothing but reading was done, it is done again.

@@ -362,6 +362,8 @@ pub struct PinState {
     pub in_doubt: bool,
     /// How sure it is in which form this token takes a PIN.
     pub form: PinForm,
+    /// Whether it is still the PIN that the maker set, which many know; `None` where the token does not tell.
+    pub factory: Option<bool>,
 }
 
 /// How sure it is in which form a token takes a PIN. A form that is wrong costs a try like a wrong PIN.

@@ -17,6 +17,14 @@ pub struct CardRules {
     pub try_unproven: bool,
 }
 
+impl CardRules {
+    /// The rule that names the dialect of a device: all three texts have to be its own.
+    #[must_use]
+    pub fn dialect(&self, atr: &Atr, manufacturer: &str, model: &str) -> Option<&DialectRule> {
+        self.dialects.iter().find(|r| r.atr == *atr && r.manufacturer == manufacturer && r.model == model)
+    }
+}
+
 /// Which dialect of GM/T 0017 a device speaks. All three texts have to be the device's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DialectRule {

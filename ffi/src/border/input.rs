@@ -295,7 +295,7 @@ mod tests {
             T::EARLIER.iter().copied().chain([size_of::<T>()]).map(|octets| octets / size_of::<usize>()).collect()
         }
         let is = [
-            ("shield_scan_options", sizes::<ScanOptions>(), vec![6, 9]),
+            ("shield_scan_options", sizes::<ScanOptions>(), vec![6, 9, 10]),
             ("shield_selector", sizes::<Selector>(), vec![8]),
             ("shield_request", sizes::<Request>(), vec![12]),
             ("shield_unlock_options", sizes::<UnlockOptions>(), vec![9]),

@@ -3,8 +3,11 @@
 //! The PIN lives in a wiped buffer of the session and nowhere else. It is sent again only when the token has lost the login and
 //! reports the same tries as right after the entry; the first refusal ends the session. Leases are given back after 16
 //! signatures or 2 seconds; with PKCS#11 one idle lease keeps the login in between. A card's login stays on the card; its lease keeps every
-//! other program out, so there is one at a time, and threads take turns on it.
+//! other program out, so there is one at a time, and threads take turns on it. It ends with the lease; a policy may have a customs login stay
+//! for the next one, and then the end of the session ends it.
 
+#[cfg(test)]
+mod kept_tests;
 mod reach;
 #[cfg(test)]
 mod tests;
@@ -41,6 +44,8 @@ struct Inner {
     /// The way that serves now. It changes when that one is gone and another leads to the same certificate.
     route: Mutex<Route>,
     policy: Policy,
+    /// The token is told to keep the login between leases.
+    keeps_login: bool,
     outside_validity: bool,
     /// What the person saw when the batch was unlocked.
     shown: Summary,
@@ -90,9 +95,14 @@ impl Session {
         let route = route.clone();
         signing::guard(state, unlock.options.consent, credential.role)?;
         let (pin, copy) = (route.slot.pin.clone(), entry.duplicate());
-        lease.call("unlock", wait, move |token| token.login(&pin, copy.auth()))?;
-        let full = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?.status;
         let policy = unlock.policy.unwrap_or_else(|| shield.profile().policy(credential.role));
+        // Whoever reaches the card could pay with a bank login that is left open.
+        let keeps_login = policy.keep_login && credential.role == Role::Customs;
+        lease.call("unlock", wait, move |token| {
+            token.keep_login(keeps_login);
+            token.login(&pin, copy.auth())
+        })?;
+        let full = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?.status;
         let (now, at) = (Instant::now(), shield.clock().now());
         // A card's lease is none to keep beside another one.
         let (anchor, idle) = match shield.way(&route.door) {
@@ -110,6 +120,7 @@ impl Session {
             credential,
             route: Mutex::new(route),
             policy,
+            keeps_login,
             outside_validity: unlock.options.outside_validity,
             shown,
             opened: now,
@@ -231,6 +242,11 @@ impl Inner {
     fn is_made(&self) {
         let mut state = lock(&self.state);
         state.under_way = state.under_way.saturating_sub(1);
+        let is_last = state.open.is_none() && state.under_way == 0;
+        drop(state);
+        if is_last {
+            self.end_kept_login();
+        }
     }
 
     fn is_used_up(&self) -> bool {
@@ -277,11 +293,17 @@ impl Inner {
 
     /// Drops entry, anchor and leases. Outside the locks, because closing a token takes time.
     fn end(&self) {
-        let open = lock(&self.state).open.take();
+        let mut state = lock(&self.state);
+        let (open, is_last) = (state.open.take(), state.under_way == 0);
+        drop(state);
         let leases = std::mem::take(&mut *lock(&self.leases));
         drop(leases);
+        let was_open = open.is_some();
         drop(open.and_then(|o| o.anchor));
         self.changed.notify();
+        if was_open && is_last {
+            self.end_kept_login();
+        }
     }
 
     /// How long the session still lasts; `None` once it has ended. A computer that slept has let time pass as well, so the time of

@@ -19,7 +19,7 @@ use crate::suite::{DigestAlgorithm, Summary};
 use crate::tries::PinStatus;
 use crate::wait::{Wait, lock};
 
-fn policy(signatures: u32, resends: u32) -> Policy {
+pub(super) fn policy(signatures: u32, resends: u32) -> Policy {
     Policy { signatures, resends, ..Policy::of(Role::Customs) }
 }
 
@@ -29,7 +29,7 @@ fn open_with(habits: &Arc<Habits>, policy: Policy, pin: &[u8]) -> Result<Session
     Session::open(&shield, credential, &Unlock::of(Role::Customs).policy(policy), entry, &Wait::default())
 }
 
-fn shown() -> Summary {
+pub(super) fn shown() -> Summary {
     Summary { text: "five documents".to_owned() }
 }
 
@@ -37,11 +37,11 @@ fn open(habits: &Arc<Habits>, policy: Policy) -> Session {
     open_with(habits, policy, fake::PIN).unwrap()
 }
 
-fn sign(session: &Session, out: &mut Vec<u8>) -> Result<Receipt> {
+pub(super) fn sign(session: &Session, out: &mut Vec<u8>) -> Result<Receipt> {
     session.sign(Request::raw(Role::Customs, Content::bytes(*b"document")), &Wait::default(), out)
 }
 
-fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
+pub(super) fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
     result.unwrap_err().kind()
 }
 

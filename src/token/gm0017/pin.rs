@@ -42,6 +42,8 @@ pub(super) struct Seen {
     /// All tries, where that can be believed.
     full: Option<u8>,
     pub(super) in_doubt: bool,
+    /// Still the PIN that the maker set, as the device says.
+    factory: bool,
     /// It follows from an accepted PIN and was not read.
     pub(super) made: bool,
 }
@@ -77,20 +79,21 @@ pub(super) fn application(pin: &PinRef) -> Result<Name> {
     Name::of(&pin.0).ok_or_else(|| Error::new(ErrorKind::PinRole, VERIFY).detail("the PIN of another token"))
 }
 
-/// GetPINInfo: max1, remain1, default1. The status, and all tries. Costs no try.
-pub(super) fn info(card: &mut Exchange<'_>, id: AppId, holder: Holder) -> Result<(PinStatus, Option<u8>)> {
+/// GetPINInfo: max1, remain1, default1. The status, all tries, and whether it is still the maker's PIN. Costs no try.
+pub(super) fn info(card: &mut Exchange<'_>, id: AppId, holder: Holder) -> Result<(PinStatus, Option<u8>, bool)> {
     const NAME: &str = "GetPINInfo";
     let command = frame::command(NAME, 0x14, 0, holder.octet()).data(&id.0).expect(Expect::Exactly(3));
     let answer = frame::run(card, &command)?;
     let mut fields = Fields::of(&answer, NAME);
-    let [most, left, _default] = fields.take()?;
+    let [most, left, default] = fields.take()?;
     fields.end()?;
-    Ok(match (most, left) {
+    let (status, full) = match (most, left) {
         (_, 0) => (PinStatus::Locked, None),
         (1..=TRIES_MOST, left) if left <= most => (PinStatus::Known(left), Some(most)),
         // More left than there are, or more than any device counts: it does not tell.
         _ => (PinStatus::Unknown { refused: false }, None),
-    })
+    };
+    Ok((status, full, default != 0))
 }
 
 /// A status word that says that a PIN was wrong. How many tries it tells differs between sources, so they are read afterwards.
@@ -118,10 +121,10 @@ impl GmToken {
         let remembered_id = if self.has_open() { None } else { self.memory(|memory| memory.glance(name)) };
         let Some(id) = remembered_id else { return self.look(name) };
         match info(&mut self.card, id, Holder::User) {
-            Ok((told, full)) => {
+            Ok((told, full, factory)) => {
                 let status = remembered(&self.at, name.octets(), told);
                 let in_doubt = self.at.in_doubt(name.octets(), status);
-                let seen = Seen { status, full, in_doubt, made: false };
+                let seen = Seen { status, full, in_doubt, factory, made: false };
                 self.glanced = Some((name.clone(), seen));
                 Ok(seen)
             }
@@ -136,13 +139,13 @@ impl GmToken {
         if let Some(seen) = self.open_seen(name) {
             return Ok(seen);
         }
-        let (told, full) = info(&mut self.card, id, Holder::User)?;
+        let (told, full, factory) = info(&mut self.card, id, Holder::User)?;
         if let PinStatus::Known(left) = told {
             self.at.saw_tries(name.octets(), left);
         }
         let status = remembered(&self.at, name.octets(), told);
         let in_doubt = self.at.in_doubt(name.octets(), status);
-        let seen = Seen { status, full, in_doubt, made: false };
+        let seen = Seen { status, full, in_doubt, factory, made: false };
         self.set_seen(Some(seen));
         Ok(seen)
     }
@@ -226,7 +229,7 @@ impl GmToken {
 
     /// The tries after a PIN was not accepted. A card that does not tell them is remembered to have refused.
     pub(super) fn tries_after(&mut self, pin: &[u8], id: AppId, holder: Holder) -> PinStatus {
-        let told = info(&mut self.card, id, holder).map_or(PinStatus::Unknown { refused: true }, |(told, _)| told);
+        let told = info(&mut self.card, id, holder).map_or(PinStatus::Unknown { refused: true }, |(told, ..)| told);
         match told {
             PinStatus::Known(left) => self.at.saw_tries(pin, left),
             PinStatus::Locked => {}
@@ -243,6 +246,7 @@ impl GmToken {
             on_device: false,
             in_doubt: seen.in_doubt,
             form: self.form.state(&self.at),
+            factory: Some(seen.factory),
         })
     }
 }

@@ -48,6 +48,7 @@ impl Seen {
             on_device: false,
             in_doubt: self.in_doubt,
             form: PinForm::Sure,
+            factory: None,
         }
     }
 

@@ -66,7 +66,16 @@ impl Pkcs11Door {
         let reader = module.p11.get_slot_info(slot).map(|info| clean(info.slot_description())).unwrap_or_default();
         Pkcs11Door {
             id: DoorId::of(["pkcs11", &name, &serial, &label]),
-            info: DoorInfo { module: name, label, manufacturer, model, serial, reader },
+            info: DoorInfo {
+                module: name,
+                label,
+                manufacturer,
+                model,
+                serial,
+                reader,
+                atr: None,
+                dialect: String::new(),
+            },
             identity,
             module,
             sm2,

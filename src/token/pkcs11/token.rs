@@ -321,6 +321,7 @@ impl Token for Pkcs11Token {
             on_device: facts.info.protected_authentication_path(),
             in_doubt: false,
             form: PinForm::Sure,
+            factory: None,
         })
     }
 
