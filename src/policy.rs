@@ -80,6 +80,8 @@ pub const DISPLAY_MAX: usize = 4096;
 pub const EXPIRY_WARNING_DAYS: u64 = 90;
 /// Days before the end of a certificate at which `doctor` becomes more urgent: [`EXPIRY_WARNING_DAYS`] is the last of them.
 pub const EXPIRY_STEPS: [u64; 3] = [7, 30, EXPIRY_WARNING_DAYS];
+/// The largest state file of the simulator, in octets: twice what its device can hold, in hex.
+pub const STATE_MAX: u64 = 1024 * 1024;
 /// The largest profile file, in octets.
 pub const PROFILE_MAX: u64 = 256 * 1024;
 

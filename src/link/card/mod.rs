@@ -30,6 +30,22 @@ pub trait VirtualCard: Send {
 
     /// Answers one command.
     fn command(&mut self, apdu: &[u8]) -> Vec<u8>;
+
+    /// What happened to the card during the last command, so that no answer of it reaches the reader. Told once.
+    fn accident(&mut self) -> Option<Accident> {
+        None
+    }
+}
+
+/// What a card can suffer during a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accident {
+    /// It was pulled out.
+    PulledOut,
+    /// It was reset by another program, or lost its power for a moment.
+    Reset,
+    /// Its answer was lost on the way; it knows nothing of that.
+    Lost,
 }
 
 /// A card that reader and test both hold.

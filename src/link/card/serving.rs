@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::pcsc::Code;
 use super::super::{Atr, Continuity, Link, ReaderState, Readers, Transaction};
-use super::{SharedCard, Slot, VirtualReaders};
+use super::{Accident, SharedCard, Slot, VirtualReaders};
 use crate::apdu::{Limits, Transmit, Wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wait::{Wait, lock};
@@ -139,9 +139,30 @@ impl VirtualTransaction {
         if !delay.is_zero() {
             std::thread::sleep(delay);
         }
-        let answer = lock(&self.link.card).command(command);
+        let (answer, accident) = {
+            let mut card = lock(&self.link.card);
+            (card.command(command), card.accident())
+        };
         self.check(|_| {})?;
-        Ok(answer)
+        match accident {
+            None => Ok(answer),
+            Some(accident) => Err(self.suffer(accident)),
+        }
+    }
+
+    /// What the reader shows of what happened to the card. The card itself has forgotten its logins already.
+    fn suffer(&self, accident: Accident) -> Code {
+        match accident {
+            Accident::PulledOut => {
+                drop(self.link.readers.remove(&self.link.reader));
+                Code::SCARD_W_REMOVED_CARD
+            }
+            Accident::Reset => {
+                self.link.readers.at(&self.link.reader, |slot| slot.resets = slot.resets.wrapping_add(1));
+                Code::SCARD_W_RESET_CARD
+            }
+            Accident::Lost => Code::SCARD_E_NOT_TRANSACTED,
+        }
     }
 }
 
