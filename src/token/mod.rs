@@ -121,7 +121,7 @@ pub struct Insertion {
     certificates: Mutex<BTreeMap<Vec<u8>, Arc<[u8]>>>,
     /// What the device's numbers stand for.
     #[cfg(feature = "gm0017")]
-    pub(crate) gm0017: Mutex<gm0017::Memory>,
+    pub(in crate::token) gm0017: Mutex<gm0017::Memory>,
     tries: Tries,
 }
 
