@@ -76,7 +76,7 @@ pub use role::Role;
 pub use scan::{Scan, Scanner};
 pub use shield::{Pending, Session, Shield};
 pub use source::{Content, FileSource, Source};
-pub use suite::{Digest, DigestAlgorithm, RawSignature, Suite, Summary, ToBeSigned};
+pub use suite::{Digest, DigestAlgorithm, RawSignature, Sm2Id, Suite, Summary, ToBeSigned};
 pub use token::{PinForm, PinState};
 pub use tries::{Consent, PinStatus};
 pub use verify::{Finding, FindingKind, Report, Severity, Trust, Verdict, VerifyContext};

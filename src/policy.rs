@@ -32,6 +32,8 @@ pub const ANSWER_MAX: usize = 64 * 1024;
 pub const ANSWER_ROUNDS: usize = 300;
 /// The most octets that one command to a card carries, put together from its parts.
 pub const COMMAND_MAX: usize = 16 * 1024;
+/// The most octets of a message that go to a token beside its digest, for one that hashes by itself or shows what it signs.
+pub const MESSAGE_MAX: usize = COMMAND_MAX;
 /// How deep the data objects of a card may be nested.
 pub const TLV_DEPTH: usize = 8;
 /// The longest name of an application, a container or a file on a device of GM/T 0017, in octets: S16 says 64 for containers, headers of makers

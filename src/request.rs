@@ -8,7 +8,7 @@ use crate::format::login::{self, Challenge};
 use crate::policy;
 use crate::role::Role;
 use crate::source::Content;
-use crate::suite::{Summary, is_hidden};
+use crate::suite::{Sm2Id, Summary, is_hidden};
 use crate::tries::Consent;
 
 /// What to sign, in which form, as whom.
@@ -42,6 +42,7 @@ pub struct Request {
     pub(crate) role: Role,
     pub(crate) format: &'static dyn Format,
     pub(crate) content: Content,
+    pub(crate) sm2_id: Sm2Id,
     pub(crate) options: Options,
 }
 
@@ -175,7 +176,16 @@ impl Request {
     }
 
     fn with(role: Role, format: &'static dyn Format, content: Content) -> Self {
-        Request { role, format, content, options: Options::default() }
+        Request { role, format, content, sm2_id: Sm2Id::default(), options: Options::default() }
+    }
+
+    /// The identifier that an SM2 key puts into Z, where signer and receiver agreed on another than the default one; other keys have none.
+    /// Whoever verifies has to know it: [`crate::VerifyContext::sm2_id`]. Customs takes the default one alone, and a request of its formats with
+    /// another is `UnsupportedByCustoms`.
+    #[must_use]
+    pub fn sm2_id(mut self, id: Sm2Id) -> Self {
+        self.sm2_id = id;
+        self
     }
 
     /// The role that signs.

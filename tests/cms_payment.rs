@@ -73,6 +73,7 @@ fn pays(hsm: &SoftHsm, keys: Keys, suite: Suite) {
             profile: Arc::clone(shield.profile()),
             at: SystemTime::now(),
             certificate: None,
+            sm2_id: shared_shield::Sm2Id::default(),
         };
         CMS.verify(&Content::bytes(message), None, &context).unwrap()
     };

@@ -55,6 +55,7 @@ fn trusting(made: &Made, role: Role, certificate: &Certificate) -> VerifyContext
         profile: profile(made),
         at: std::time::SystemTime::now(),
         certificate: Some(Arc::new(certificate.clone())),
+        sm2_id: shared_shield::Sm2Id::default(),
     }
 }
 

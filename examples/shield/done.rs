@@ -82,6 +82,7 @@ pub(crate) fn judge(
         profile: Arc::clone(profile),
         at,
         certificate: None,
+        sm2_id: shared_shield::Sm2Id::default(),
     };
     let report = match CEB.verify(&Content::bytes(present), None, &context) {
         Ok(report) => report,

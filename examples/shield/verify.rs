@@ -130,6 +130,7 @@ fn context(global: &Global, args: &Verify) -> Result<VerifyContext> {
         profile: reach::profile(global)?,
         at: args.at.unwrap_or_else(SystemTime::now),
         certificate,
+        sm2_id: shared_shield::Sm2Id::default(),
     })
 }
 

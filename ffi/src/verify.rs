@@ -28,6 +28,7 @@ impl Options for VerifyOptions {
             profile: select::profile(&self.profile_path)?,
             at: at(self)?,
             certificate: self.certificate.get("certificate")?.map(|c| certificate(&c)).transpose()?,
+            sm2_id: shield::Sm2Id::default(),
         };
         Ok(Judged {
             row: formats::row(self.format)?,

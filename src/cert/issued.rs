@@ -1,5 +1,6 @@
 //! Whether one certificate was issued by another (RFC 5280 §4.1.1, §6.1.3, §6.1.4).
 
+use der::asn1::{Any, ObjectIdentifier};
 use der::{Reader, SliceReader};
 use spki::AlgorithmIdentifierOwned;
 
@@ -71,43 +72,47 @@ impl Certificate {
         let key = issuer.key().map_err(|_| "the issuer's key is of an unsupported kind")?;
         let octets = self.inner.signature().as_bytes().ok_or(wrong)?;
         let signature = RawSignature::from_wire(suite, octets).map_err(|_| wrong)?;
-        let tbs = ToBeSigned::over(suite, key, self.signed_octets().ok_or(wrong)?)
+        let tbs = ToBeSigned::over(suite, key, signed_octets(&self.der).ok_or(wrong)?)
             .map_err(|_| "the issuer's key does not fit the signature algorithm")?;
         key.verify(&tbs, &signature).map_err(|_| wrong)
     }
-
-    /// TBSCertificate as it stands in the certificate. Never encoded again: certificates that are not quite DER would change.
-    fn signed_octets(&self) -> Option<&[u8]> {
-        let mut reader = SliceReader::new(&self.der).ok()?;
-        reader
-            .sequence(|r| {
-                let tbs = r.tlv_bytes()?;
-                let rest = r.remaining_len();
-                r.read_slice(rest)?;
-                Ok::<_, der::Error>(tbs)
-            })
-            .ok()
-    }
 }
 
+/// TBSCertificate, or CertificationRequestInfo, as it stands. Never encoded again: certificates that are not quite DER would change.
+pub(super) fn signed_octets(der: &[u8]) -> Option<&[u8]> {
+    let mut reader = SliceReader::new(der).ok()?;
+    reader
+        .sequence(|r| {
+            let tbs = r.tlv_bytes()?;
+            let rest = r.remaining_len();
+            r.read_slice(rest)?;
+            Ok::<_, der::Error>(tbs)
+        })
+        .ok()
+}
+
+/// Suite, its signature algorithm, and whether NULL is written for the parameters (RFC 4055 §5 asks for it, RFC 5758 §3.2 forbids it).
+const ALGORITHMS: [(Suite, ObjectIdentifier, bool); 4] = [
+    (Suite::P256Sha256, ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2"), false),
+    (Suite::RsaSha256, ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11"), true),
+    (Suite::RsaSha1, ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5"), true),
+    (Suite::Sm2Sm3, ObjectIdentifier::new_unwrap("1.2.156.10197.1.501"), false),
+];
+
 /// Parameters are absent or NULL: e-port SM2 certificates write NULL (manual::customs §6.1), others leave them out.
-fn suite_of(algorithm: &AlgorithmIdentifierOwned) -> Option<Suite> {
-    if algorithm.parameters.as_ref().is_some_and(|p| !p.is_null()) {
-        return None;
-    }
-    match algorithm.oid.to_string().as_str() {
-        "1.2.840.10045.4.3.2" => Some(Suite::P256Sha256),
-        "1.2.840.113549.1.1.11" => Some(Suite::RsaSha256),
-        "1.2.840.113549.1.1.5" => Some(Suite::RsaSha1),
-        "1.2.156.10197.1.501" => Some(Suite::Sm2Sm3),
-        _ => None,
-    }
+pub(super) fn suite_of(algorithm: &AlgorithmIdentifierOwned) -> Option<Suite> {
+    let plain = algorithm.parameters.as_ref().is_none_or(|p| p.is_null());
+    ALGORITHMS.iter().find(|(_, oid, _)| plain && *oid == algorithm.oid).map(|(suite, _, _)| *suite)
+}
+
+/// The identifier that is written for a suite.
+pub(super) fn algorithm_of(suite: Suite) -> Option<AlgorithmIdentifierOwned> {
+    let (_, oid, null) = ALGORITHMS.iter().find(|row| row.0 == suite)?;
+    Some(AlgorithmIdentifierOwned { oid: *oid, parameters: null.then(Any::null) })
 }
 
 #[cfg(test)]
 mod tests {
-    use der::asn1::{Any, ObjectIdentifier};
-
     use super::*;
 
     #[test]

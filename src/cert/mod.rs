@@ -22,6 +22,7 @@
     )
 )]
 
+mod csr;
 mod eport;
 mod issued;
 mod name;
@@ -44,6 +45,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
 use crate::suite::{DigestAlgorithm, PublicKey};
 
+pub use csr::{CertificateRequest, RequestBuilder, UnsignedRequest};
 pub use eport::{EportFields, EportText, Unreadable};
 pub use name::NameFacts;
 #[cfg(test)]

@@ -71,12 +71,13 @@ impl Format for Ceb {
     }
 
     /// As the trait says. A document that is no customs message at all is an error, `DocumentKind`; so is a signature
-    /// given beside the document, `Argument`, because it stands in it.
+    /// given beside the document, `Argument`, because it stands in it, and another SM2 identifier than the default one, `UnsupportedByCustoms`.
     fn verify(&self, content: &Content, signature: Option<&[u8]>, context: &VerifyContext) -> Result<Report> {
         if signature.is_some() {
             return Err(Error::new(ErrorKind::Argument, "verify customs message")
                 .detail("the signature of a customs message stands in it"));
         }
+        customs::identifier(&context.sm2_id, "verify customs message")?;
         let octets = content.read(xmldsig::MAX_OCTETS, "verify customs message")?;
         let checked = Checked::read(&octets)?;
         message(&checked.tree()?)?;

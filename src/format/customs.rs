@@ -7,11 +7,21 @@ use super::SignContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::note::Note;
 use crate::role::Role;
-use crate::suite::{DigestAlgorithm, KeyKind, PublicKey, RawSignature, Suite, ToBeSigned};
+use crate::suite::{DigestAlgorithm, KeyKind, PublicKey, RawSignature, SM2_DEFAULT_ID, Sm2Id, Suite, ToBeSigned};
 use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+
+/// Refuses another identifier in Z than the one that customs has (manual::customs §1.4), whatever the key: who names one expects it to be used.
+pub(super) fn identifier(id: &Sm2Id, operation: &'static str) -> Result<()> {
+    match id.is_default() {
+        true => Ok(()),
+        false => Err(Error::new(ErrorKind::UnsupportedByCustoms, operation)
+            .detail(format!("SM2 with another identifier than {SM2_DEFAULT_ID}"))),
+    }
+}
 
 /// The suite of a customs signature: RSA with SHA-1, SM2 with SM3; under a test profile also what customs has no use for.
 pub(super) fn suite(key: KeyKind, context: &SignContext, operation: &'static str) -> Result<Suite> {
+    identifier(&context.sm2_id, operation).map_err(|e| e.role(context.role))?;
     let refuse = |kind| Err(Error::new(kind, operation).role(context.role).detail(key.to_string()));
     let suite = match key {
         KeyKind::Rsa { .. } if context.sha1 => Suite::RsaSha1,
@@ -67,6 +77,7 @@ fn octets(given: &[u8]) -> Vec<u8> {
 #[derive(Debug)]
 pub(super) struct Judge {
     key: PublicKey,
+    sm2_id: Sm2Id,
     signatures: Vec<RawSignature>,
 }
 
@@ -120,13 +131,14 @@ impl Judge {
             report.add(Finding::new(FindingKind::SignatureUnreadable).detail(detail));
             return None;
         }
-        Some(Judge { key, signatures })
+        Some(Judge { key, sm2_id: context.sm2_id.clone(), signatures })
     }
 
     /// The suite with which the signature is this key's over `message`.
     pub(super) fn fits(&self, message: &[u8]) -> Option<Suite> {
         let right = |s: &&RawSignature| {
-            ToBeSigned::over(s.suite(), &self.key, message).is_ok_and(|tbs| self.key.verify(&tbs, s).is_ok())
+            let tbs = ToBeSigned::over_with(s.suite(), &self.key, &self.sm2_id, message);
+            tbs.is_ok_and(|tbs| self.key.verify(&tbs, s).is_ok())
         };
         self.signatures.iter().find(right).map(RawSignature::suite)
     }
@@ -148,14 +160,18 @@ impl Judge {
     fn other_z(&self, message: &[u8], signature: &RawSignature) -> Option<&'static str> {
         let right = |z: &[u8]| {
             let digest = DigestAlgorithm::Sm3.of(&[z, message].concat()).ok()?;
-            let tbs = ToBeSigned { suite: Suite::Sm2Sm3, digest, message: None, display: None };
+            let tbs = ToBeSigned::of(Suite::Sm2Sm3, digest, &self.sm2_id);
             self.key.verify(&tbs, signature).ok()
         };
         if right(&[]).is_some() {
             return Some("SM3 without Z");
         }
         let empty = self.key.z("").ok()?;
-        right(empty.octets()).map(|()| "SM3 with Z of an empty identifier")
+        if right(empty.octets()).is_some() {
+            return Some("SM3 with Z of an empty identifier");
+        }
+        let default = self.key.z(SM2_DEFAULT_ID).ok().filter(|_| !self.sm2_id.is_default())?;
+        right(default.octets()).map(|()| "SM3 with Z of the default identifier, where another was expected")
     }
 
     /// Adds what is to be said of a suite that fitted.

@@ -20,9 +20,10 @@ use std::time::SystemTime;
 use crate::cert::Certificate;
 use crate::error::Result;
 use crate::note::Note;
+use crate::policy;
 use crate::role::Role;
 use crate::source::Content;
-use crate::suite::{RawSignature, Suite, ToBeSigned};
+use crate::suite::{RawSignature, Sm2Id, Suite, ToBeSigned};
 use crate::verify::{Report, VerifyContext};
 
 /// What a format may know when it prepares a signature.
@@ -36,6 +37,8 @@ pub struct SignContext {
     pub sha1: bool,
     /// What the token signs with this key.
     pub suites: Vec<Suite>,
+    /// The identifier that SM2 puts into Z. Customs takes the default one alone.
+    pub sm2_id: Sm2Id,
     /// Time of day.
     pub now: SystemTime,
 }
@@ -74,6 +77,15 @@ impl fmt::Debug for Prepared {
     }
 }
 
+/// A message with one more piece, as long as it is small enough to go to a token beside its digest.
+fn small(mut message: Vec<u8>, piece: &[u8]) -> Option<Vec<u8>> {
+    let fits = message.len().checked_add(piece.len()).is_some_and(|sum| sum <= policy::MESSAGE_MAX);
+    fits.then(|| {
+        message.extend_from_slice(piece);
+        message
+    })
+}
+
 /// A signed document's shape.
 pub trait Format: Send + Sync + fmt::Debug {
     /// Its name in receipts and reports.
@@ -88,6 +100,6 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// Verifies a document, or a detached signature over it.
     ///
     /// # Errors
-    /// Only when the input cannot be read at all; every verdict is a report.
+    /// Only when the input cannot be read at all, or the question makes no sense; every verdict is a report.
     fn verify(&self, content: &Content, signature: Option<&[u8]>, context: &VerifyContext) -> Result<Report>;
 }

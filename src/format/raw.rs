@@ -4,12 +4,12 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use super::double::{self, START};
-use super::{Format, Prepared, SignContext};
+use super::{Format, Prepared, SignContext, small};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::note::Note;
 use crate::source::Content;
-use crate::suite::{Digest, PublicKey, RawSignature, Suite, Summary, ToBeSigned, names};
+use crate::suite::{Digest, PublicKey, RawSignature, Sm2Id, Suite, Summary, ToBeSigned, names};
 use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 
 /// The format `raw`: what is written is the signature alone, as `openssl dgst -verify` reads it.
@@ -38,14 +38,21 @@ impl Format for Raw {
                 .role(context.role)
                 .detail(format!("it is {what}: a raw signature over it would be a signature of that format")));
         }
-        let digest = digest(content, key, suite)?;
+        let Hashed { digest, message } = hashed(content, key, suite, &context.sm2_id)?;
         let display = Summary { text: format!("raw data, {} {}", digest.algorithm().name(), digest.hex()) };
-        let tbs = ToBeSigned { suite, digest, message: None, display: Some(Arc::new(display)) };
+        let mut tbs = ToBeSigned::of(suite, digest, &context.sm2_id);
+        tbs.display = Some(Arc::new(display));
+        tbs.message = message.map(Arc::from);
+        if matches!(content, Content::Digest(_)) {
+            // Whoever hashed knows which identifier is in it.
+            tbs.sm2_id = None;
+        }
         let (content, by, signed) = (content.clone(), Arc::clone(by), tbs.digest.clone());
+        let id = context.sm2_id.clone();
         let finish = Box::new(move |signature: &RawSignature, out: &mut dyn Write| {
             let wire = signature.to_wire()?;
             // A person may have taken long: a signature over what the document was would fit nothing that is left.
-            if self::digest(&content, by.key()?, suite)? != signed {
+            if hashed(&content, by.key()?, suite, &id)?.digest != signed {
                 return Err(Error::new(ErrorKind::DocumentChanged, "write signature"));
             }
             out.write_all(&wire).map_err(|e| Error::new(ErrorKind::OutputFailed, "write signature").io(&e))
@@ -77,7 +84,7 @@ impl Format for Raw {
         if let Some(what) = stands_for(content)? {
             report.add(Finding::new(FindingKind::ContentIsAttributes).detail(what));
         }
-        let tbs = ToBeSigned { suite, digest: digest(content, key, suite)?, message: None, display: None };
+        let tbs = ToBeSigned::of(suite, hashed(content, key, suite, &context.sm2_id)?.digest, &context.sm2_id);
         let kind = match key.verify(&tbs, &raw) {
             Ok(()) => FindingKind::SignatureRight,
             Err(_) => FindingKind::SignatureWrong,
@@ -101,10 +108,19 @@ fn stands_for(content: &Content) -> Result<Option<&'static str>> {
     Ok(double::stands_for(&start, length))
 }
 
-/// The digest of a source, streamed; or the pushed one, when its algorithm is the suite's.
-fn digest(content: &Content, key: &PublicKey, suite: Suite) -> Result<Digest> {
+/// What one reading of a document gives: its digest, and the document itself where it is small.
+struct Hashed {
+    digest: Digest,
+    message: Option<Vec<u8>>,
+}
+
+/// The digest of a source, streamed; or the pushed one, when its algorithm is the suite's. For SM2 that is e, with Z in it
+/// ([`PublicKey::hasher_with`]).
+fn hashed(content: &Content, key: &PublicKey, suite: Suite, id: &Sm2Id) -> Result<Hashed> {
     match content {
-        Content::Digest(digest) if digest.algorithm() == suite.digest() => Ok(Digest::clone(digest)),
+        Content::Digest(digest) if digest.algorithm() == suite.digest() => {
+            Ok(Hashed { digest: Digest::clone(digest), message: None })
+        }
         Content::Digest(digest) => Err(Error::new(ErrorKind::Argument, "prepare raw").detail(format!(
             "{} was given, {suite} signs {}",
             digest.algorithm().name(),
@@ -112,13 +128,18 @@ fn digest(content: &Content, key: &PublicKey, suite: Suite) -> Result<Digest> {
         ))),
         Content::Source(source) => {
             let failed = |e: std::io::Error| Error::new(ErrorKind::InputFailed, "read document").io(&e);
-            let mut hasher = key.hasher(suite)?;
+            let mut hasher = key.hasher_with(suite, id)?;
             let mut reader = source.open().map_err(failed)?;
             let mut buffer = vec![0_u8; 64 * 1024];
+            let mut message = Some(Vec::new());
             loop {
                 match reader.read(&mut buffer) {
-                    Ok(0) => return Ok(hasher.finish()),
-                    Ok(n) => hasher.update(buffer.get(..n).unwrap_or_default()),
+                    Ok(0) => return Ok(Hashed { digest: hasher.finish(), message }),
+                    Ok(n) => {
+                        let piece = buffer.get(..n).unwrap_or_default();
+                        hasher.update(piece);
+                        message = message.and_then(|m| small(m, piece));
+                    }
                     Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                     Err(e) => return Err(failed(e)),
                 }

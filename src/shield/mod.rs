@@ -210,6 +210,7 @@ impl Shield {
             test: self.0.profile.is_test(),
             sha1: self.0.profile.allows_sha1(request.role),
             suites: suites_of(&credential),
+            sm2_id: request.sm2_id.clone(),
             now,
         };
         let mut prepared = request.format.prepare(&request.content, &credential.certificate, &context)?;

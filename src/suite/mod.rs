@@ -2,6 +2,9 @@
 
 mod digest;
 mod key;
+mod sm2_id;
+#[cfg(feature = "sm")]
+pub mod sm2_wire;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +15,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) use digest::hex;
 pub use digest::{Digest, DigestAlgorithm, Hasher};
 pub(crate) use key::signers;
-pub use key::{KeyKind, PublicKey, SM2_DEFAULT_ID};
+pub use key::{KeyKind, PublicKey};
+pub use sm2_id::{SM2_DEFAULT_ID, Sm2Id};
 
 /// A key type with a digest and an encoding of the signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -123,21 +127,39 @@ pub struct ToBeSigned {
     pub suite: Suite,
     /// The digest that the suite signs. For SM2 this is e = SM3(Z ‖ M).
     pub digest: Digest,
-    /// The message, where a token hashes by itself or shows what it signs.
+    /// The message M, octet for octet, for a token that hashes by itself or shows what it signs. Absent where it is larger than
+    /// [`crate::policy::MESSAGE_MAX`], or where the caller gave a digest.
     pub message: Option<Arc<[u8]>>,
+    /// The identifier that is in Z, for a token that hashes by itself. Absent where there is no Z, or where the caller gave e.
+    pub sm2_id: Option<Sm2Id>,
     /// What a display key shows.
     pub display: Option<Arc<Summary>>,
 }
 
 impl ToBeSigned {
-    /// Hashes `message` as `suite` wants it under `key` (SM2 hashes the key in).
+    /// Hashes `message` as `suite` wants it under `key` (SM2 hashes the key and the default identifier in).
     ///
     /// # Errors
     /// `Unsupported` where the suite is not built in.
     pub fn over(suite: Suite, key: &PublicKey, message: &[u8]) -> Result<Self> {
-        let mut hasher = key.hasher(suite)?;
+        ToBeSigned::over_with(suite, key, &Sm2Id::default(), message)
+    }
+
+    /// As [`ToBeSigned::over`], with an identifier for SM2.
+    ///
+    /// # Errors
+    /// As [`ToBeSigned::over`].
+    pub fn over_with(suite: Suite, key: &PublicKey, id: &Sm2Id, message: &[u8]) -> Result<Self> {
+        let mut hasher = key.hasher_with(suite, id)?;
         hasher.update(message);
-        Ok(ToBeSigned { suite, digest: hasher.finish(), message: None, display: None })
+        Ok(ToBeSigned::of(suite, hasher.finish(), id))
+    }
+
+    /// Of a digest that was made with [`PublicKey::hasher_with`].
+    #[must_use]
+    pub fn of(suite: Suite, digest: Digest, id: &Sm2Id) -> Self {
+        let sm2_id = (suite == Suite::Sm2Sm3).then(|| id.clone());
+        ToBeSigned { suite, digest, message: None, sm2_id, display: None }
     }
 }
 
@@ -152,24 +174,33 @@ impl RawSignature {
     /// Takes a signature in the form named above.
     ///
     /// # Errors
-    /// `SignatureMalformed` when the length cannot be.
+    /// `SignatureMalformed` when the length cannot be, or r or s is zero or not below the order of the curve.
     pub fn new(suite: Suite, octets: Vec<u8>) -> Result<Self> {
-        let right = match suite {
-            Suite::P256Sha256 | Suite::Sm2Sm3 => octets.len() == 64,
-            Suite::RsaSha256 | Suite::RsaSha1 | Suite::RsaPssSha256 => (128..=512).contains(&octets.len()),
+        let bad = |what: String| Err(Error::new(ErrorKind::SignatureMalformed, "read signature").detail(what));
+        let (r, s) = match suite {
+            Suite::P256Sha256 | Suite::Sm2Sm3 if octets.len() == 64 => octets.split_at(32),
+            Suite::RsaSha256 | Suite::RsaSha1 | Suite::RsaPssSha256 if (128..=512).contains(&octets.len()) => {
+                return Ok(RawSignature { suite, octets });
+            }
+            _ => return bad(format!("{} octets for {suite}", octets.len())),
         };
-        if right {
-            Ok(RawSignature { suite, octets })
-        } else {
-            Err(Error::new(ErrorKind::SignatureMalformed, "read signature")
-                .detail(format!("{} octets for {suite}", octets.len())))
+        // 0 < r, s < n (FIPS 186-5 §6.4.2, GB/T 32918.2 §7.1 B1, B2). Numbers of the same length compare as their octets do.
+        let order = if suite == Suite::Sm2Sm3 { &key::SM2_ORDER } else { &key::P256_ORDER };
+        for (name, number) in [("r", r), ("s", s)] {
+            if number.iter().all(|o| *o == 0) {
+                return bad(format!("{name} is zero"));
+            }
+            if number >= &order[..] {
+                return bad(format!("{name} is not below the order of the curve"));
+            }
         }
+        Ok(RawSignature { suite, octets })
     }
 
     /// Takes an ECDSA or SM2 signature in DER (`SEQUENCE { r INTEGER, s INTEGER }`), or an RSA signature as it is.
     ///
     /// # Errors
-    /// `SignatureMalformed`.
+    /// `SignatureMalformed`: it is no DER (negative numbers and needless zeros are none), or as [`RawSignature::new`].
     pub fn from_wire(suite: Suite, octets: &[u8]) -> Result<Self> {
         match suite {
             Suite::P256Sha256 | Suite::Sm2Sm3 => key::from_der(suite, octets),
@@ -192,7 +223,7 @@ impl RawSignature {
     /// DER for ECDSA and SM2 (RFC 3279 §2.2.3, GM/T 0009), the RSA octets as they are.
     ///
     /// # Errors
-    /// `SignatureMalformed` when r or s is out of range.
+    /// `SignatureMalformed`; never for a signature of this library's own.
     pub fn to_wire(&self) -> Result<Vec<u8>> {
         match self.suite {
             Suite::P256Sha256 | Suite::Sm2Sm3 => key::to_der(self),

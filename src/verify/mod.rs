@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use crate::cert::Certificate;
 use crate::profile::Profile;
 use crate::role::Role;
-use crate::suite::Suite;
+use crate::suite::{Sm2Id, Suite};
 
 pub use finding::{Finding, FindingKind, Place, Severity};
 pub use trust::Trust;
@@ -28,6 +28,9 @@ pub struct VerifyContext {
     /// The signer's certificate, where the document does not carry it (raw signatures, announcement 179). Where the document carries one,
     /// it must be the same: another one is a finding, [`FindingKind::CertificateNotTheGiven`], and the verdict is `Invalid`.
     pub certificate: Option<Arc<Certificate>>,
+    /// The identifier that the signer put into Z, where the key is SM2. It stands in no signature: who agreed on another than the default one
+    /// says so here. Customs and certificates have the default one alone.
+    pub sm2_id: Sm2Id,
 }
 
 /// The verdict in one word.

@@ -27,7 +27,14 @@ fn customs() -> Shape {
 }
 
 fn context(trust: Trust) -> VerifyContext {
-    VerifyContext { trust, role: None, profile: Arc::new(Profile::builtin()), at: now(), certificate: None }
+    VerifyContext {
+        trust,
+        role: None,
+        profile: Arc::new(Profile::builtin()),
+        at: now(),
+        certificate: None,
+        sm2_id: crate::suite::Sm2Id::default(),
+    }
 }
 
 fn anchors(list: &[&[u8]]) -> Trust {

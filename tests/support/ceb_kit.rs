@@ -166,12 +166,26 @@ impl Signer {
 
 /// What the shield would say for a customs request.
 pub(crate) fn customs(test: bool) -> SignContext {
-    SignContext { role: Role::Customs, test, sha1: true, suites: Suite::ALL.to_vec(), now: SystemTime::now() }
+    SignContext {
+        role: Role::Customs,
+        test,
+        sha1: true,
+        suites: Suite::ALL.to_vec(),
+        now: SystemTime::now(),
+        sm2_id: shared_shield::Sm2Id::default(),
+    }
 }
 
 /// Judged without trust and without a role, at `at`.
 pub(crate) fn context(at: SystemTime) -> VerifyContext {
-    VerifyContext { trust: Trust::None, role: None, profile: Arc::new(Profile::builtin()), at, certificate: None }
+    VerifyContext {
+        trust: Trust::None,
+        role: None,
+        profile: Arc::new(Profile::builtin()),
+        at,
+        certificate: None,
+        sm2_id: shared_shield::Sm2Id::default(),
+    }
 }
 
 pub(crate) fn report(document: &[u8], at: SystemTime) -> Report {

@@ -202,7 +202,14 @@ pub fn file(octets: &[u8]) -> PathBuf {
 impl Identity {
     pub fn context(&self) -> SignContext {
         let now = SystemTime::now();
-        SignContext { role: Role::Bank, test: false, sha1: false, suites: vec![self.suite], now }
+        SignContext {
+            role: Role::Bank,
+            test: false,
+            sha1: false,
+            suites: vec![self.suite],
+            now,
+            sm2_id: shared_shield::Sm2Id::default(),
+        }
     }
 
     pub fn prepare(&self, options: CmsOptions, content: &Content) -> Result<Prepared> {
@@ -242,6 +249,7 @@ pub fn no_trust() -> VerifyContext {
         profile: Arc::new(Profile::builtin()),
         at: SystemTime::now(),
         certificate: None,
+        sm2_id: shared_shield::Sm2Id::default(),
     }
 }
 

@@ -36,7 +36,14 @@ pub(crate) fn day() -> SystemTime {
 }
 
 pub(crate) fn customs() -> SignContext {
-    SignContext { role: Role::Customs, test: false, sha1: true, suites: Suite::ALL.to_vec(), now: day() }
+    SignContext {
+        role: Role::Customs,
+        test: false,
+        sha1: true,
+        suites: Suite::ALL.to_vec(),
+        now: day(),
+        sm2_id: shared_shield::Sm2Id::default(),
+    }
 }
 
 pub(crate) fn bank() -> SignContext {
@@ -50,6 +57,7 @@ pub(crate) fn judging(by: &Arc<Certificate>) -> VerifyContext {
         profile: Arc::new(Profile::builtin()),
         at: day(),
         certificate: Some(Arc::clone(by)),
+        sm2_id: shared_shield::Sm2Id::default(),
     }
 }
 

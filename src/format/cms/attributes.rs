@@ -9,7 +9,7 @@ use x509_cert::time::Time;
 
 use super::algorithms;
 use super::types::{
-    Attribute, DATA, DirectoryNames, EssCertIdV2, IssuerAndSerial, IssuerSerial, RawSet, SigningCertificateV2,
+    Attribute, DirectoryNames, EssCertIdV2, IssuerAndSerial, IssuerSerial, RawSet, SigningCertificateV2,
     content_type_name,
 };
 use crate::cert::Certificate;
@@ -27,18 +27,24 @@ const SIGNING_TIME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113
 /// id-aa-signingCertificateV2 (RFC 5035 §3).
 const SIGNING_CERTIFICATE_V2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.47");
 
-/// The contents of the SET OF, in DER order (X.690 §11.6).
-pub(super) fn build(by: &Certificate, digest: &Digest, now: SystemTime) -> Result<Vec<u8>> {
+/// The contents of the SET OF, in DER order (X.690 §11.6), for content of this type and digest. The certificate is named by the same digest
+/// algorithm: who verifies SM2 may have no other than SM3.
+pub(super) fn build(
+    by: &Certificate,
+    content_type: ObjectIdentifier,
+    digest: &Digest,
+    now: SystemTime,
+) -> Result<Vec<u8>> {
     let defect = |e: der::Error| Error::new(ErrorKind::Defect, "build signed attributes").detail(e.to_string());
     let clock = |e: der::Error| {
         Error::new(ErrorKind::Argument, "build signed attributes").detail(format!("the time of day cannot be: {e}"))
     };
     // UTCTime until 2049, GeneralizedTime after (RFC 5652 §11.3).
     let time = Time::from(DateTime::from_system_time(now).map_err(clock)?);
-    let hash = DigestAlgorithm::Sha256.of(by.der())?;
+    let hash = digest.algorithm().of(by.der())?;
     let encode = || -> der::Result<Vec<u8>> {
         let mut encoded = [
-            attribute(CONTENT_TYPE, &DATA.to_der()?)?,
+            attribute(CONTENT_TYPE, &content_type.to_der()?)?,
             attribute(MESSAGE_DIGEST, &OctetStringRef::new(digest.octets())?.to_der()?)?,
             attribute(SIGNING_TIME, &time.to_der()?)?,
             attribute(SIGNING_CERTIFICATE_V2, &signing_certificate(by, &hash)?)?,
@@ -56,7 +62,10 @@ fn attribute(kind: ObjectIdentifier, value: &[u8]) -> der::Result<Vec<u8>> {
 fn signing_certificate(by: &Certificate, hash: &Digest) -> der::Result<Vec<u8>> {
     let IssuerAndSerial { issuer, serial } = IssuerAndSerial::of(by.der())?;
     let issuer_serial = Some(IssuerSerial { issuer: DirectoryNames { name: issuer }, serial });
-    let id = EssCertIdV2 { algorithm: None, hash: OctetStringRef::new(hash.octets())?, issuer_serial };
+    // SHA-256 is the default value, which DER leaves out (RFC 5035 §4, X.690 §11.5).
+    let named = Some(hash.algorithm()).filter(|a| *a != DigestAlgorithm::Sha256);
+    let algorithm = named.map(|a| algorithms::digest_identifier(a).ok_or(der::ErrorKind::Failed)).transpose()?;
+    let id = EssCertIdV2 { algorithm, hash: OctetStringRef::new(hash.octets())?, issuer_serial };
     SigningCertificateV2 { certificates: vec![id], policies: None }.to_der()
 }
 

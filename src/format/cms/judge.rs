@@ -9,12 +9,13 @@ use super::algorithms;
 use super::attributes::{self, Said};
 use super::read::Message;
 use super::stream::{self, Measured};
-use super::types::{DATA, IssuerAndSerial, SignerId, SignerInfo, content_type_name};
+use super::types::{IssuerAndSerial, RawSet, SignerId, SignerInfo, content_type_name, is_data};
+use super::write;
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
 use crate::source::Content;
-use crate::suite::{DigestAlgorithm, Hasher, RawSignature, Suite, ToBeSigned};
+use crate::suite::{DigestAlgorithm, Hasher, PublicKey, RawSignature, SM2_DEFAULT_ID, Suite, ToBeSigned};
 use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 
 const VERIFY: &str = "verify CMS message";
@@ -68,7 +69,7 @@ impl<'m> Judge<'m> {
         if self.message.ber {
             self.add(FindingKind::NotDer);
         }
-        if self.message.content_type != DATA {
+        if !is_data(self.message.content_type) {
             self.add_detail(FindingKind::ContentTypeOther, content_type_name(self.message.content_type));
         }
         match (self.outside.is_some(), self.message.is_attached()) {
@@ -111,7 +112,8 @@ impl<'m> Judge<'m> {
             }
         };
         self.report.suite = Some(suite);
-        let hasher = if signer.signed.is_some() { digest.hasher()? } else { key.hasher(suite)? };
+        let id = &self.context.sm2_id;
+        let hasher = if signer.signed.is_some() { digest.hasher()? } else { key.hasher_with(suite, id)? };
         let measured = self.measure(hasher, digest, signer.signed.is_none())?;
         let tbs = match (signer.signed, measured) {
             (Some(set), measured) => {
@@ -122,11 +124,11 @@ impl<'m> Judge<'m> {
                     let right = measured.digest.octets() == expected;
                     self.add(if right { FindingKind::DigestRight } else { FindingKind::DigestWrong });
                 }
-                ToBeSigned::over(suite, key, &attributes::as_signed(set)?)?
+                ToBeSigned::over_with(suite, key, id, &attributes::as_signed(set)?)?
             }
             (None, Some(measured)) => {
                 self.bare(&measured);
-                ToBeSigned { suite, digest: measured.digest, message: None, display: None }
+                ToBeSigned::of(suite, measured.digest, id)
             }
             (None, None) => return Ok(()),
         };
@@ -138,6 +140,41 @@ impl<'m> Judge<'m> {
         self.add(if right { FindingKind::SignatureRight } else { FindingKind::SignatureWrong });
         if right && signer.signed.is_none() {
             self.add(FindingKind::DigestRight);
+        }
+        if !right && suite == Suite::Sm2Sm3 {
+            self.other_z(key, &raw, signer.signed)?;
+        }
+        Ok(())
+    }
+
+    /// Names how an SM2 signature was hashed, where that is a way that programs are known to have.
+    fn other_z(&mut self, key: &PublicKey, raw: &RawSignature, signed: Option<RawSet<'_>>) -> Result<()> {
+        let id = &self.context.sm2_id;
+        let header = |length| write::encapsulated(self.message.content_type, Some(length)).map(|(header, _)| header);
+        let z = |id: &str| Ok::<_, Error>(key.z(id)?.octets().to_vec());
+        let mut ways = vec![("SM3 without Z", Vec::new()), ("SM3 with Z of an empty identifier", z("")?)];
+        if !id.is_default() {
+            ways.push(("SM3 with Z of the default identifier, where another was expected", z(SM2_DEFAULT_ID)?));
+        }
+        if let (None, Some(length)) = (signed, self.message.length())
+            && let Ok(header) = header(length)
+        {
+            ways.push(("SM3 of the whole ContentInfo without Z, as GmSSL 3 makes it", header));
+        }
+        for (name, prefix) in ways {
+            let mut hasher = DigestAlgorithm::Sm3.hasher()?;
+            hasher.update(&prefix);
+            let digest = match signed {
+                Some(set) => {
+                    hasher.update(&attributes::as_signed(set)?);
+                    Some(hasher.finish())
+                }
+                None => self.measure(hasher, DigestAlgorithm::Sm3, true)?.map(|m| m.digest),
+            };
+            if digest.is_some_and(|d| key.verify(&ToBeSigned::of(Suite::Sm2Sm3, d, id), raw).is_ok()) {
+                self.add_detail(FindingKind::OtherHash, name);
+                break;
+            }
         }
         Ok(())
     }
@@ -156,7 +193,7 @@ impl<'m> Judge<'m> {
             SignerId::Issuer(_) => 1,
             SignerId::KeyId(_) => 3,
         };
-        let message = if self.message.content_type == DATA { expected } else { 3 };
+        let message = if is_data(self.message.content_type) { expected } else { 3 };
         if signer.version != expected || self.message.version != message {
             let found = format!("{}, {}", self.message.version, signer.version);
             self.report.add(Finding::new(FindingKind::VersionOther).compared(format!("{message}, {expected}"), found));
@@ -220,7 +257,7 @@ impl<'m> Judge<'m> {
             }
             (Some(Content::Digest(_)), None) if bare => Err(Error::new(ErrorKind::Argument, VERIFY).detail(UNSEEN)),
             (Some(Content::Digest(digest)), None) if digest.algorithm() == algorithm => {
-                Ok(Some(Measured { digest: (**digest).clone(), length: 0, stands_for: None }))
+                Ok(Some(Measured { digest: (**digest).clone(), length: 0, stands_for: None, small: None }))
             }
             (Some(Content::Digest(digest)), None) => Err(Error::new(ErrorKind::Argument, VERIFY).detail(format!(
                 "{} was given, the message has {}",

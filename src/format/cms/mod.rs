@@ -6,7 +6,8 @@
 //!
 //! | | signed | verified |
 //! |---|---|---|
-//! | keys | P-256, RSA 2048–4096, with SHA-256 | the same; RSA also as sha256WithRSAEncryption |
+//! | keys | P-256, RSA 2048–4096, with SHA-256; SM2 with SM3 | the same; RSA also as sha256WithRSAEncryption, SM2 also as 1.2.156.10197.1.301.1 |
+//! | content types | RFC 5652's; GM/T 0010's for SM2 | either, whatever the key |
 //! | encoding | strict DER, or PEM of it (label `CMS`) | DER; PEM (`CMS`, `PKCS7`); BER with indefinite lengths up to [`crate::policy::CMS_BER_MAX`] |
 //! | signer | issuerAndSerialNumber, octets as in the certificate, which is included | that, or subjectKeyIdentifier; one signer |
 //! | detached | any size, constant memory; with signed attributes also by a pushed digest | the same |
@@ -15,6 +16,19 @@
 //! Without signed attributes the document itself has to be there, on both sides: a document that is a SET OF attributes is refused there,
 //! because its signature would be that of another message (RFC 5652 §5.4), and so is a SignedInfo or a signing string of announcement 179;
 //! nobody can see that in a digest.
+//!
+//! # SM2
+//!
+//! GM/T 0010-2012 (GB/T 35275-2017) is PKCS #7 with content types of its own and other algorithms: 1.2.156.10197.6.1.4.2.2 around
+//! 1.2.156.10197.6.1.4.2.1, SM3 (1.2.156.10197.1.401) and SM2 with SM3 (1.2.156.10197.1.501), all parameters absent; the signature is DER of
+//! r and s. With signed attributes the message digest is plain SM3 of the content, the signature is over e = SM3(Z ‖ attributes), and
+//! signing-certificate-v2 names its hash as SM3. Without them it is over e = SM3(Z ‖ content).
+//!
+//! | who | writes |
+//! |---|---|
+//! | GM/T 0010-2012 §6.4 | SM2-1, 1.2.156.10197.1.301.1, as the signature's algorithm: read |
+//! | GmSSL 3 | 1.2.156.10197.1.501, no signed attributes, and the signature over SM3 of the whole inner ContentInfo, header included, without Z. That is neither PKCS #7 (RFC 2315 §9.3) nor SM2 (GB/T 32918.2 §6.1): such a message is `SignatureWrong` with `OtherHash`, which says so |
+//! | Bouncy Castle, OpenSSL 3 | RFC 5652's types with SM2 and SM3: read. OpenSSL's `cms` itself neither makes nor verifies them: it knows no Z there |
 //!
 //! A document that changes while it is being signed is refused. A detached one, and an attached one of at most [`crate::policy::CMS_HELD_MAX`]
 //! octets, is checked before anything is written. A larger attached one is hashed again while it is written, and the message stays without

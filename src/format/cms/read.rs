@@ -7,7 +7,7 @@ use der::asn1::{ContextSpecific, ObjectIdentifier, OctetString};
 use der::{Decode, EncodingRules, Header, Reader, Sequence, SliceReader, Tag, TagMode, TagNumber};
 use spki::AlgorithmIdentifierRef;
 
-use super::types::{RawSet, SIGNED_DATA, content_type_name};
+use super::types::{RawSet, content_type_name, is_signed_data};
 use super::{pem, stream};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
@@ -115,7 +115,7 @@ impl Message {
         let mut reader = SliceReader::new_with_encoding_rules(octets, EncodingRules::Ber).map_err(|e| malformed(&e))?;
         let read = reader.sequence(|fields| -> der::Result<Result<BerSigned<'_>, ObjectIdentifier>> {
             let oid = ObjectIdentifier::decode(fields)?;
-            if oid != SIGNED_DATA {
+            if !is_signed_data(oid) {
                 fields.drain(fields.remaining_len())?;
                 return Ok(Err(oid));
             }
@@ -156,6 +156,15 @@ impl Message {
 
     pub(super) fn is_attached(&self) -> bool {
         !matches!(self.inside, Inside::Absent)
+    }
+
+    /// The length of the content in octets; `None` for a detached message.
+    pub(super) fn length(&self) -> Option<u64> {
+        match &self.inside {
+            Inside::Absent => None,
+            Inside::At { length, .. } => Some(*length),
+            Inside::Octets(octets) => u64::try_from(octets.len()).ok(),
+        }
     }
 
     /// The content as a stream; `None` for a detached message.
@@ -214,7 +223,7 @@ impl Opening {
         let mut reader = SliceReader::new(start)?;
         let total = enter(&mut reader, Tag::Sequence)?;
         let oid = ObjectIdentifier::decode(&mut reader)?;
-        if oid != SIGNED_DATA {
+        if !is_signed_data(oid) {
             return Ok(Opening::Other(oid));
         }
         let ends = [enter(&mut reader, zero)?, enter(&mut reader, Tag::Sequence)?];

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::format;
 use crate::format::double::{START, stands_for};
 use crate::source::Source;
 use crate::suite::{Digest, Hasher};
@@ -50,18 +51,22 @@ pub(super) struct Measured {
     pub(super) length: u64,
     /// What it is that another format signs, as it stands.
     pub(super) stands_for: Option<&'static str>,
+    /// The document itself, where it is small enough to go to a token.
+    pub(super) small: Option<Vec<u8>>,
 }
 
 /// Reads a stream to its end.
 pub(super) fn measure(reader: &mut dyn Read, mut hasher: Hasher, operation: &'static str) -> Result<Measured> {
     let mut start = Vec::with_capacity(START);
+    let mut small = Some(Vec::new());
     let length = pieces(reader, operation, |piece| {
         let room = START.saturating_sub(start.len()).min(piece.len());
         start.extend_from_slice(piece.get(..room).unwrap_or_default());
         hasher.update(piece);
+        small = small.take().and_then(|s| format::small(s, piece));
         Ok(())
     })?;
-    Ok(Measured { digest: hasher.finish(), length, stands_for: stands_for(&start, length) })
+    Ok(Measured { digest: hasher.finish(), length, stands_for: stands_for(&start, length), small })
 }
 
 pub(super) fn input(error: &io::Error, operation: &'static str) -> Error {

@@ -6,10 +6,34 @@ use der::{Choice, Decode, DecodeValue, EncodeValue, FixedTag, Header, Length, Re
 use der::{TagNumber, Writer};
 use spki::AlgorithmIdentifierRef;
 
-/// id-signedData (RFC 5652 §5.1).
-pub(super) const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
-/// id-data (RFC 5652 §4).
-pub(super) const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
+/// The content types that a message bears: the outer one of SignedData, the inner one of what is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Family {
+    pub(super) signed_data: ObjectIdentifier,
+    pub(super) data: ObjectIdentifier,
+}
+
+/// id-signedData (RFC 5652 §5.1) and id-data (§4).
+pub(super) const RFC: Family = Family {
+    signed_data: ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2"),
+    data: ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1"),
+};
+/// signedData and data of GM/T 0010-2012 §5 (GB/T 35275), for SM2. All but these and the algorithms is as in PKCS #7.
+pub(super) const GM: Family = Family {
+    signed_data: ObjectIdentifier::new_unwrap("1.2.156.10197.6.1.4.2.2"),
+    data: ObjectIdentifier::new_unwrap("1.2.156.10197.6.1.4.2.1"),
+};
+
+/// Whether a message of this type is SignedData, of either family.
+pub(super) fn is_signed_data(oid: ObjectIdentifier) -> bool {
+    [RFC.signed_data, GM.signed_data].contains(&oid)
+}
+
+/// Whether content of this type is plain data, of either family. Programs that were taught one of GM/T 0010's types often keep the other of
+/// RFC 5652, so the two need not agree; what is signed says the inner one.
+pub(super) fn is_data(oid: ObjectIdentifier) -> bool {
+    [RFC.data, GM.data].contains(&oid)
+}
 
 /// The name of another content type, for people (RFC 5652, RFC 3274, RFC 5083; GM/T 0010).
 pub(super) fn content_type_name(oid: ObjectIdentifier) -> String {
@@ -24,8 +48,12 @@ pub(super) fn content_type_name(oid: ObjectIdentifier) -> String {
         "1.2.840.113549.1.9.16.1.4" => "TSTInfo",
         "1.2.840.113549.1.9.16.1.9" => "CompressedData",
         "1.2.840.113549.1.9.16.1.23" => "AuthEnvelopedData",
+        "1.2.156.10197.6.1.4.2.1" => "SM2 Data (GM/T 0010)",
         "1.2.156.10197.6.1.4.2.2" => "SM2 SignedData (GM/T 0010)",
         "1.2.156.10197.6.1.4.2.3" => "SM2 EnvelopedData (GM/T 0010)",
+        "1.2.156.10197.6.1.4.2.4" => "SM2 SignedAndEnvelopedData (GM/T 0010)",
+        "1.2.156.10197.6.1.4.2.5" => "SM2 EncryptedData (GM/T 0010)",
+        "1.2.156.10197.6.1.4.2.6" => "SM2 KeyAgreementInfo (GM/T 0010)",
         _ => return oid.to_string(),
     };
     name.to_owned()

@@ -4,18 +4,18 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use der::asn1::OctetStringRef;
+use der::asn1::{ObjectIdentifier, OctetStringRef};
 use der::{Encode, Header, Length, Tag, TagNumber};
 
 use super::stream::{self, Measured, put};
-use super::types::{DATA, IssuerAndSerial, RawSet, SIGNED_DATA, SignerId, SignerInfo};
+use super::types::{IssuerAndSerial, RawSet, SignerId, SignerInfo};
 use super::{CmsOptions, UNSEEN, algorithms, attributes, pem};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Prepared, SignContext};
 use crate::policy;
 use crate::source::{Content, Source};
-use crate::suite::{Digest, Hasher, PublicKey, RawSignature, Suite, Summary, ToBeSigned};
+use crate::suite::{Digest, Hasher, PublicKey, RawSignature, Sm2Id, Suite, Summary, ToBeSigned};
 
 const PREPARE: &str = "prepare CMS message";
 const FINISH: &str = "write CMS message";
@@ -24,6 +24,7 @@ const FINISH: &str = "write CMS message";
 struct Plan {
     options: CmsOptions,
     suite: Suite,
+    sm2_id: Sm2Id,
     certificate: Arc<Certificate>,
     document: Document,
     /// The contents of the SET OF signed attributes.
@@ -46,21 +47,25 @@ pub(super) fn prepare(
 ) -> Result<Prepared> {
     let key = by.key()?;
     let suite = suite(key, context)?;
+    let sm2_id = context.sm2_id.clone();
     IssuerAndSerial::of(by.der())
         .map_err(|e| Error::new(ErrorKind::CertificateMalformed, PREPARE).detail(e.to_string()))?;
-    let (document, digest) = document(options, content, key, suite)?;
+    let hasher = || hasher(options, key, suite, &sm2_id);
+    let (document, digest) = document(options, content, suite, &hasher)?;
     let display = Some(Arc::new(Summary { text: shown(options, &document, &digest) }));
     let (mut tbs, attributes) = if options.bare {
-        (ToBeSigned { suite, digest, message: None, display: None }, None)
+        let mut tbs = ToBeSigned::of(suite, digest, &sm2_id);
+        tbs.message = document.small();
+        (tbs, None)
     } else {
-        let set = attributes::build(by, &digest, context.now)?;
+        let set = attributes::build(by, algorithms::family(suite).data, &digest, context.now)?;
         let message = attributes::as_signed(RawSet(&set))?;
-        let mut tbs = ToBeSigned::over(suite, key, &message)?;
+        let mut tbs = ToBeSigned::over_with(suite, key, &sm2_id, &message)?;
         tbs.message = Some(Arc::from(message));
         (tbs, Some(set))
     };
     tbs.display = display;
-    let plan = Plan { options, suite, certificate: Arc::clone(by), document, attributes };
+    let plan = Plan { options, suite, sm2_id, certificate: Arc::clone(by), document, attributes };
     Ok(Prepared::new(tbs, Vec::new(), Box::new(move |signature, out| plan.finish(signature, out))))
 }
 
@@ -88,8 +93,28 @@ fn suite(key: &PublicKey, context: &SignContext) -> Result<Suite> {
     })
 }
 
+impl Document {
+    /// The document itself, where it is small.
+    fn small(&self) -> Option<Arc<[u8]>> {
+        match self {
+            Document::Source(_, measured) => measured.small.as_deref().map(Arc::from),
+            Document::Digest => None,
+        }
+    }
+}
+
+/// Starts the digest of a document: as the signature wants it where it covers the document itself, plain where it covers attributes.
+fn hasher(options: CmsOptions, key: &PublicKey, suite: Suite, id: &Sm2Id) -> Result<Hasher> {
+    if options.bare { key.hasher_with(suite, id) } else { suite.digest().hasher() }
+}
+
 /// Reads the document for the first time.
-fn document(options: CmsOptions, content: &Content, key: &PublicKey, suite: Suite) -> Result<(Document, Digest)> {
+fn document(
+    options: CmsOptions,
+    content: &Content,
+    suite: Suite,
+    hasher: &dyn Fn() -> Result<Hasher>,
+) -> Result<(Document, Digest)> {
     let refuse = |kind, what: &str| Err(Error::new(kind, PREPARE).detail(what.to_owned()));
     let source = match content {
         Content::Source(source) => source,
@@ -103,7 +128,7 @@ fn document(options: CmsOptions, content: &Content, key: &PublicKey, suite: Suit
         }
         Content::Digest(digest) => return Ok((Document::Digest, Digest::clone(digest))),
     };
-    let measured = measure(&**source, options, key, suite, PREPARE)?;
+    let measured = stream::measure(&mut stream::open(&**source, 0, PREPARE)?, hasher()?, PREPARE)?;
     if let Some(what) = measured.stands_for.filter(|_| options.bare) {
         return refuse(
             ErrorKind::DocumentAmbiguous,
@@ -118,18 +143,6 @@ fn document(options: CmsOptions, content: &Content, key: &PublicKey, suite: Suit
     }
     let digest = measured.digest.clone();
     Ok((Document::Source(Arc::clone(source), measured), digest))
-}
-
-/// The digest of a document: as the signature wants it where it covers the document itself, plain where it covers attributes.
-fn measure(
-    source: &dyn Source,
-    options: CmsOptions,
-    key: &PublicKey,
-    suite: Suite,
-    operation: &'static str,
-) -> Result<Measured> {
-    let hasher = if options.bare { key.hasher(suite)? } else { suite.digest().hasher()? };
-    stream::measure(&mut stream::open(source, 0, operation)?, hasher, operation)
 }
 
 impl Plan {
@@ -151,8 +164,8 @@ impl Plan {
         let head = head(self.suite, length, rest.len()).map_err(|e| too_large(&e))?;
         match &self.document {
             Document::Source(source, measured) if self.options.detached => {
-                let key = self.certificate.key()?;
-                if measure(&**source, self.options, key, self.suite, FINISH)? != *measured {
+                let mut reader = stream::open(&**source, 0, FINISH)?;
+                if stream::measure(&mut reader, self.hasher()?, FINISH)? != *measured {
                     return Err(changed());
                 }
             }
@@ -199,7 +212,7 @@ impl Plan {
     }
 
     fn hasher(&self) -> Result<Hasher> {
-        if self.options.bare { self.certificate.key()?.hasher(self.suite) } else { self.suite.digest().hasher() }
+        hasher(self.options, self.certificate.key()?, self.suite, &self.sm2_id)
     }
 
     /// certificates [0] and signerInfos (RFC 5652 §5.1).
@@ -227,22 +240,29 @@ impl Plan {
 /// Everything before the content, for a content and a rest of these lengths.
 fn head(suite: Suite, content: Option<u64>, rest: usize) -> der::Result<Vec<u8>> {
     let (digest_algorithm, _) = algorithms::identifiers(suite).ok_or(der::ErrorKind::Failed)?;
+    let family = algorithms::family(suite);
+    let (mut before, mut length) = encapsulated(family.data, content)?;
+    // version: plain data, issuerAndSerialNumber, X.509 certificates alone (RFC 5652 §5.1, GM/T 0010-2012 §8.1)
+    let mut fields = 1_u8.to_der()?;
+    RawSet(&digest_algorithm.to_der()?).encode_to_vec(&mut fields)?;
+    (before, length) = prepend(&fields, &before, length)?;
+    length = plus(length, rest)?;
+    (before, length) = wrap(Tag::Sequence, before, length)?;
+    (before, length) = wrap(zero(), before, length)?;
+    (before, length) = prepend(&family.signed_data.to_der()?, &before, length)?;
+    wrap(Tag::Sequence, before, length).map(|(before, _)| before)
+}
+
+/// EncapsulatedContentInfo (RFC 5652 §5.2) up to the content, and its length as a whole.
+pub(super) fn encapsulated(content_type: ObjectIdentifier, content: Option<u64>) -> der::Result<(Vec<u8>, Length)> {
     let (mut before, mut length) = (Vec::new(), Length::ZERO);
     if let Some(content) = content {
         length = Length::new(u32::try_from(content).map_err(|_| der::ErrorKind::Overflow)?);
         (before, length) = wrap(Tag::OctetString, before, length)?;
         (before, length) = wrap(zero(), before, length)?;
     }
-    (before, length) = prepend(&DATA.to_der()?, &before, length)?;
-    (before, length) = wrap(Tag::Sequence, before, length)?;
-    let mut fields = 1_u8.to_der()?; // version: id-data, issuerAndSerialNumber, X.509 certificates alone (RFC 5652 §5.1)
-    RawSet(&digest_algorithm.to_der()?).encode_to_vec(&mut fields)?;
-    (before, length) = prepend(&fields, &before, length)?;
-    length = plus(length, rest)?;
-    (before, length) = wrap(Tag::Sequence, before, length)?;
-    (before, length) = wrap(zero(), before, length)?;
-    (before, length) = prepend(&SIGNED_DATA.to_der()?, &before, length)?;
-    wrap(Tag::Sequence, before, length).map(|(before, _)| before)
+    (before, length) = prepend(&content_type.to_der()?, &before, length)?;
+    wrap(Tag::Sequence, before, length)
 }
 
 fn zero() -> Tag {

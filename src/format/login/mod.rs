@@ -150,7 +150,7 @@ impl Format for Login {
         check(&octets)?;
         let key = by.key()?;
         let suite = suite(key.kind(), context)?;
-        let mut tbs = ToBeSigned::over(suite, key, &octets)?;
+        let mut tbs = ToBeSigned::over_with(suite, key, &context.sm2_id, &octets)?;
         tbs.display = Some(Arc::new(Summary { text: summary(&octets) }));
         tbs.message = Some(Arc::from(octets));
         let notes = customs::notes(key.kind(), suite, context.role);
@@ -174,6 +174,10 @@ impl Format for Login {
     /// As the trait says. `content` is the challenge's octets, `signature` its value as base64 text or octets. Where the context expects
     /// customs, only customs' suites and r‖s are right; where it expects the bank or nobody, the bank's and DER too.
     fn verify(&self, content: &Content, signature: Option<&[u8]>, context: &VerifyContext) -> Result<Report> {
+        let customs = context.role == Some(Role::Customs);
+        if customs {
+            customs::identifier(&context.sm2_id, "verify login")?;
+        }
         let mut report = Report::new(self.name());
         let octets = match read(content) {
             Ok(octets) => octets,
@@ -191,7 +195,6 @@ impl Format for Login {
             Some(_) => &[Suite::RsaSha256, Suite::Sm2Sm3, Suite::P256Sha256],
             None => &[Suite::RsaSha256, Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256],
         };
-        let customs = context.role == Some(Role::Customs);
         if let Some(judge) = Judge::open(&mut report, signature, context, suites, !customs) {
             value(&octets, &judge, &mut report, customs);
         }

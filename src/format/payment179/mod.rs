@@ -189,8 +189,9 @@ impl Format for Payment179 {
     /// with the signature beside them (base64 text or octets). The certificate is the context's: none stands in the document.
     ///
     /// # Errors
-    /// Beside those of reading: `Argument` where a signature is given twice.
+    /// Beside those of reading: `Argument` where a signature is given twice, `UnsupportedByCustoms` for another SM2 identifier than the default.
     fn verify(&self, content: &Content, signature: Option<&[u8]>, context: &VerifyContext) -> Result<Report> {
+        customs::identifier(&context.sm2_id, "verify announcement 179")?;
         let document = content.read(MAX_OCTETS, "verify announcement 179")?;
         let mut report = Report::new(self.name());
         judge::judge(&document, signature, context, &mut report)?;

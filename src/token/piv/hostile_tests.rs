@@ -88,6 +88,7 @@ fn a_certificate_that_is_gone_has_changed() {
         suite: Suite::P256Sha256,
         digest: crate::suite::DigestAlgorithm::Sha256.of(b"x").unwrap(),
         message: None,
+        sm2_id: None,
         display: None,
     };
     let error = token.sign(&KeyRef(vec![0x9A]), &application_pin(), Auth::Pin(&pin(PIN)), &tbs).unwrap_err();
