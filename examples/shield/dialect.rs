@@ -5,12 +5,14 @@ use shared_shield::{DoorInfo, PinForm, PinState, Profile, Result, Role, Selector
 use crate::args::Global;
 use crate::screen::{Lang, Screen, clean};
 
-/// What is known of the dialect of a shield, for lists; `None` where its PINs need none.
+/// What is known of the dialect of a device, for lists; `None` where its PINs need none.
 pub(crate) fn text(door: &DoorInfo, form: Option<PinForm>, lang: Lang) -> Option<String> {
     let name = clean(&door.dialect);
-    let proven = match form? {
-        PinForm::Sure if name.is_empty() => return None,
-        PinForm::Unknown => {
+    let proven = match form {
+        None | Some(PinForm::Sure) if name.is_empty() => return None,
+        // No certificate, so nothing was asked of a PIN.
+        None => return Some(lang.pick(format!("dialect {name}"), format!("方言 {name}"))),
+        Some(PinForm::Unknown) => {
             return Some(
                 lang.pick(
                     "dialect not named: no PIN is sent (see: shield doctor)",
@@ -19,11 +21,11 @@ pub(crate) fn text(door: &DoorInfo, form: Option<PinForm>, lang: Lang) -> Option
                 .to_owned(),
             );
         }
-        PinForm::Sure => lang.pick("accepted by this device before", "此设备曾接受"),
-        PinForm::Unproven { allowed: true } => {
+        Some(PinForm::Sure) => lang.pick("accepted by this device before", "此设备曾接受"),
+        Some(PinForm::Unproven { allowed: true }) => {
             lang.pick("never accepted by this device, may be tried", "此设备从未接受，允许试用")
         }
-        PinForm::Unproven { allowed: false } => lang.pick("never accepted by this device", "此设备从未接受"),
+        Some(PinForm::Unproven { allowed: false }) => lang.pick("never accepted by this device", "此设备从未接受"),
     };
     Some(lang.pick(format!("dialect {name}, {proven}"), format!("方言 {name}，{proven}")))
 }

@@ -75,6 +75,7 @@ pub(crate) fn print(shield: &Shield, ask: Ask<'_>, screen: &Screen, now: SystemT
     let known = known(shield, ask);
     for door in shield.doors() {
         screen.line(format!("  {} {}", lang.pick("door", "通道"), door_text(door)));
+        // A module takes PINs in its own way.
         let form = form_of(&known).filter(|_| door.atr.is_some());
         dialect::text(door, form, lang).into_iter().for_each(|text| screen.line(format!("    {text}")));
     }

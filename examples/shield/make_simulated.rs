@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use shared_shield::simulator::{Algorithm, ApplicationSetup, Simulator, Usage};
 use shared_shield::{Certificate, DoorInfo, Scanner, Wait};
-use spki::{DecodePrivateKey, EncodePublicKey};
+use sm2::pkcs8::DecodePrivateKey;
+use spki::EncodePublicKey;
 
 use crate::made::{Fault, Files, Made, rules, self_signed};
 use crate::test_ca::{BANK_NAME, EPORT_NAME, Holder, Shape, TestCa};

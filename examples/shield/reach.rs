@@ -74,6 +74,10 @@ pub(crate) fn choose(reached: &Reached, role: Role, choice: &Choice, outside_val
     if let (ErrorKind::NoCredential, Some(unseen)) = (refused.kind(), reached.unseen.first()) {
         return Err(refused.detail(not_seen(unseen)));
     }
+    if let (ErrorKind::NoCredential, [], Some(problem)) = (refused.kind(), refused.looked_at(), scan.problems.first()) {
+        let what = problem.what().map(|what| format!(", {what}")).unwrap_or_default();
+        return Err(refused.detail(format!("not everything could be read: {}{what}", problem.code())));
+    }
     if !outside_validity || !is_about_time(&refused) {
         return Err(refused);
     }

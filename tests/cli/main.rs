@@ -11,6 +11,8 @@ mod program;
 mod readers;
 mod recognised;
 mod signing;
+#[cfg(feature = "simulator")]
+mod simulator;
 mod teaching;
 mod terminal;
 mod verdicts;

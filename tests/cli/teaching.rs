@@ -7,7 +7,7 @@ use crate::program::{CUSTOMS_PIN, Desk, Ran, built, root};
 
 #[test]
 fn the_teaching_examples_are_short() {
-    for example in ["quickstart", "batch"] {
+    for example in ["quickstart", "batch", "simulated"] {
         let text = fs::read_to_string(root().join(format!("examples/{example}.rs"))).unwrap();
         assert!(text.lines().count() <= 60, "{example} has {} lines", text.lines().count());
     }
