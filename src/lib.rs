@@ -35,6 +35,7 @@ pub mod doctor;
 mod door;
 mod error;
 pub mod format;
+mod identifiers;
 pub mod link;
 pub mod manual;
 mod note;
@@ -64,7 +65,10 @@ pub use credential::{Credential, Found, Listed, Reference, Route, Selector, Stan
 pub use doctor::Diagnosis;
 pub use door::{Door, DoorId, DoorInfo, Lease, Way};
 pub use error::{Candidate, Error, ErrorKind, Recovery, Result, Status};
+#[cfg(feature = "xml")]
+pub use format::ceb::CebOptions;
 pub use format::cms::CmsOptions;
+pub use identifiers::IdentifierSet;
 pub use note::Note;
 pub use pin::{PIN_MAX, Pin};
 pub use policy::Policy;

@@ -120,6 +120,13 @@ impl Request {
         Request::with(Role::Customs, &crate::format::ceb::CEB, content)
     }
 
+    /// As [`Request::declaration`], with more to say.
+    #[cfg(feature = "xml")]
+    #[must_use]
+    pub fn declaration_as(content: Content, options: crate::format::ceb::CebOptions) -> Self {
+        Request::with(Role::Customs, options.format(), content)
+    }
+
     /// Payment data of announcement 179, as customs: the fields as JSON, or the ready signing string. What comes out is the value of
     /// the form field `payExInfoStr`.
     #[cfg(feature = "json")]

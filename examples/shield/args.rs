@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared_shield::{Consent, Fingerprint, Reference, Role, Selector};
 
+use crate::args_ceb::SignDeclaration;
 use crate::args_pins::{ChangePin, ChangePuk, Unblock};
 use crate::args_test::MakeTestShield;
 use crate::exit;
@@ -191,18 +192,6 @@ impl Signing {
             Consent::None
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SignDeclaration {
-    /// The messages
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// Folder for the signed messages, under the names of the originals; made when it is not there
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out_dir: PathBuf,
-    #[command(flatten)]
-    pub(crate) signing: Signing,
 }
 
 #[derive(Debug, Args)]

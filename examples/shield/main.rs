@@ -5,6 +5,7 @@
 //! ```
 
 mod args;
+mod args_ceb;
 mod args_pins;
 mod args_test;
 mod change;

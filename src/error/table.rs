@@ -270,6 +270,15 @@ kinds! {
     DisplayText = 0x400B, FixDocument,
         "The text that the PIN prompt shows is empty, too long, or holds characters that nobody sees: correct it, nothing was signed.",
         "口令提示中显示的文字为空、过长或含有不可见字符：请更正，未进行签名。";
+    DeclarantMismatch = 0x400C, FixDocument,
+        "The message names another company as its declarant than the certificate: customs would refuse it, so sign with the declarant's certificate or correct the message.",
+        "报文的申报单位与证书所属单位不一致，海关会退单：请使用申报单位的证书，或更正报文。";
+    MessageNeverSigned = 0x400D, FixDocument,
+        "Customs sends this message and no company signs it: give the message that it answers.",
+        "该报文由海关发出，企业无需也不应签名：请提供其所回执的报文。";
+    IdentifiersUnsuited = 0x400E, FixDocument,
+        "The identifier set that was asked for is not for this key, or is for reading alone: choose another one.",
+        "所选标识组不适用于此密钥，或仅供读取：请另选。";
 
     // 402x: announcement 179
     JsonMalformed = 0x4020, FixDocument,

@@ -19,6 +19,7 @@ use std::time::SystemTime;
 
 use crate::cert::Certificate;
 use crate::error::Result;
+use crate::identifiers::IdentifierSet;
 use crate::note::Note;
 use crate::role::Role;
 use crate::source::Content;
@@ -34,6 +35,8 @@ pub struct SignContext {
     pub test: bool,
     /// The profile asks for RSA with SHA-1 (the old customs profile).
     pub sha1: bool,
+    /// The identifier set that the profile names for customs messages, where it names one.
+    pub identifiers: Option<IdentifierSet>,
     /// What the token signs with this key.
     pub suites: Vec<Suite>,
     /// Time of day.

@@ -19,6 +19,11 @@
 //!
 //! **§1.2** A Signature is mandatory in CEB 509, 603, 605, 607, 621, 623, 625, 701, 711; optional in 213, 215, 303, 311, 403, 411, 505, 507, 511, 513.
 //!
+//! A receipt (304, 312, 622 …), a tax bill (816, 818) and a format check (900) come from customs and have none. `appStatus` 2 declares and asks for a
+//! Signature; 1 is a draft. The schema that belongs to SPEC names who sends what: 621, 623, 625 the e-commerce company or its agent (`agentCode`,
+//! `agentName`: 申报单位, as in 213, 603, 605, 607, 701); 505, 509, 511, 513 the carrier (`logisticsCode`, `logisticsName`); 215 and 711 the operator of the
+//! supervised place (`operatorCode`, `operatorName`); orders and payments one of several companies. The table is [`crate::format::ceb::MESSAGES`].
+//!
 //! **§1.3** The digest is made over the canonical document without the Signature element, every other character kept. SignedInfo is written in one
 //! line. The Signature goes directly before the end tag of the document element; no character is added before or after it.
 //!
@@ -29,7 +34,11 @@
 //! signature; line ends, attribute order, an added comment do not (judged with xmlsec1). KeyInfo is not signed.
 //!
 //! **§1.6** Other identifiers seen in the field: `http://www.w3.org/2000/09/xmldsig#sm2-sm3` with SHA-1; customs answers 验签失败 to mixed sets. For
-//! RSA-2048 SPEC18 says SHA-256 in words, without an identifier.
+//! RSA-2048 SPEC18 says SHA-256 in words, without an identifier. The sets have names: [`crate::IdentifierSet`].
+//!
+//! **§1.8** Customs answers minutes later: -621015 (the declarant is not the card's company), -625013 (申报单位代码/名称 differ from the certificate's). For the
+//! other messages no such code is known. The certificate has a unit code of 9 characters, which is what stands at positions 9 to 17 of the social credit code of
+//! 18 (inferred from what both codes are); a customs registration code of 10 digits cannot be compared with it.
 //!
 //! # §2 Announcement 179
 //!

@@ -1,8 +1,11 @@
 //! What a profile says of cards and of the ways to a certificate.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::Join;
 use super::file::Reader;
 use crate::door::Way;
 use crate::error::Result;
@@ -41,7 +44,34 @@ struct DialectFile {
     proven: Vec<Spanned<String>>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Together {
+    serials: Vec<Spanned<String>>,
+}
+
 impl Reader<'_> {
+    pub(super) fn joins(&self, shields: &[Spanned<Together>]) -> Result<Vec<Join>> {
+        let mut seen = BTreeSet::new();
+        let mut joins = Vec::new();
+        for shield in shields {
+            let mut serials = Vec::new();
+            for serial in &shield.get_ref().serials {
+                // PKCS#11 pads serial numbers with blanks.
+                let text = self.text_of(serial)?.trim().to_owned();
+                if !seen.insert(text.clone()) {
+                    return Err(self.malformed(serial, "a serial number that stands in the profile twice"));
+                }
+                serials.push(text);
+            }
+            if serials.len() < 2 {
+                return Err(self.malformed(shield, "a shield of several tokens needs at least two serial numbers"));
+            }
+            joins.push(Join { serials });
+        }
+        Ok(joins)
+    }
+
     pub(super) fn cards(&self, file: &CardsFile) -> Result<CardRules> {
         let mut cards = CardRules::default();
         for place in &file.places {

@@ -2,7 +2,6 @@
 //!
 //! The file is small and written by hand, so every mistake is named with its line; nothing is guessed and nothing passed over.
 
-use std::collections::BTreeSet;
 use std::fs::File as FsFile;
 use std::io::Read;
 use std::ops::RangeInclusive;
@@ -13,9 +12,9 @@ use const_oid::ObjectIdentifier;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::cards::CardsFile;
+use super::cards::{CardsFile, Together};
 use super::rule::{COMMON_NAME, COUNTRY, Fields, ORGANISATION, Rule, UNIT};
-use super::{Join, Profile, Ruling, builtin};
+use super::{Profile, Ruling, builtin};
 use crate::cert::plain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{PROFILE_MAX, Policy};
@@ -62,6 +61,7 @@ struct Customs {
     policy: Option<Bounds>,
     label: Option<Spanned<String>>,
     sha1: Option<bool>,
+    identifiers: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -97,12 +97,6 @@ struct Bounds {
     idle_minutes: Option<Spanned<u32>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Together {
-    serials: Vec<Spanned<String>>,
-}
-
 impl Profile {
     /// Reads a profile from the file at `path`: TOML of at most [`PROFILE_MAX`] octets.
     ///
@@ -135,6 +129,7 @@ impl Profile {
     /// [customs]
     /// label = "…"                   # breaks a tie among certificates that the rules accept
     /// sha1 = true                   # false: RSA with SHA-1 is refused
+    /// identifiers = "…"             # for the keys that it fits, such as legacy-2018-sha256
     ///
     /// [customs.policy]              # lowers what one PIN entry may sign, never raises it
     /// signatures = 500
@@ -260,6 +255,7 @@ impl Reader<'_> {
             profile.bank.rules.clear();
         }
         let known = Known { test: file.test, test_centre: file.test_centre, replaced: file.replace_builtin };
+        profile.identifiers = customs.identifiers.as_ref().map(|name| self.identifiers(name)).transpose()?;
         self.fill(&mut profile.customs, Role::Customs, &customs.issuer, &known)?;
         self.fill(&mut profile.bank, Role::Bank, &bank.issuer, &known)?;
         profile.customs.policy = self.lowered(profile.customs.policy, customs.policy)?;
@@ -366,27 +362,6 @@ impl Reader<'_> {
             check(&bounds.lifetime_minutes, minutes(most.lifetime), "lifetime_minutes")?.map_or(most.lifetime, time);
         policy.idle = check(&bounds.idle_minutes, minutes(most.idle), "idle_minutes")?.map_or(most.idle, time);
         Ok(policy.lowered_by(most))
-    }
-
-    fn joins(&self, shields: &[Spanned<Together>]) -> Result<Vec<Join>> {
-        let mut seen = BTreeSet::new();
-        let mut joins = Vec::new();
-        for shield in shields {
-            let mut serials = Vec::new();
-            for serial in &shield.get_ref().serials {
-                // PKCS#11 pads serial numbers with blanks.
-                let text = self.text_of(serial)?.trim().to_owned();
-                if !seen.insert(text.clone()) {
-                    return Err(self.malformed(serial, "a serial number that stands in the profile twice"));
-                }
-                serials.push(text);
-            }
-            if serials.len() < 2 {
-                return Err(self.malformed(shield, "a shield of several tokens needs at least two serial numbers"));
-            }
-            joins.push(Join { serials });
-        }
-        Ok(joins)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod builtin;
 mod cards;
+mod customs;
 mod file;
 mod rule;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use crate::cert::Certificate;
 use crate::door::Way;
+use crate::identifiers::IdentifierSet;
 use crate::policy::Policy;
 use crate::role::Role;
 use crate::token::CardRules;
@@ -46,6 +48,7 @@ pub struct Profile {
     joins: Vec<Join>,
     routes: Vec<Way>,
     cards: Arc<CardRules>,
+    identifiers: Option<IdentifierSet>,
 }
 
 /// What holds for one role.
@@ -88,6 +91,7 @@ impl Profile {
             joins: Vec::new(),
             routes: vec![Way::Card, Way::Module],
             cards: Arc::default(),
+            identifiers: None,
         }
     }
 
@@ -107,6 +111,12 @@ impl Profile {
     #[must_use]
     pub fn allows_sha1(&self, role: Role) -> bool {
         self.ruling(role).sha1
+    }
+
+    /// The identifier set that it names for customs messages, where it names one.
+    #[must_use]
+    pub fn identifiers(&self) -> Option<IdentifierSet> {
+        self.identifiers
     }
 
     /// The role of a certificate, or why it has none, in one clause. Key usage and time are not looked at here.

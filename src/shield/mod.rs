@@ -198,6 +198,7 @@ impl Shield {
             role: request.role,
             test: self.0.profile.is_test(),
             sha1: self.0.profile.allows_sha1(request.role),
+            identifiers: self.0.profile.identifiers(),
             suites: suites_of(&credential),
             now,
         };

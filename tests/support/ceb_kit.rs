@@ -127,6 +127,16 @@ impl Signer {
         Signer::of(Folder::new(), key, vector_path(&format!("synthetic_{kind}_cert.pem")))
     }
 
+    /// A key with this certificate for it, which `authority` (both in PEM) has issued: for xmlsec1 the authority is the trusted one.
+    pub(crate) fn issued(algorithm: &[&str], issue: impl FnOnce(&[u8]) -> (Vec<u8>, String)) -> Self {
+        let made = Signer::new(algorithm);
+        let key = made.key.to_str().unwrap();
+        let spki = run_well("openssl", &["pkey", "-in", key, "-pubout", "-outform", "DER"]).stdout;
+        let (der, authority) = issue(&spki);
+        std::fs::write(&made.pem, authority).unwrap();
+        Signer { certificate: Arc::new(Certificate::from_der(&der).unwrap()), ..made }
+    }
+
     fn of(folder: Folder, key: PathBuf, pem: PathBuf) -> Self {
         let certificate = Arc::new(Certificate::from_pem(&std::fs::read(&pem).unwrap()).unwrap());
         Signer { folder, key, pem, certificate }
@@ -134,7 +144,12 @@ impl Signer {
 
     /// Prepares, lets openssl sign the octets that are to be signed, finishes.
     pub(crate) fn sign(&self, document: &[u8], context: &SignContext) -> Result<Vec<u8>> {
-        let prepared = CEB.prepare(&Content::bytes(document), &self.certificate, context)?;
+        self.sign_as(&CEB, document, context)
+    }
+
+    /// As [`Signer::sign`], in another form.
+    pub(crate) fn sign_as(&self, format: &dyn Format, document: &[u8], context: &SignContext) -> Result<Vec<u8>> {
+        let prepared = format.prepare(&Content::bytes(document), &self.certificate, context)?;
         let message = self.folder.write("message", prepared.tbs.message.as_deref().unwrap());
         let out = self.folder.0.join("signature");
         let digest = format!("-{}", prepared.tbs.suite.digest().name());
@@ -166,7 +181,14 @@ impl Signer {
 
 /// What the shield would say for a customs request.
 pub(crate) fn customs(test: bool) -> SignContext {
-    SignContext { role: Role::Customs, test, sha1: true, suites: Suite::ALL.to_vec(), now: SystemTime::now() }
+    SignContext {
+        role: Role::Customs,
+        test,
+        sha1: true,
+        identifiers: None,
+        suites: Suite::ALL.to_vec(),
+        now: SystemTime::now(),
+    }
 }
 
 /// Judged without trust and without a role, at `at`.

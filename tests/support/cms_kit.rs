@@ -202,7 +202,7 @@ pub fn file(octets: &[u8]) -> PathBuf {
 impl Identity {
     pub fn context(&self) -> SignContext {
         let now = SystemTime::now();
-        SignContext { role: Role::Bank, test: false, sha1: false, suites: vec![self.suite], now }
+        SignContext { role: Role::Bank, test: false, sha1: false, identifiers: None, suites: vec![self.suite], now }
     }
 
     pub fn prepare(&self, options: CmsOptions, content: &Content) -> Result<Prepared> {

@@ -36,7 +36,14 @@ pub(crate) fn day() -> SystemTime {
 }
 
 pub(crate) fn customs() -> SignContext {
-    SignContext { role: Role::Customs, test: false, sha1: true, suites: Suite::ALL.to_vec(), now: day() }
+    SignContext {
+        role: Role::Customs,
+        test: false,
+        sha1: true,
+        identifiers: None,
+        suites: Suite::ALL.to_vec(),
+        now: day(),
+    }
 }
 
 pub(crate) fn bank() -> SignContext {
