@@ -60,7 +60,7 @@ mod watch;
 
 pub use atomic::{write_new, write_whole};
 pub use card::{CardReport, Tried};
-pub use cert::{Certificate, Fingerprint};
+pub use cert::{CardKind, Certificate, Fingerprint, Personal, Purpose};
 pub use credential::{Credential, Found, Listed, Reference, Route, Selector, Standing};
 pub use doctor::Diagnosis;
 pub use door::{Door, DoorId, DoorInfo, Lease, Way};

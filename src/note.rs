@@ -34,6 +34,8 @@ pub enum Note {
     SignatureReplaced,
     /// The algorithm identifiers are inferred from the words of the edition of 2018.
     IdentifiersInferred,
+    /// The legal person's card signed what an operator's card is for.
+    LegalPersonCard,
 }
 
 impl Note {
@@ -58,6 +60,9 @@ impl Note {
             Note::Draft => "the message is a draft (appStatus 1): customs asks for no signature on it".to_owned(),
             Note::MessageUnknown => "nothing is known of this message type".to_owned(),
             Note::SignatureReplaced => "the signature that stood in the document was replaced".to_owned(),
+            Note::LegalPersonCard => {
+                "this is the legal person's card: the service wants an operator's card here".to_owned()
+            }
             Note::IdentifiersInferred => {
                 "the algorithm identifiers are inferred and never seen in use: customs may refuse them".to_owned()
             }
@@ -79,6 +84,7 @@ impl Note {
             Note::Draft => "报文为暂存（appStatus 1）：海关不要求签名".to_owned(),
             Note::MessageUnknown => "未知的报文类型".to_owned(),
             Note::SignatureReplaced => "已替换文档中原有的签名".to_owned(),
+            Note::LegalPersonCard => "此为法人卡：该业务应使用操作员卡".to_owned(),
             Note::IdentifiersInferred => "算法标识为推断所得，未见实际使用：海关可能不接受".to_owned(),
         }
     }

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
+use shared_shield::cert::EportFields;
 use shared_shield::{DoorInfo, Listed, PinStatus, Result, Scan, Selector, Shield, Standing, Wait};
 
 use crate::args::{Global, List};
@@ -139,6 +140,9 @@ fn certificate_json(shield: &Shield, one: &Listed, ask: Ask<'_>, now: SystemTime
         "entity_name": eport.and_then(|e| e.entity_name.as_ref()).map(|t| &t.text),
         "entity_mode": eport.and_then(|e| e.entity_mode.as_ref()).map(|t| &t.text),
         "card_number": eport.and_then(|e| e.card_number.as_ref()).map(|t| &t.text),
+        "card_kind": eport.map(|_| shield.profile().card_kind(c).name()),
+        "gbk_in_ia5": eport.map(EportFields::gbk_in_ia5).unwrap_or_default(),
+        "use": words::purpose(c.purpose()).0,
         "routes": one.doors.len(),
         "references": one.references.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "tries": tries,

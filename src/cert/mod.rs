@@ -23,6 +23,7 @@
 )]
 
 mod eport;
+mod facts;
 mod issued;
 mod name;
 #[cfg(test)]
@@ -45,6 +46,7 @@ use crate::policy;
 use crate::suite::{DigestAlgorithm, PublicKey};
 
 pub use eport::{EportFields, EportText, Unreadable};
+pub use facts::{CardKind, Personal, Purpose};
 pub use name::NameFacts;
 #[cfg(test)]
 pub(crate) use name::hex;
@@ -287,11 +289,7 @@ impl Certificate {
     /// dataEncipherment or keyAgreement, and no signing.
     #[must_use]
     pub fn is_encryption(&self) -> bool {
-        self.usage.is_some_and(|u| {
-            (u.key_encipherment() || u.data_encipherment() || u.key_agreement())
-                && !u.digital_signature()
-                && !u.non_repudiation()
-        })
+        self.purpose() == Purpose::Encryption
     }
 
     /// Whether basic constraints say CA.

@@ -17,7 +17,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::cert::Certificate;
+use crate::cert::{CardKind, Certificate};
 use crate::error::Result;
 use crate::identifiers::IdentifierSet;
 use crate::note::Note;
@@ -37,6 +37,8 @@ pub struct SignContext {
     pub sha1: bool,
     /// The identifier set that the profile names for customs messages, where it names one.
     pub identifiers: Option<IdentifierSet>,
+    /// Which of the company's cards signs, as far as the profile tells.
+    pub card: CardKind,
     /// What the token signs with this key.
     pub suites: Vec<Suite>,
     /// Time of day.

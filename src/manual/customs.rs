@@ -46,7 +46,8 @@
 //! not escaped a second time, no newline at the end. Head in the order guid, initalRequest, initalResponse, ebpCode, payCode, payTransactionId,
 //! totalAmount, currency, verDept, payType, tradingTime, note. The text of totalAmount is the same in the string and in the posted JSON.
 //!
-//! **§2.2** RSA: SHA1withRSA. SM2: r‖s, 64 octets, in base64. Posted as form field `payExInfoStr` with certNo and signValue.
+//! **§2.2** RSA: SHA1withRSA. SM2: r‖s, 64 octets, in base64. Posted as form field `payExInfoStr` with certNo and signValue. Sources
+//! say: with an operator's card.
 //!
 //! # §3 Login
 //!
@@ -63,7 +64,8 @@
 //! 5.12 unit category. 5.8 is the holder's identity number and is never read. Each value is one string: IA5String holding GBK in RSA
 //! certificates, UTF8String in SM2 ones.
 //!
-//! **§6.3** No field is known that tells a legal person's card from an operator's. No bank certificate of a shared shield was available: the built-in
+//! **§6.3** No field is known that tells a legal person's card from an operator's: arc 5.12 was `00` throughout. A profile says it ([`crate::CardKind`]); announcement
+//! 179 wants an operator's. No bank certificate of a shared shield was available: the built-in
 //! bank rules are unconfirmed.
 //!
 //! # §8 What users suffer

@@ -18,6 +18,7 @@ use crate::policy::Policy;
 use crate::role::Role;
 use crate::token::CardRules;
 
+use customs::CardRule;
 use rule::{Fit, Rule};
 
 /// Rules for roles, joins and policy. Built in for the e-port and for CCB and CFCA; a TOML file that the host names extends them.
@@ -49,6 +50,7 @@ pub struct Profile {
     routes: Vec<Way>,
     cards: Arc<CardRules>,
     identifiers: Option<IdentifierSet>,
+    card_kinds: Vec<CardRule>,
 }
 
 /// What holds for one role.
@@ -92,6 +94,7 @@ impl Profile {
             routes: vec![Way::Card, Way::Module],
             cards: Arc::default(),
             identifiers: None,
+            card_kinds: Vec::new(),
         }
     }
 

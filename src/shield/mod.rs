@@ -199,6 +199,7 @@ impl Shield {
             test: self.0.profile.is_test(),
             sha1: self.0.profile.allows_sha1(request.role),
             identifiers: self.0.profile.identifiers(),
+            card: self.0.profile.card_kind(&credential.certificate),
             suites: suites_of(&credential),
             now,
         };

@@ -44,3 +44,60 @@ fn a_signed_message_is_signed_anew_only_when_asked_and_a_rerun_knows_it() {
     assert!(judge("once.xml") && judge("signed/once.xml"));
     assert_ne!(desk.read("once.xml"), desk.read("signed/once.xml"));
 }
+
+#[test]
+fn nobodys_name_and_number_leave_the_program_unless_they_are_asked_for() {
+    let Some(desk) = Desk::new("nobodys_name_and_number", &[]) else { return };
+    // What the test certificates carry in the places of a person's data.
+    let personal = ["测试操作员", "NOT-AN-ID-NUMBER"];
+    let pem = String::from_utf8(desk.read("shield/customs.pem")).unwrap();
+    let body: String = pem.lines().filter(|l| !l.starts_with('-')).collect();
+    let der = <base64ct::Base64 as base64ct::Encoding>::decode_vec(&body).unwrap();
+    for text in personal {
+        assert!(der.windows(text.len()).any(|w| w == text.as_bytes()), "the certificate holds {text}");
+    }
+    let text = String::from_utf8(desk.read("CEB621.xml")).unwrap();
+    desk.write("other.xml", text.replacen("MA0SYN001", "MA0SYN002", 1));
+    let log = ["--log", "trace.log", "--log-level", "trace"];
+    let mut said = String::new();
+    for args in [
+        &["list"][..],
+        &["list", "--json"],
+        &["info"],
+        &["info", "--json"],
+        &["doctor", "--bundle", "bundle.txt"],
+        &["doctor", "--json"],
+        &["sign-declaration", "CEB621.xml", "other.xml", "--out-dir", "signed", "--pin-env", "CUSTOMS_PIN"],
+        &["sign-declaration", "CEB621.xml", "--out-dir", "refused", "--pin-env", "WRONG_PIN"],
+        &[
+            "sign-declaration",
+            "CEB621.xml",
+            "--out-dir",
+            "none",
+            "--fingerprint",
+            &"00".repeat(32),
+            "--pin-env",
+            "WRONG_PIN",
+        ],
+        &["verify", "signed/CEB621.xml", "--trust", "shield/ca.pem", "--role", "bank", "--json"],
+    ] {
+        let ran = desk.shield(&[&log[..], args].concat());
+        said.push_str(&ran.out);
+        said.push_str(&ran.err);
+    }
+    for file in ["trace.log", "bundle.txt"] {
+        said.push_str(&String::from_utf8(desk.read(file)).unwrap());
+    }
+    assert!(
+        said.contains("DEBUG") && said.contains("MA0SYN002") && said.contains("SH-3001") && said.contains("VF-140")
+    );
+    for text in personal {
+        assert!(!said.contains(text), "{text} in what was said");
+    }
+    let asked = desk
+        .shield(&["info", "--personal"])
+        .expect(0, &["测试操作员", "use            signing", "card           unknown"]);
+    assert!(!asked.out.contains("NOT-AN-ID-NUMBER"), "{}", asked.out);
+    desk.shield(&["info", "--json"])
+        .expect(0, &["\"card_kind\": \"unknown\"", "\"use\": \"signing\"", "\"gbk_in_ia5\": []"]);
+}

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 use shared_shield::format::ceb::CEB;
 use shared_shield::format::{Format, SignContext};
 use shared_shield::{
-    Certificate, Content, DigestAlgorithm, Profile, RawSignature, Report, Result, Role, Suite, Trust, VerifyContext,
+    CardKind, Certificate, Content, DigestAlgorithm, Profile, RawSignature, Report, Result, Role, Suite, Trust,
+    VerifyContext,
 };
 
 /// 2027-01-01 00:00:00 UTC: inside the validity of the vectors' certificates.
@@ -186,6 +187,7 @@ pub(crate) fn customs(test: bool) -> SignContext {
         test,
         sha1: true,
         identifiers: None,
+        card: CardKind::Unknown,
         suites: Suite::ALL.to_vec(),
         now: SystemTime::now(),
     }

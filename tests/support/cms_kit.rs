@@ -11,7 +11,8 @@ use std::time::SystemTime;
 use shared_shield::format::cms::CMS;
 use shared_shield::format::{Format, Prepared, SignContext};
 use shared_shield::{
-    Certificate, CmsOptions, Content, Profile, RawSignature, Report, Result, Role, Suite, Trust, VerifyContext,
+    CardKind, Certificate, CmsOptions, Content, Profile, RawSignature, Report, Result, Role, Suite, Trust,
+    VerifyContext,
 };
 
 /// A key in software with its certificate.
@@ -202,7 +203,15 @@ pub fn file(octets: &[u8]) -> PathBuf {
 impl Identity {
     pub fn context(&self) -> SignContext {
         let now = SystemTime::now();
-        SignContext { role: Role::Bank, test: false, sha1: false, identifiers: None, suites: vec![self.suite], now }
+        SignContext {
+            role: Role::Bank,
+            test: false,
+            sha1: false,
+            identifiers: None,
+            card: CardKind::Unknown,
+            suites: vec![self.suite],
+            now,
+        }
     }
 
     pub fn prepare(&self, options: CmsOptions, content: &Content) -> Result<Prepared> {

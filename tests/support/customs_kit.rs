@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use rsa::pkcs8::DecodePrivateKey;
 use shared_shield::format::{Format, SignContext};
 use shared_shield::{
-    Certificate, Content, ErrorKind, FindingKind, Profile, RawSignature, Report, Result, Role, Severity, Suite,
-    ToBeSigned, Trust, VerifyContext,
+    CardKind, Certificate, Content, ErrorKind, FindingKind, Profile, RawSignature, Report, Result, Role, Severity,
+    Suite, ToBeSigned, Trust, VerifyContext,
 };
 
 pub(crate) fn vector_path(name: &str) -> PathBuf {
@@ -41,6 +41,7 @@ pub(crate) fn customs() -> SignContext {
         test: false,
         sha1: true,
         identifiers: None,
+        card: CardKind::Unknown,
         suites: Suite::ALL.to_vec(),
         now: day(),
     }
