@@ -349,3 +349,42 @@ fn a_broken_or_misplaced_signature_is_not_cut_out_by_guess() {
             .has(FindingKind::DigestRight)
     );
 }
+
+#[test]
+fn form_fields_are_signed_one_after_the_other_and_shown_apart() {
+    use shared_shield::Request;
+    use shared_shield::format::ems::{EMS, Field, MAX_FIELDS, signing_text};
+    let fields = |pairs: &[(&'static str, &'static str)]| -> Vec<Field<'static>> {
+        pairs.iter().map(|(name, value)| Field { name, value }).collect()
+    };
+    let one = fields(&[("a", "12"), ("b", ""), ("c", "3 件")]);
+    assert_eq!(signing_text(&one).unwrap(), "123 件");
+    assert_eq!(signing_text(&fields(&[("x", "1"), ("y", "23 件")])).unwrap(), "123 件", "the boundary is not signed");
+    assert_eq!(Request::ems(&one).unwrap().format(), "ems");
+    for (bad, kind) in [
+        (fields(&[]), ErrorKind::FormEmpty),
+        (fields(&[("a", ""), ("b", "")]), ErrorKind::FormEmpty),
+        (fields(&[("a", "1\u{202e}2")]), ErrorKind::FormField),
+        (fields(&vec![("a", "1"); MAX_FIELDS + 1]), ErrorKind::FormField),
+        (fields(&[("a", "<ds:"), ("b", "SignedInfo>")]), ErrorKind::DocumentAmbiguous),
+        (fields(&[("a", "\"session"), ("b", "ID\":\"1\"||")]), ErrorKind::DocumentAmbiguous),
+    ] {
+        assert_eq!(Request::ems(&bad).unwrap_err().kind(), kind, "{bad:?}");
+    }
+    // The longest form that there is can still be shown.
+    let long = "字".repeat(85);
+    let most: Vec<Field<'_>> = (0..MAX_FIELDS).map(|_| Field { name: &long, value: &long }).collect();
+    Request::ems(&most).unwrap();
+    let sm2 = Signer::vectors("sm2");
+    if !have("EMS with SM2", &["openssl"]) {
+        return;
+    }
+    let value = sm2.sign_as(&EMS, "123 件".as_bytes(), &customs(false)).unwrap();
+    assert_eq!(value.len(), 88, "r and s in base64");
+    let context = shared_shield::VerifyContext {
+        certificate: Some(sm2.certificate.clone()),
+        ..ceb_kit::context(ceb_kit::vectors_time())
+    };
+    let judge = |text: &str| EMS.verify(&Content::bytes(text), Some(&value), &context).unwrap();
+    assert!(judge("123 件").has(FindingKind::SignatureRight) && judge("123 件\n").has(FindingKind::SignatureWrong));
+}

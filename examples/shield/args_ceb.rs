@@ -1,11 +1,11 @@
-//! The command line of customs messages.
+//! The command line of customs: messages, form fields, digests.
 
 use std::path::PathBuf;
 
-use clap::Args;
-use shared_shield::{CebOptions, IdentifierSet};
+use clap::{Args, ValueEnum};
+use shared_shield::{CebOptions, DigestAlgorithm, IdentifierSet};
 
-use crate::args::Signing;
+use crate::args::{RoleName, Signing};
 
 #[derive(Debug, Args)]
 pub(crate) struct SignDeclaration {
@@ -49,6 +49,62 @@ impl MessageArgs {
         }
         options
     }
+}
+
+#[derive(Debug, Args)]
+#[group(id = "form", required = true, multiple = false, args = ["field", "fields"])]
+pub(crate) struct SignEms {
+    /// A field; may be given several times, in the order of the page. The name is shown, the value is signed
+    #[arg(long, value_name = "NAME=VALUE", value_parser = field)]
+    pub(crate) field: Vec<(String, String)>,
+    /// The fields from this file: a JSON array of ["NAME", "VALUE"]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fields: Option<PathBuf>,
+    /// Prints JSON with certNo and signature
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignDigest {
+    /// The digest in hex. For SM2 it is SM3(Z, message), not the SM3 of the message
+    #[arg(value_name = "HEX")]
+    pub(crate) digest: String,
+    /// Its algorithm
+    #[arg(long, value_enum)]
+    pub(crate) algorithm: AlgorithmName,
+    /// As whom
+    #[arg(long, value_enum)]
+    pub(crate) role: RoleName,
+    /// Prints JSON with certNo and signature
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AlgorithmName {
+    Sha1,
+    Sha256,
+    Sm3,
+}
+
+impl From<AlgorithmName> for DigestAlgorithm {
+    fn from(name: AlgorithmName) -> Self {
+        match name {
+            AlgorithmName::Sha1 => DigestAlgorithm::Sha1,
+            AlgorithmName::Sha256 => DigestAlgorithm::Sha256,
+            AlgorithmName::Sm3 => DigestAlgorithm::Sm3,
+        }
+    }
+}
+
+fn field(text: &str) -> Result<(String, String), String> {
+    let split = text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    split.ok_or_else(|| "a field is NAME=VALUE".to_owned())
 }
 
 fn identifiers(text: &str) -> Result<IdentifierSet, String> {

@@ -13,6 +13,7 @@ mod declaration;
 mod desk;
 mod doctor;
 mod done;
+mod ems;
 mod entry;
 mod exit;
 mod form179;
@@ -95,6 +96,8 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
         Command::SignRaw(args) => raw::run(global, args, screen),
         Command::SignPayment(args) => payment::run(global, args, screen),
         Command::Sign179(args) => form179::run(global, args, screen),
+        Command::SignEms(args) => ems::ems(global, args, screen),
+        Command::SignDigest(args) => ems::digest(global, args, screen),
         Command::SignLogin(args) => login::run(global, args, screen),
         Command::Verify(args) => verify::run(global, args, screen),
         Command::Watch(args) => watch::run(global, args, screen),

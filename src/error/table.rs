@@ -321,6 +321,13 @@ kinds! {
     ChallengeDocument = 0x4033, Retry,
         "The login challenge begins as a document that a signature could be abused for, so it was not signed: ask the site for a new one, and do not trust a site that sends such a challenge again.",
         "登录随机数的开头是可能被冒用的文档，未签名：请向网站重新获取；若再次出现，请勿信任该网站。";
+    // 404x: EMS forms
+    FormEmpty = 0x4040, FixDocument,
+        "The form has no values, so there is nothing to sign: give its fields.",
+        "表单没有任何值，无可签名内容：请提供字段。";
+    FormField = 0x4041, FixDocument,
+        "The form has too many or too long fields, or a value with characters that nobody sees: correct the field named.",
+        "表单字段过多或过长，或值中含有不可见字符：请更正所示字段。";
 
     // 5xxx: signatures
     SignatureWrong = 0x5001, Retry,

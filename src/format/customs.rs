@@ -7,7 +7,7 @@ use super::SignContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::note::Note;
 use crate::role::Role;
-use crate::suite::{DigestAlgorithm, KeyKind, PublicKey, RawSignature, Suite, ToBeSigned};
+use crate::suite::{Digest, DigestAlgorithm, KeyKind, PublicKey, RawSignature, Suite, ToBeSigned};
 use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 
 /// The suite of a customs signature: RSA with SHA-1, SM2 with SM3; under a test profile also what customs has no use for.
@@ -127,6 +127,15 @@ impl Judge {
     pub(super) fn fits(&self, message: &[u8]) -> Option<Suite> {
         let right = |s: &&RawSignature| {
             ToBeSigned::over(s.suite(), &self.key, message).is_ok_and(|tbs| self.key.verify(&tbs, s).is_ok())
+        };
+        self.signatures.iter().find(right).map(RawSignature::suite)
+    }
+
+    /// The suite with which the signature is this key's over a digest.
+    pub(super) fn fits_digest(&self, digest: &Digest) -> Option<Suite> {
+        let right = |s: &&RawSignature| {
+            let tbs = ToBeSigned { suite: s.suite(), digest: digest.clone(), message: None, display: None };
+            s.suite().digest() == digest.algorithm() && self.key.verify(&tbs, s).is_ok()
         };
         self.signatures.iter().find(right).map(RawSignature::suite)
     }

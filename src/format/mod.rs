@@ -4,7 +4,9 @@
 pub mod ceb;
 pub mod cms;
 mod customs;
+pub mod digest;
 mod double;
+pub mod ems;
 pub mod login;
 #[cfg(feature = "json")]
 pub mod payment179;

@@ -40,6 +40,9 @@
 //! other messages no such code is known. The certificate has a unit code of 9 characters, which is what stands at positions 9 to 17 of the social credit code of
 //! 18 (inferred from what both codes are); a customs registration code of 10 digits cannot be compared with it.
 //!
+//! **§1.9** EMS pages of 金关二期 sign chosen form fields as one text, their values one after the other; signature and certNo are posted. The encoding of the text is not
+//! documented; the vendor's library takes it as UTF-8 from the page (inferred).
+//!
 //! # §2 Announcement 179
 //!
 //! **§2.1** The signed string is `"sessionID":"…"||"payExchangeInfoHead":"{…}"||"payExchangeInfoLists":"[…]"||"serviceTime":"…"`, UTF-8, compact JSON inside,
@@ -53,6 +56,10 @@
 //!
 //! The server's random arrives as bare base64; the decoded octets are signed. The same field is used by two calls of the vendor's library; that both
 //! decode it is inferred, so it is a setting.
+//!
+//! # §4 The local control
+//!
+//! **§4.4** Of the calls that sign, `SpcSignData` hashes what it is given (SM2 with Z), and `SpcSignDataNoHash` takes a digest, SHA-1 in its own comments.
 //!
 //! # §6 Certificates
 //!

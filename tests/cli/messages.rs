@@ -101,3 +101,51 @@ fn nobodys_name_and_number_leave_the_program_unless_they_are_asked_for() {
     desk.shield(&["info", "--json"])
         .expect(0, &["\"card_kind\": \"unknown\"", "\"use\": \"signing\"", "\"gbk_in_ia5\": []"]);
 }
+
+#[test]
+fn form_fields_are_shown_apart_and_openssl_takes_their_signature() {
+    const NAME: &str = "form_fields_are_shown_apart";
+    let Some(desk) = Desk::new(NAME, &["--algorithm", "rsa2048"]).filter(|_| has("openssl", NAME)) else { return };
+    let fields = ["sign-ems", "--field", "bizopEtpsno=1105910159", "--field", "note=", "--field", "qty=12=3 件"];
+    let signed = desk.shield(&[&fields[..], &PIN, &["--json"]].concat());
+    let signed = signed.expect(0, &["EMS form, 3 fields", "bizopEtpsno: 1105910159", "qty: 12=3 件"]);
+    // What is shown stands before the JSON.
+    let json: serde_json::Value = serde_json::from_str(&signed.out[signed.out.find("\n{").unwrap()..]).unwrap();
+    let takes = |value: &str, text: &str| {
+        desk.write("value.b64", value);
+        desk.write("text", text);
+        let script = "openssl x509 -in shield/customs.pem -noout -pubkey > key.pub && openssl base64 -d -A -in value.b64 -out value.sig && \
+                      openssl dgst -sha1 -verify key.pub -signature value.sig text";
+        desk.command("bash").args(["-c", script]).output().unwrap().status.success()
+    };
+    let value = json["signature"].as_str().unwrap();
+    assert!(takes(value, "110591015912=3 件") && !takes(value, "110591015912=3 件\n"));
+    desk.write("fields.json", r#"[["bizopEtpsno", "1105910159"], ["qty", "12=3 件"]]"#);
+    let again = desk.shield(&[&["sign-ems", "--fields", "fields.json"], &PIN[..]].concat()).expect(0, &["certNo: "]);
+    assert!(again.out.contains(value), "RSA has one signature: {}", again.out);
+    let refuse = |args: &[&str], code: i32, word: &str| {
+        desk.shield(&[&["sign-ems"], args, &NOT_ASKED[..]].concat()).expect(code, &[word]);
+    };
+    refuse(&["--field", "a="], 6, "SH-4040");
+    refuse(&["--field", "a=1\u{200b}2"], 6, "SH-4041");
+    refuse(&["--field", "a=<ds:Signed", "--field", "b=Info xmlns:ds=''>"], 6, "SH-4008");
+    refuse(&["--field", "a"], 2, "NAME=VALUE");
+    refuse(&[], 2, "--field");
+    desk.write("fields.json", "{}");
+    refuse(&["--fields", "fields.json"], 6, "SH-4020");
+    // The same octets by their digest, under a name of its own.
+    let digest =
+        desk.command("sh").args(["-c", "printf '110591015912=3 件' | openssl dgst -sha1 -r"]).output().unwrap();
+    let hex = String::from_utf8(digest.stdout).unwrap()[..40].to_owned();
+    let by_digest = |algorithm: &str, digest: &str, role: &str, pin: &[&str]| {
+        desk.shield(&[&["sign-digest", digest, "--algorithm", algorithm, "--role", role], pin].concat())
+    };
+    let signed = by_digest("sha1", &hex, "customs", &PIN).expect(0, &["what it is of cannot be seen", value]);
+    assert!(signed.err.contains("rsa-sha1"), "{}", signed.err);
+    by_digest("sha256", &"00".repeat(32), "customs", &NOT_ASKED)
+        .expect(2, &["SH-9002", "sha256 was given, this key signs sha1"]);
+    by_digest("sha1", &hex, "bank", &NOT_ASKED).expect(2, &["SH-9002"]);
+    by_digest("sha1", "00", "customs", &NOT_ASKED).expect(2, &["1 octets"]);
+    by_digest("sha1", "zz", "customs", &NOT_ASKED).expect(2, &["hex digits"]);
+    by_digest("sha256", &"11".repeat(32), "bank", &["--pin-env", "BANK_PIN"]).expect(0, &["rsa-sha256"]);
+}
