@@ -8,12 +8,19 @@ mod faults;
 mod habits;
 mod keys;
 mod killed;
+#[path = "../support/pcscd.rs"]
+mod pcscd;
 mod pins;
 mod reader;
 mod state;
 mod symbols;
 #[path = "../support/gm_terminal.rs"]
 mod terminal;
+
+/// Where `pcscd.rs` looks for `child.rs`.
+mod softhsm {
+    pub(crate) use crate::child;
+}
 
 use shared_shield::simulator::{ApplicationSetup, Simulator};
 use terminal::Terminal;

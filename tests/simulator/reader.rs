@@ -2,11 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use shared_shield::simulator::{Fault, FaultKind, Simulator, vpcd};
 
-use crate::shared_shield;
+use crate::pcscd::{self, Pcscd};
+use crate::{child, shared_shield};
 
 /// The reader's end.
 struct Reader(TcpStream);
@@ -95,4 +98,50 @@ fn a_planned_fault_reaches_the_reader() {
 fn where_nobody_listens_there_is_no_reader() {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
     assert!(vpcd::insert((Ipv4Addr::LOCALHOST, port)).is_err());
+}
+
+/// The example, while it runs.
+struct Plugged(Child);
+
+impl Plugged {
+    fn at(state: &std::path::Path, port: u16) -> Self {
+        let deps = std::env::current_exe().unwrap();
+        let program: PathBuf = deps.parent().and_then(std::path::Path::parent).unwrap().join("examples/virtual_shield");
+        assert!(program.exists(), "{} is not there: build it with `cargo build --examples`", program.display());
+        let mut command = Command::new(program);
+        command.arg(state).arg(port.to_string()).stdin(Stdio::null()).stderr(Stdio::null());
+        Plugged(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Plugged {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn any_program_over_pcsc_sees_the_virtual_shield() {
+    if let Some(reason) = pcscd::missing() {
+        return child::skip("any_program_over_pcsc_sees_the_virtual_shield", &reason);
+    }
+    let service = Pcscd::start(&["Shield"]);
+    let state = service.dir().join("shield.toml");
+    let device = shared_shield("syno-2015");
+    device.save_as(&state).unwrap();
+    drop(device);
+    let reader = &service.readers()[0];
+    let plugged = Plugged::at(&state, reader.port);
+    service.wait_for_card(reader, true);
+    assert!(Simulator::open(&state).is_err(), "the program has the state for itself");
+    // GetDevInfo in its short form.
+    let mut ask = service.tool("opensc-tool");
+    ask.args(["--reader", &reader.name, "--card-driver", "default", "--send-apdu", "80:04:00:00:00"]);
+    let output = ask.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("simulator") && text.contains("SW1=0x6A, SW2=0x9E"), "{text}");
+    drop(plugged);
+    service.wait_for_card(reader, false);
+    drop(Simulator::open(&state).unwrap());
 }

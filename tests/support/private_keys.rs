@@ -6,8 +6,16 @@ use std::path::Path;
 use std::process::Command;
 
 /// Parts of names: the types of the crates that hold private keys and what works with them, and the simulator.
-const PRIVATE: [&str; 7] =
-    ["SigningKey", "SecretKey", "DecryptingKey", "sign_prehash", "rfc6979", "RsaPrivateKey", "simulator"];
+const PRIVATE: [&str; 8] = [
+    "SigningKey",
+    "SecretKey",
+    "DecryptingKey",
+    "sign_prehash",
+    "rfc6979",
+    "RsaPrivateKey",
+    "shared_shield9simulator",
+    "shared_shield..simulator",
+];
 
 /// Every function of the program's that works with private keys, or with public ones.
 pub struct Functions {
