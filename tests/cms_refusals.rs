@@ -244,9 +244,9 @@ fn keys_that_cannot_sign_cms_are_refused_before_anything_is_asked() {
         let context = shared_shield::format::SignContext { suites, ..desk().p256.context() };
         CMS.prepare(&Content::bytes(DOCUMENT), certificate, &context).unwrap_err()
     };
-    let sm2 = prepare(&vector("synthetic_sm2_cert.pem"), vec![Suite::Sm2Sm3]);
-    assert_eq!(sm2.kind(), ErrorKind::Unsupported, "{sm2}");
-    assert!(sm2.to_string().contains("sm2-sm3 in CMS"), "{sm2}");
+    let sm2 = prepare(&vector("synthetic_sm2_cert.pem"), vec![Suite::P256Sha256]);
+    assert_eq!(sm2.kind(), ErrorKind::KeyUnsuited, "{sm2}");
+    assert!(sm2.to_string().contains("SM2; the token offers ecdsa-p256-sha256"), "{sm2}");
     let rsa = vector("synthetic_rsa_cert.pem");
     assert_eq!(prepare(&rsa, vec![Suite::RsaSha1]).kind(), ErrorKind::KeyUnsuited);
     assert_eq!(prepare(&desk().p256.certificate, vec![]).kind(), ErrorKind::KeyUnsuited);

@@ -79,7 +79,7 @@ impl Habits {
     }
 }
 
-fn vector(name: &str) -> Vec<u8> {
+pub(crate) fn vector(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)).unwrap()
 }
 
@@ -180,12 +180,16 @@ impl Token for FakeToken {
 }
 
 fn slot() -> Slot {
+    slot_of(Suite::RsaSha256)
+}
+
+fn slot_of(suite: Suite) -> Slot {
     Slot {
         key: KeyRef(vec![1]),
         certificate: CertRef(vec![1]),
         pin: PinRef(vec![1]),
         wants: Wants::Once,
-        suites: vec![Suite::RsaSha256],
+        suites: vec![suite],
         label: "fake".to_owned(),
     }
 }
@@ -231,7 +235,12 @@ impl Clock for Counted {
 
 /// A shield with one fake door, and the credential of its one certificate.
 pub(crate) fn shield(habits: &Arc<Habits>) -> (Shield, Credential) {
-    let certificate = Arc::new(Certificate::from_pem(&vector("synthetic_rsa_cert.pem")).unwrap());
+    shield_of(habits, "synthetic_rsa_cert.pem", Suite::RsaSha256)
+}
+
+/// The same with another certificate of the vectors; its token signs with RSA all the same.
+pub(crate) fn shield_of(habits: &Arc<Habits>, certificate: &str, suite: Suite) -> (Shield, Credential) {
+    let certificate = Arc::new(Certificate::from_pem(&vector(certificate)).unwrap());
     let id = DoorId("fake".to_owned());
     let text = || "fake".to_owned();
     let info = DoorInfo {
@@ -242,7 +251,7 @@ pub(crate) fn shield(habits: &Arc<Habits>) -> (Shield, Credential) {
         serial: text(),
         reader: String::new(),
     };
-    let routes = vec![Route { door: id.clone(), slot: slot() }];
+    let routes = vec![Route { door: id.clone(), slot: slot_of(suite) }];
     let door = FakeDoor { id, info, habits: Arc::clone(habits), certificate: certificate.der().to_vec() };
     let shield = Shield::new(Parts {
         serial: text(),

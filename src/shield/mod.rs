@@ -6,6 +6,8 @@ mod fake;
 mod pins;
 mod session;
 mod signing;
+#[cfg(all(test, feature = "json", feature = "sm", feature = "xml"))]
+mod two_step_tests;
 
 use std::fmt;
 use std::io::Write;
