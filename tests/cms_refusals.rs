@@ -117,7 +117,8 @@ fn unknown_algorithms_are_named() {
     assert_eq!(judge(&desk().rsa, sha256_with_rsa()).verdict(), Verdict::SignatureOnly);
     refused(&judge(&desk().p256, sha256_with_rsa()), FindingKind::KeyMismatch);
     refused(&judge(&desk().rsa, tlv(0x30, &[&oid("1.2.840.10045.4.3.2")])), FindingKind::KeyMismatch);
-    refused(&judge(&desk().p256, tlv(0x30, &[&oid("1.2.156.10197.1.501")])), FindingKind::IdentifierUnknown);
+    refused(&judge(&desk().p256, tlv(0x30, &[&oid("1.2.156.10197.1.501")])), FindingKind::IdentifiersMixed);
+    refused(&judge(&desk().p256, tlv(0x30, &[&oid("1.2.156.10197.1.502")])), FindingKind::IdentifierUnknown);
     let odd = tlv(0x30, &[&oid("1.2.840.113549.1.1.1"), &[2, 1, 1]]);
     refused(&judge(&desk().rsa, odd), FindingKind::IdentifierUnknown);
 }
