@@ -265,8 +265,8 @@ kinds! {
         "The document changed while it was being signed: nothing was written, try again.",
         "签名过程中文档发生变化：未写出任何内容，请重试。";
     UnsupportedByCustoms = 0x400A, None,
-        "Customs has no identifier for this key's algorithm: it takes SM2 keys, and RSA keys where the profile has SHA-1, and only a test profile signs with another.",
-        "海关没有该密钥算法的标识：海关接受 SM2 密钥，以及配置允许 SHA-1 时的 RSA 密钥；其他密钥只有测试配置才能使用。";
+        "Customs does not take such a signature: it takes SM2 keys with the default identifier, and RSA keys where the profile has SHA-1; only a test profile signs with another key.",
+        "海关不接受此类签名：海关接受使用默认标识的 SM2 密钥，以及配置允许 SHA-1 时的 RSA 密钥；其他密钥只有测试配置才能使用。";
     DisplayText = 0x400B, FixDocument,
         "The text that the PIN prompt shows is empty, too long, or holds characters that nobody sees: correct it, nothing was signed.",
         "口令提示中显示的文字为空、过长或含有不可见字符：请更正，未进行签名。";

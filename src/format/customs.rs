@@ -25,6 +25,10 @@ pub(super) fn identifier(id: &Sm2Id, operation: &'static str) -> Result<()> {
 pub(super) fn suite(key: KeyKind, context: &SignContext, operation: &'static str) -> Result<Suite> {
     identifier(&context.sm2_id, operation).map_err(|e| e.role(context.role))?;
     let refuse = |kind| Err(Error::new(kind, operation).role(context.role).detail(key.to_string()));
+    let not_offered = |kind| {
+        let offered = crate::suite::names(&context.suites);
+        Err(Error::new(kind, operation).role(context.role).detail(format!("{key}; the token offers {offered}")))
+    };
     let suite = match key {
         KeyKind::Rsa { .. } if context.sha1 => Suite::RsaSha1,
         KeyKind::Sm2 => Suite::Sm2Sm3,
@@ -37,8 +41,8 @@ pub(super) fn suite(key: KeyKind, context: &SignContext, operation: &'static str
     }
     match context.suites.contains(&suite) {
         true => Ok(suite),
-        false if suite == Suite::Sm2Sm3 => refuse(ErrorKind::Unsupported),
-        false => refuse(ErrorKind::KeyUnsuited),
+        false if suite == Suite::Sm2Sm3 => not_offered(ErrorKind::Unsupported),
+        false => not_offered(ErrorKind::KeyUnsuited),
     }
 }
 

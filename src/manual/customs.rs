@@ -27,8 +27,9 @@
 //! **§1.3** The digest is made over the canonical document without the Signature element, every other character kept. SignedInfo is written in one
 //! line. The Signature goes directly before the end tag of the document element; no character is added before or after it.
 //!
-//! **§1.4** RSA: PKCS#1 v1.5 with SHA-1. SM2: r‖s in 64 octets, e = SM3(Z ‖ SignedInfo) with the identifier `1234567812345678`; never DER. KeyName
-//! (certNo) is the serial number in lower-case hex, leading zero kept.
+//! **§1.4** RSA: PKCS#1 v1.5 with SHA-1. SM2: r‖s in 64 octets, e = SM3(Z ‖ SignedInfo) with the identifier `1234567812345678`; never DER. Without Z,
+//! with an empty identifier or with another nothing verifies, so a request that names another is refused (`UnsupportedByCustoms`). KeyName (certNo)
+//! is the serial number in lower-case hex, leading zero kept.
 //!
 //! **§1.5** A newline beside the Signature, white space in SignedInfo, a changed indentation, a lost or added namespace declaration break a
 //! signature; line ends, attribute order, an added comment do not (judged with xmlsec1). KeyInfo is not signed.

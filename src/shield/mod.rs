@@ -8,6 +8,8 @@ mod form_tests;
 mod pins;
 mod session;
 mod signing;
+#[cfg(all(test, feature = "json", feature = "sm", feature = "xml"))]
+mod two_step_tests;
 
 use std::fmt;
 use std::io::Write;
