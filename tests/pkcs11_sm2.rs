@@ -12,11 +12,14 @@ mod softhsm;
 use std::fs;
 use std::sync::Arc;
 
+use base64ct::{Base64, Encoding};
 use cryptoki::object::Attribute;
 use desk::{Keys, Shim, Typist};
+use shared_shield::format::login::Challenge;
+use shared_shield::format::payment179;
 use shared_shield::{
-    Consent, Content, DigestAlgorithm, Error, ErrorKind, Profile, Receipt, Request, Role, Scanner, Shield, Suite,
-    Unlock, Wait,
+    Consent, Content, DigestAlgorithm, Error, ErrorKind, FixedClock, Profile, RawSignature, Receipt, Request, Role,
+    Scanner, Shield, Sm2Id, Suite, ToBeSigned, Unlock, Wait,
 };
 use softhsm::{SoftHsm, issue};
 
@@ -150,10 +153,129 @@ fn a_document_whose_digest_alone_is_at_hand_is_not_given_to_a_mechanism_that_has
         let digest = DigestAlgorithm::Sm3.of(b"order 4711").unwrap();
         let error = sign(&shield, Request::raw(Role::Bank, Content::Digest(Arc::new(digest)))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::KeyUnsuited, "{error}");
-        for word in ["hash the message themselves", "0x80008103 0x80008100", "set C", "digest alone"] {
+        for word in ["hash what they sign", "0x80008103 0x80008100", "set C", "digest alone"] {
             assert!(error.to_string().contains(word), "{word}: {error}");
         }
         assert_eq!((shim.calls("C_Login").len(), shim.calls("C_SignInit").len()), (0, 0));
+    });
+}
+
+/// Mechanisms of the default set that hash, each with what it is given for ten octets.
+const HASHING: [(&str, usize); 4] = [
+    ("sm2 0x80008102 message-raw\n", 10),
+    ("sm2 0x80008103 message-der\n", 10),
+    ("sm2 0x80008100 z-message-raw\n", 42),
+    ("sm2 0x80008101 z-message-der\n", 42),
+];
+
+#[test]
+fn a_mechanism_that_hashes_is_given_the_message_where_nothing_takes_e() {
+    story("a_mechanism_that_hashes_is_given_the_message_where_nothing_takes_e", |hsm, shim| {
+        for (offer, octets) in HASHING {
+            let before = count(shim, "C_Sign", &format!(" in={octets} "));
+            both_sign(&shield(hsm, shim, offer, ""));
+            assert_eq!(count(shim, "C_Sign", &format!(" in={octets} ")), before + 2, "{offer}");
+        }
+        assert_eq!(shim.calls("C_Sign").len(), 2 * HASHING.len());
+        // A document that does not go to a token whole is refused before the PIN.
+        let shield = shield(hsm, shim, HASHING[1].0, "");
+        let fits = vec![b'x'; shared_shield::policy::MESSAGE_MAX];
+        let (_, out) = sign(&shield, Request::raw(Role::Bank, Content::bytes(fits.clone()))).unwrap();
+        assert!(kit::openssl_judges(&desk::certificate(&shield, Role::Bank), "-sm3", &out, &fits));
+        let logins = shim.calls("C_Login").len();
+        let large = Content::bytes([fits, vec![b'x']].concat());
+        let error = sign(&shield, Request::raw(Role::Bank, large)).unwrap_err();
+        assert_eq!((error.kind(), shim.calls("C_Login").len()), (ErrorKind::KeyUnsuited, logins), "{error}");
+    });
+}
+
+#[test]
+fn another_identifier_is_hashed_in_by_the_host_or_the_signature_is_refused() {
+    story("another_identifier_is_hashed_in_by_the_host_or_the_signature_is_refused", |hsm, shim| {
+        let id = Sm2Id::new("ALICE123@YAHOO.COM").unwrap();
+        for (offer, fits) in [(OFFER, true), (HASHING[2].0, true), (HASHING[0].0, false), (HASHING[1].0, false)] {
+            let shield = shield(hsm, shim, offer, "");
+            match sign(&shield, request(Role::Bank).sm2_id(id.clone())) {
+                Ok((_, out)) => {
+                    assert!(fits, "{offer}");
+                    let key = desk::certificate(&shield, Role::Bank).key().unwrap().clone();
+                    let judge = |id: &Sm2Id| {
+                        let tbs = ToBeSigned::over_with(Suite::Sm2Sm3, &key, id, b"order 4711").unwrap();
+                        key.verify(&tbs, &RawSignature::from_wire(Suite::Sm2Sm3, &out).unwrap()).is_ok()
+                    };
+                    assert!(judge(&id) && !judge(&Sm2Id::default()));
+                }
+                Err(error) => {
+                    assert!(!fits, "{offer}: {error}");
+                    assert_eq!(error.kind(), ErrorKind::KeyUnsuited);
+                    assert!(error.to_string().contains("default identifier alone"), "{error}");
+                }
+            }
+        }
+        assert_eq!(shim.calls("C_Login").len(), 2);
+    });
+}
+
+/// The vectors' own key and certificate on a token: what customs gets can be held against the vectors.
+fn vectors_shield(hsm: &SoftHsm, shim: &Shim) -> Shield {
+    hsm.host(|host| {
+        let session = host.login(host.token("customs", desk::CUSTOMS_PIN), desk::CUSTOMS_PIN);
+        let scalar = kit::sm2_key().to_bytes().into();
+        let pair = host.sm2(&session, &scalar, &[1], "customs", &[]);
+        let certificate = kit::certificate("synthetic_sm2_cert.pem");
+        assert_eq!(certificate.key().unwrap().spki(), pair.spki);
+        host.certificate(&session, certificate.der(), &[1], "customs");
+    });
+    shim.rules(OFFER);
+    let profile = "schema = 1\ntest = true\n[[customs.issuer]]\nunit = \"Synthetic Trading Co\"\nallow_ca = true\n";
+    let profile = Arc::new(Profile::parse(profile).unwrap());
+    let clock = Arc::new(FixedClock(kit::day()));
+    let scanner = Scanner::new().profile(profile).clock(clock).module(&shim.module);
+    scanner.scan(&Wait::default()).unwrap().only().unwrap().clone()
+}
+
+#[test]
+fn a_declaration_a_payment_record_and_a_login_are_signed_as_the_vectors_are() {
+    with_shim("a_declaration_a_payment_record_and_a_login_are_signed_as_the_vectors_are", |hsm, shim| {
+        let shield = vectors_shield(hsm, shim);
+        let by = kit::certificate("synthetic_sm2_cert.pem");
+        let der = |raw: Vec<u8>| RawSignature::new(Suite::Sm2Sm3, raw).unwrap().to_wire().unwrap();
+        let decode = |text: &str| Base64::decode_vec(text).unwrap();
+        let vector = kit::text("synthetic_CEB311_sm2.xml");
+        let around = |text: &str, open: &str, close: &str| {
+            let (before, rest) = text.split_once(open).unwrap();
+            let (inside, after) = rest.split_once(close).unwrap();
+            [before, inside, after].map(str::to_owned)
+        };
+        let [start, _, end] = around(&vector, "<ds:Signature ", "</ds:Signature>");
+        let unsigned = format!("{start}{end}").into_bytes();
+        for offer in [OFFER, "sm2 0x80008104 e-der\n", HASHING[0].0, HASHING[1].0, HASHING[2].0, HASHING[3].0] {
+            shim.rules(offer);
+            let (receipt, out) = sign(&shield, Request::declaration(Content::bytes(unsigned.clone()))).unwrap();
+            assert_eq!((receipt.suite, receipt.number.as_str()), (Suite::Sm2Sm3, "0300000000000001"));
+            let value = |text: &str| around(text, "<ds:SignatureValue>", "</ds:SignatureValue>");
+            let [ours, theirs] = [String::from_utf8(out).unwrap(), vector.clone()].map(|text| value(&text));
+            assert_eq!((&ours[0], &ours[2]), (&theirs[0], &theirs[2]), "all but the value is the vector's");
+            let signed_info = kit::vector("synthetic_CEB311_sm2_signedinfo.c14n");
+            assert!(kit::openssl_judges(&by, "-sm3", &der(decode(&ours[1])), &signed_info), "{offer}");
+
+            let string = kit::vector("synthetic_179_string.txt");
+            let request = Request::payment179_as(Content::bytes(string.clone()), payment179::Output::Signature);
+            let (_, out) = sign(&shield, request).unwrap();
+            let signature = der(decode(std::str::from_utf8(&out).unwrap()));
+            assert!(kit::openssl_judges(&by, "-sm3", &signature, &string), "{offer}");
+
+            let random = kit::text("synthetic_login_random.b64");
+            let request = Request::login(Role::Customs, Challenge::Base64(&random)).unwrap();
+            let (_, out) = sign(&shield, request).unwrap();
+            let signature = der(decode(std::str::from_utf8(&out).unwrap()));
+            assert!(kit::openssl_judges(&by, "-sm3", &signature, &decode(&random)), "{offer}");
+        }
+        assert_eq!((shim.calls("C_Login").len(), shim.calls("C_Sign").len()), (18, 18));
+        // One octet of what the module makes: no declaration is written.
+        shim.rules(&format!("{OFFER}flip-signature\n"));
+        let error = sign(&shield, Request::declaration(Content::bytes(unsigned))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SignatureWrong, "{error}");
     });
 }
 
@@ -177,9 +299,10 @@ fn r_or_s_out_of_range_and_what_is_no_signature_do_not_leave() {
     story("r_or_s_out_of_range_and_what_is_no_signature_do_not_leave", |hsm, shim| {
         let shields = [OFFER, "sm2 0x80008104 e-der\n"].map(|offer| (offer, shield(hsm, shim, offer, "")));
         for (offer, shield) in &shields {
-            for bend in ["r-zero", "r-order", "s-order"] {
+            for (bend, words) in [("r-zero", "r is zero"), ("r-order", "r is not below"), ("s-order", "s is not below")]
+            {
                 shim.rules(&format!("{offer}sm2-bend {bend}\n"));
-                refused(shield, ErrorKind::SignatureMalformed, &["out of range"]);
+                refused(shield, ErrorKind::SignatureMalformed, &[words, "mechanism 0x80008"]);
             }
             for (rule, kind, words) in [
                 ("sm2-bend trailing-octet", ErrorKind::SignatureMalformed, "no signature"),
@@ -324,7 +447,7 @@ fn sm2_keys_that_bear_each_others_ids_still_sign_as_themselves() {
             pairs
         });
         // Whatever kind of mechanism has to prove the key, one that hashes among them.
-        for offer in [OFFER, "sm2 0x80008104 e-der\n"] {
+        for offer in [OFFER, "sm2 0x80008104 e-der\n", HASHING[1].0, HASHING[2].0] {
             let shield = shield(hsm, shim, offer, "");
             for role in Role::ALL {
                 signed_by_its_own_key(&shield, role, "-sm3");
