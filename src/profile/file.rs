@@ -169,10 +169,8 @@ impl Profile {
     /// set = "A"                     # one of those at token::Sm2Table; "none": no SM2 through this module
     /// output = "der"                # what all mechanisms of the set give, where that is otherwise: "raw" or "der"
     /// key_types = [0x80000001]      # more key types that are SM2
-    /// [[pkcs11.sm2.mechanism]]      # the rule's own mechanisms, before those of the set
-    /// number = 0x80000004
-    /// input = "e"                   # "e"; "message": the module adds Z and hashes; "z-message": it only hashes
-    /// output = "raw"                # r‖s; "der"
+    /// mechanism = [{ number = 0x80000004, input = "e", output = "raw" }] # its own, before the set's; input also "message" (the
+    ///                               # module adds Z and hashes) or "z-message" (it only hashes); output also "der"
     /// ```
     /// In `[cards]`, `applications = ["…"]` has only these applications of a GM/T 0017 device opened; by default all of them.
     /// `routes = ["pkcs11", "pcsc"]`, above the tables, has modules tried before cards where a certificate is behind both.
