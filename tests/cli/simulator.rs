@@ -320,7 +320,7 @@ fn a_wrong_dialect_costs_a_try_at_a_time_and_ends_at_two() {
     assert_eq!(bench.tries(), [2, 6]);
     // A name that no driver speaks is a mistake in the profile.
     bench.profile("name = \"gm3000\"", "name = \"gm2999\"");
-    bench.shield(&["list"]).expect(7, &["SH-6004", "dialect"]);
+    bench.shield(&["list"]).expect(7, &["SH-6001", "dialect"]);
 }
 
 #[test]
