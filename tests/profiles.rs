@@ -61,6 +61,18 @@ fn everything_a_profile_can_say_is_read() {
         serials = ["0001            ", "0002"]
         [[shield]]
         serials = ["0003", "0004", "0005"]
+        [[pkcs11.sm2]]
+        module = "libvendor.so"
+        manufacturer = "Vendor"
+        set = "A"
+        output = "der"
+        key_types = [0x80000016]
+        [[pkcs11.sm2.mechanism]]
+        number = 0x80000004
+        input = "z-message"
+        output = "raw"
+        [[pkcs11.sm2]]
+        set = "none"
         "#,
     )
     .unwrap();
@@ -89,6 +101,9 @@ fn an_unknown_key_is_named_with_its_line() {
         ("[bank.policy]\nresends = 5", 3, "`resends`"),
         ("[[shield]]\nserials = [\"1\", \"2\"]\nlabels = []", 4, "`labels`"),
         ("replace_builtin = true\nbuiltin = false", 3, "`builtin`"),
+        ("[pkcs11]\nsm4 = []", 3, "`sm4`"),
+        ("[[pkcs11.sm2]]\nset = \"C\"\nsets = 1", 4, "`sets`"),
+        ("[[pkcs11.sm2]]\n[[pkcs11.sm2.mechanism]]\nnumbr = 1", 4, "`numbr`"),
         ("\"\\u001B[31m\" = 1", 2, "unknown key"),
     ] {
         refused(&with(text), ErrorKind::ProfileKey, line, key);
@@ -130,6 +145,21 @@ fn what_is_no_toml_or_of_a_wrong_type_is_malformed_with_its_line() {
         ("[[shield]]\nserials = [\"1\", \" 1 \"]", 3, "twice"),
         ("[[shield]]\nserials = [\"1\", \"2\"]\n[[shield]]\nserials = [\"3\", \"2\"]", 5, "twice"),
         ("[[shield]]\nserials = [\"1\", \"\"]", 3, "empty"),
+        ("[[pkcs11.sm2]]", 2, "neither a set nor a mechanism"),
+        ("[[pkcs11.sm2]]\nset = \"c\"", 3, "A, B, C, D, E, none"),
+        ("[[pkcs11.sm2]]\nset = \"E\"", 2, "set E knows no mechanism"),
+        ("[[pkcs11.sm2]]\nset = \"A\"\noutput = \"r-s\"", 4, "\"raw\" or \"der\""),
+        ("[[pkcs11.sm2]]\nset = \"A\"\nkey_types = [-1]", 4, "integer"),
+        ("[[pkcs11.sm2]]\nset = \"A\"\nmodule = \"/opt/lib.so\"", 4, "without its folder"),
+        ("[[pkcs11.sm2]]\nset = \"A\"\nmanufacturer = \"\"", 4, "empty"),
+        ("[[pkcs11.sm2]]\nset = \"A\"\n[[pkcs11.sm2]]\nset = \"B\"", 4, "never used"),
+        ("[[pkcs11.sm2]]\n[[pkcs11.sm2.mechanism]]\nnumber = 1\noutput = \"raw\"", 3, "input"),
+        (
+            "[[pkcs11.sm2]]\n[[pkcs11.sm2.mechanism]]\nnumber = 1\ninput = \"digest\"\noutput = \"raw\"",
+            5,
+            "\"z-message\"",
+        ),
+        ("[[pkcs11.sm2]]\n[[pkcs11.sm2.mechanism]]\nnumber = 0x100000000\ninput = \"e\"\noutput = \"raw\"", 4, ""),
     ] {
         refused(&with(text), ErrorKind::ProfileMalformed, line, words);
     }

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use shared_shield::format::xmldsig;
+use shared_shield::format::{ceb, xmldsig};
 use shared_shield::{
     Content, Digest, DigestAlgorithm, Error, ErrorKind, Receipt, Request, Result, Role, Session, Shield, Unlock,
 };
 
-use crate::args::{Global, SignDeclaration};
+use crate::args::Global;
+use crate::args_ceb::SignDeclaration;
 use crate::dialect;
 use crate::done::{self, Output};
 use crate::exit::Exit;
@@ -142,7 +143,7 @@ impl Run<'_> {
     }
 
     fn request(&self, file: &Path, document: Content) -> Request {
-        let request = Request::declaration(document)
+        let request = Request::declaration_as(document, self.args.message.options())
             .of(self.args.signing.choice.selector())
             .shown(clean(&file.display().to_string()));
         if self.args.signing.even_outside_validity { request.even_outside_validity() } else { request }
@@ -201,6 +202,11 @@ impl Run<'_> {
         job.planned = Some(DigestAlgorithm::Sha256.of(&document)?);
         let pending = self.shield.prepare(self.request(&job.file, Content::bytes(document.as_slice())))?;
         let certificate = pending.certificate();
+        // What a replaced signature leaves is what the output has to be of.
+        let document = match self.args.message.replace_signature {
+            true => ceb::without_signature(&document)?.unwrap_or(document),
+            false => document,
+        };
         // A document that was signed while the certificate was valid stays done when the caller looks beyond validity.
         let at = if self.args.signing.even_outside_validity { certificate.not_before() } else { SystemTime::now() };
         Ok(done::judge(&job.output, &document, certificate, self.shield.profile(), at))

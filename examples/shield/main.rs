@@ -5,6 +5,7 @@
 //! ```
 
 mod args;
+mod args_ceb;
 mod args_pins;
 mod args_test;
 mod change;
@@ -13,6 +14,7 @@ mod desk;
 mod dialect;
 mod doctor;
 mod done;
+mod ems;
 mod entry;
 mod exit;
 mod form179;
@@ -101,6 +103,8 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
         Command::SignRaw(args) => raw::run(global, args, screen),
         Command::SignPayment(args) => payment::run(global, args, screen),
         Command::Sign179(args) => form179::run(global, args, screen),
+        Command::SignEms(args) => ems::ems(global, args, screen),
+        Command::SignDigest(args) => ems::digest(global, args, screen),
         Command::SignLogin(args) => login::run(global, args, screen),
         Command::Verify(args) => verify::run(global, args, screen),
         Command::Watch(args) => watch::run(global, args, screen),

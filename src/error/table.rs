@@ -270,6 +270,15 @@ kinds! {
     DisplayText = 0x400B, FixDocument,
         "The text that the PIN prompt shows is empty, too long, or holds characters that nobody sees: correct it, nothing was signed.",
         "口令提示中显示的文字为空、过长或含有不可见字符：请更正，未进行签名。";
+    DeclarantMismatch = 0x400C, FixDocument,
+        "The message names another company as its declarant than the certificate: customs would refuse it, so sign with the declarant's certificate or correct the message.",
+        "报文的申报单位与证书所属单位不一致，海关会退单：请使用申报单位的证书，或更正报文。";
+    MessageNeverSigned = 0x400D, FixDocument,
+        "Customs sends this message and no company signs it: give the message that it answers.",
+        "该报文由海关发出，企业无需也不应签名：请提供其所回执的报文。";
+    IdentifiersUnsuited = 0x400E, FixDocument,
+        "The identifier set that was asked for is not for this key, or is for reading alone: choose another one.",
+        "所选标识组不适用于此密钥，或仅供读取：请另选。";
 
     // 402x: announcement 179
     JsonMalformed = 0x4020, FixDocument,
@@ -312,6 +321,13 @@ kinds! {
     ChallengeDocument = 0x4033, Retry,
         "The login challenge begins as a document that a signature could be abused for, so it was not signed: ask the site for a new one, and do not trust a site that sends such a challenge again.",
         "登录随机数的开头是可能被冒用的文档，未签名：请向网站重新获取；若再次出现，请勿信任该网站。";
+    // 404x: EMS forms
+    FormEmpty = 0x4040, FixDocument,
+        "The form has no values, so there is nothing to sign: give its fields.",
+        "表单没有任何值，无可签名内容：请提供字段。";
+    FormField = 0x4041, FixDocument,
+        "The form has too many or too long fields, or a value with characters that nobody sees: correct the field named.",
+        "表单字段过多或过长，或值中含有不可见字符：请更正所示字段。";
 
     // 5xxx: signatures
     SignatureWrong = 0x5001, Retry,

@@ -7,7 +7,9 @@ use super::SignContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::note::Note;
 use crate::role::Role;
-use crate::suite::{DigestAlgorithm, KeyKind, PublicKey, RawSignature, SM2_DEFAULT_ID, Sm2Id, Suite, ToBeSigned};
+use crate::suite::{
+    Digest, DigestAlgorithm, KeyKind, PublicKey, RawSignature, SM2_DEFAULT_ID, Sm2Id, Suite, ToBeSigned,
+};
 use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 
 /// Refuses another identifier in Z than the one that customs has (manual::customs §1.4), whatever the key: who names one expects it to be used.
@@ -139,6 +141,15 @@ impl Judge {
         let right = |s: &&RawSignature| {
             let tbs = ToBeSigned::over_with(s.suite(), &self.key, &self.sm2_id, message);
             tbs.is_ok_and(|tbs| self.key.verify(&tbs, s).is_ok())
+        };
+        self.signatures.iter().find(right).map(RawSignature::suite)
+    }
+
+    /// The suite with which the signature is this key's over a digest.
+    pub(super) fn fits_digest(&self, digest: &Digest) -> Option<Suite> {
+        let right = |s: &&RawSignature| {
+            let tbs = ToBeSigned::of(s.suite(), digest.clone(), &self.sm2_id);
+            s.suite().digest() == digest.algorithm() && self.key.verify(&tbs, s).is_ok()
         };
         self.signatures.iter().find(right).map(RawSignature::suite)
     }

@@ -42,6 +42,11 @@
 //! module's claim about a length is never believed. The same file reads attributes, objects and slots with bounded buffers, because a
 //! hostile module can make the binding allocate without limit or read outside its buffer.
 //!
+//! **The numbers of SM2 in a module are data** ([`crate::token::Sm2Table`]): PKCS#11 has none, vendors took their own, and one number means
+//! different things to different clients. A mechanism is used where the token says that it signs with it, one that takes the finished e before
+//! one that hashes; what it gives has to have the stated form, be in range, and verify. The profile's table reaches the door that it is for,
+//! not the module: a module is loaded once for a process, and a process may have scanners with several profiles.
+//!
 //! **A module is never finalised.** Modules stay loaded for the life of the process: other parts of it may use them, and finalising at exit has
 //! taken hosts down (`parallaxsecond/rust-cryptoki#208`).
 //!

@@ -1,11 +1,8 @@
 //! What a profile says of cards and of the ways to a certificate.
 
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Join;
 use super::file::Reader;
 use crate::door::Way;
 use crate::error::Result;
@@ -31,12 +28,6 @@ pub(super) struct CardsFile {
 struct DriverFile {
     atr: Spanned<String>,
     name: Spanned<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Together {
-    serials: Vec<Spanned<String>>,
 }
 
 /// A device of GM/T 0017 and the dialect that it speaks.
@@ -102,28 +93,6 @@ impl Reader<'_> {
             dialect,
             proven: proven.iter().map(serial).collect::<Result<_>>()?,
         })
-    }
-
-    /// Tokens that are parts of one shield.
-    pub(super) fn joins(&self, shields: &[Spanned<Together>]) -> Result<Vec<Join>> {
-        let mut seen = BTreeSet::new();
-        let mut joins = Vec::new();
-        for shield in shields {
-            let mut serials = Vec::new();
-            for serial in &shield.get_ref().serials {
-                // PKCS#11 pads serial numbers with blanks.
-                let text = self.text_of(serial)?.trim().to_owned();
-                if !seen.insert(text.clone()) {
-                    return Err(self.malformed(serial, "a serial number that stands in the profile twice"));
-                }
-                serials.push(text);
-            }
-            if serials.len() < 2 {
-                return Err(self.malformed(shield, "a shield of several tokens needs at least two serial numbers"));
-            }
-            joins.push(Join { serials });
-        }
-        Ok(joins)
     }
 
     /// The order of the ways; those that are not named come after, as they are by default.

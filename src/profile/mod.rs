@@ -5,18 +5,23 @@
 
 mod builtin;
 mod cards;
+mod customs;
 mod file;
+mod modules;
 mod rule;
+mod together;
 
 use std::sync::Arc;
 
 use crate::cert::Certificate;
 use crate::door::Way;
+use crate::identifiers::IdentifierSet;
 use crate::link::Atr;
 use crate::policy::Policy;
 use crate::role::Role;
-use crate::token::{CardRules, DialectRule};
+use crate::token::{CardRules, DialectRule, ModuleRules};
 
+use customs::CardRule;
 use rule::{Fit, Rule};
 
 /// Rules for roles, joins and policy. Built in for the e-port and for CCB and CFCA; a TOML file that the host names extends them.
@@ -47,6 +52,9 @@ pub struct Profile {
     joins: Vec<Join>,
     routes: Vec<Way>,
     cards: Arc<CardRules>,
+    modules: Arc<ModuleRules>,
+    identifiers: Option<IdentifierSet>,
+    card_kinds: Vec<CardRule>,
 }
 
 /// What holds for one role.
@@ -89,6 +97,9 @@ impl Profile {
             joins: Vec::new(),
             routes: vec![Way::Card, Way::Module],
             cards: Arc::default(),
+            modules: Arc::default(),
+            identifiers: None,
+            card_kinds: Vec::new(),
         }
     }
 
@@ -108,6 +119,12 @@ impl Profile {
     #[must_use]
     pub fn allows_sha1(&self, role: Role) -> bool {
         self.ruling(role).sha1
+    }
+
+    /// The identifier set that it names for customs messages, where it names one.
+    #[must_use]
+    pub fn identifiers(&self) -> Option<IdentifierSet> {
+        self.identifiers
     }
 
     /// The role of a certificate, or why it has none, in one clause. Key usage and time are not looked at here.
@@ -174,6 +191,10 @@ impl Profile {
 
     pub(crate) fn cards(&self) -> &Arc<CardRules> {
         &self.cards
+    }
+
+    pub(crate) fn modules(&self) -> &Arc<ModuleRules> {
+        &self.modules
     }
 
     fn ruling(&self, role: Role) -> &Ruling {

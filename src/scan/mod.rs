@@ -161,7 +161,7 @@ impl Scanner {
 
     fn look_at(&self, sources: Vec<Source>, wait: &Wait) -> Result<Scan> {
         wait.check(OPERATION)?;
-        let board = Board::new(self.look());
+        let board = Board::new(self.look(), Arc::clone(self.profile.modules()));
         board.survey(sources, wait)?;
         let mut sight = board.take(self.blank, wait);
         if wait.cancel.is_cancelled() {

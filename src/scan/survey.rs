@@ -11,7 +11,7 @@ use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::link::{Presence, ReaderState, Readers};
 use crate::policy;
-use crate::token::Slot;
+use crate::token::{ModuleRules, Slot};
 use crate::wait::{Signal, Wait, lock};
 
 /// A certificate with its slot.
@@ -50,6 +50,7 @@ pub(super) struct Board {
     progress: Arc<Mutex<Vec<Progress>>>,
     signal: Arc<Signal>,
     look: Arc<Look>,
+    modules: Arc<ModuleRules>,
 }
 
 /// What was seen of one source.
@@ -98,8 +99,8 @@ impl Drop for Done {
 }
 
 impl Board {
-    pub(super) fn new(look: Look) -> Self {
-        Board { progress: Arc::default(), signal: Arc::default(), look: Arc::new(look) }
+    pub(super) fn new(look: Look, modules: Arc<ModuleRules>) -> Self {
+        Board { progress: Arc::default(), signal: Arc::default(), look: Arc::new(look), modules }
     }
 
     /// Looks at every source, until all are done or the wait ends.
@@ -191,7 +192,7 @@ fn look_at(source: &Source, line: &Line, wait: &Wait) -> Result<()> {
 }
 
 fn look_at_module(path: &Path, line: &Line, wait: &Wait) -> Result<()> {
-    let found = discover(path, wait)?;
+    let found = discover(path, &line.board.modules, wait)?;
     line.write(|p| {
         p.tokens = !found.doors.is_empty() || !found.problems.is_empty();
         p.problems.extend(found.problems);
@@ -232,7 +233,7 @@ use crate::token::pkcs11::discover;
 
 /// Without PKCS#11 no door can be found in a module.
 #[cfg(not(feature = "pkcs11"))]
-fn discover(path: &Path, _wait: &Wait) -> Result<crate::door::Discovery> {
+fn discover(path: &Path, _rules: &ModuleRules, _wait: &Wait) -> Result<crate::door::Discovery> {
     let unsupported = Error::new(ErrorKind::Unsupported, "load module").detail("built without pkcs11");
     Err(with_place(unsupported, &path.display().to_string()))
 }

@@ -4,6 +4,7 @@
 mod softhsm;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use self::softhsm::{MODULE, issue, story};
 use super::survey::{Board, Seen, Sight, Source};
@@ -21,7 +22,7 @@ const PIN: &str = "593071648205";
 
 /// The one token, with its slots by label.
 fn look() -> Seen {
-    let board = Board::new(Look::default());
+    let board = Board::new(Look::default(), Arc::default());
     let wait = Wait::default();
     board.survey(vec![Source::Module(PathBuf::from(MODULE))], &wait).unwrap();
     let Sight { mut seen, problems, .. } = board.take(false, &wait);

@@ -209,6 +209,8 @@ impl Shield {
             role: request.role,
             test: self.0.profile.is_test(),
             sha1: self.0.profile.allows_sha1(request.role),
+            identifiers: self.0.profile.identifiers(),
+            card: self.0.profile.card_kind(&credential.certificate),
             suites: suites_of(&credential),
             sm2_id: request.sm2_id.clone(),
             now,

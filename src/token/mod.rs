@@ -17,6 +17,7 @@
 mod admin;
 #[cfg(feature = "gm0017")]
 pub mod gm0017;
+mod modules;
 #[cfg(feature = "piv")]
 mod piv;
 #[cfg(feature = "pkcs11")]
@@ -36,6 +37,7 @@ use crate::suite::{RawSignature, Suite, ToBeSigned};
 use crate::tries::PinStatus;
 use crate::wait::{Wait, lock};
 
+pub use self::modules::{ModuleRules, Sm2Input, Sm2Mechanism, Sm2Output, Sm2Rule, Sm2Table};
 pub use self::rules::{CardRules, DialectRule};
 
 pub use self::admin::{AdminAuth, ContentKey, Issuing, Opening, Pins, Place, Recipient};

@@ -4,6 +4,7 @@ mod choice;
 mod customs;
 mod doctor;
 mod errors;
+mod messages;
 mod outputs;
 mod payment;
 mod pin;

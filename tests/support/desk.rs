@@ -26,6 +26,9 @@ pub const BANK_PIN: &str = "846205913372";
 pub enum Keys {
     P256,
     Rsa(u32),
+    /// For the shim alone: SoftHSM does not sign with them.
+    #[cfg(feature = "sm")]
+    Sm2,
 }
 
 /// Makes the two tokens with their certificates and writes `profile.toml`.
@@ -37,6 +40,8 @@ pub fn make(hsm: &SoftHsm, keys: Keys) {
             let pair = match keys {
                 Keys::P256 => host.p256(&session, &[1], name, &[]),
                 Keys::Rsa(bits) => host.rsa(&session, bits, &[1], name, &[]),
+                #[cfg(feature = "sm")]
+                Keys::Sm2 => host.sm2(&session, &scalar_of(name), &[1], name, &[]),
             };
             let der = softhsm::issue(&format!("CN=Story {name} CA"), &format!("CN=Story {name}"), &pair.spki, vec![]);
             host.certificate(&session, &der, &[1], name);
@@ -53,6 +58,12 @@ pub fn make(hsm: &SoftHsm, keys: Keys) {
 
 fn pin_of(name: &str) -> &'static str {
     if name == "customs" { CUSTOMS_PIN } else { BANK_PIN }
+}
+
+/// A throw-away scalar for each name.
+#[cfg(feature = "sm")]
+fn scalar_of(name: &str) -> [u8; 32] {
+    if name == "customs" { [0x11; 32] } else { [0x22; 32] }
 }
 
 /// The one shield on the desk.

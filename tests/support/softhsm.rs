@@ -196,6 +196,40 @@ impl Host {
         Pair { spki, public, private }
     }
 
+    /// Puts an SM2 key pair with this scalar on the token; `more` goes to the private key. SoftHSM keeps it and cannot sign with it: the shim
+    /// does (`tests/modules/README.md`), so the scalar can be read after a login. A throw-away key.
+    #[cfg(feature = "sm")]
+    pub fn sm2(&self, session: &Session, scalar: &[u8; 32], id: &[u8], label: &str, more: &[Attribute]) -> Pair {
+        use cryptoki::object::KeyType;
+        use x509_cert::spki::EncodePublicKey;
+        let key = sm2::SecretKey::from_slice(scalar).unwrap().public_key();
+        let curve = vec![0x06, 0x08, 0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x82, 0x2d]; // OID 1.2.156.10197.1.301
+        let point = sm2::dsa::VerifyingKey::new("", key).unwrap().to_sec1_bytes();
+        let common = |class| {
+            vec![
+                Attribute::Class(class),
+                Attribute::KeyType(KeyType::EC),
+                Attribute::Token(true),
+                Attribute::Id(id.to_vec()),
+                Attribute::Label(label.as_bytes().to_vec()),
+                Attribute::EcParams(curve.clone()),
+            ]
+        };
+        let mut public = common(ObjectClass::PUBLIC_KEY);
+        let point = OctetString::new(point.to_vec()).unwrap().to_der().unwrap();
+        public.extend([Attribute::Private(false), Attribute::Verify(true), Attribute::EcPoint(point)]);
+        let mut private = common(ObjectClass::PRIVATE_KEY);
+        private.extend([Attribute::Private(true), Attribute::Sensitive(false), Attribute::Extractable(true)]);
+        private.extend([Attribute::Sign(true), Attribute::Value(scalar.to_vec())]);
+        private.retain(|a| more.iter().all(|m| m.attribute_type() != a.attribute_type()));
+        private.extend_from_slice(more);
+        Pair {
+            spki: key.to_public_key_der().unwrap().as_bytes().to_vec(),
+            public: session.create_object(&public).unwrap(),
+            private: session.create_object(&private).unwrap(),
+        }
+    }
+
     /// Stores a certificate.
     pub fn certificate(&self, session: &Session, der: &[u8], id: &[u8], label: &str) -> ObjectHandle {
         let template = [

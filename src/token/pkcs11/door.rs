@@ -11,7 +11,7 @@ use crate::door::{Discovery, Door, DoorId, DoorInfo, Lease, Way};
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::token::Token;
+use crate::token::{ModuleRules, Sm2Table, Token};
 use crate::wait::{Wait, lock};
 
 /// Loads a module and looks at its tokens. Loading is bounded by `wait`; the module's own calls after that take as long as they take,
@@ -19,7 +19,7 @@ use crate::wait::{Wait, lock};
 ///
 /// # Errors
 /// As [`Module::open`], and what the module answers.
-pub(crate) fn discover(path: &Path, wait: &Wait) -> Result<Discovery> {
+pub(crate) fn discover(path: &Path, rules: &ModuleRules, wait: &Wait) -> Result<Discovery> {
     let module = Module::open(path, wait)?;
     let mut found = Discovery::default();
     let mut tokens: Vec<(Slot, Facts)> = Vec::new();
@@ -41,7 +41,8 @@ pub(crate) fn discover(path: &Path, wait: &Wait) -> Result<Discovery> {
     }
     found.problems.extend(twice.iter().map(|identity| name_module(twins(identity), path)));
     for (slot, facts) in tokens.into_iter().filter(|(_, facts)| !twice.contains(&facts.identity)) {
-        found.doors.push(Arc::new(Pkcs11Door::new(&module, slot, facts)));
+        let sm2 = rules.sm2(&[path, &module.file], &[&module.manufacturer, &facts.manufacturer]);
+        found.doors.push(Arc::new(Pkcs11Door::new(&module, slot, facts, sm2)));
     }
     Ok(found)
 }
@@ -51,12 +52,14 @@ struct Pkcs11Door {
     info: DoorInfo,
     identity: Identity,
     module: Arc<Module>,
+    /// Numbers of its SM2.
+    sm2: Arc<Sm2Table>,
     /// Where the token was last.
     slot: Arc<Mutex<Slot>>,
 }
 
 impl Pkcs11Door {
-    fn new(module: &Arc<Module>, slot: Slot, facts: Facts) -> Self {
+    fn new(module: &Arc<Module>, slot: Slot, facts: Facts, sm2: Arc<Sm2Table>) -> Self {
         let Facts { identity, manufacturer, model, .. } = facts;
         let (module, name) = (Arc::clone(module), module.name().to_owned());
         let (label, serial) = (identity.label.clone(), identity.serial.clone());
@@ -75,6 +78,7 @@ impl Pkcs11Door {
             },
             identity,
             module,
+            sm2,
             slot: Arc::new(Mutex::new(slot)),
         }
     }
@@ -96,7 +100,7 @@ impl Door for Pkcs11Door {
     fn lease(&self, wait: &Wait) -> Result<Lease> {
         self.module.check_process()?;
         let (module, identity) = (Arc::clone(&self.module), self.identity.clone());
-        let (last, bound) = (Arc::clone(&self.slot), wait.clone());
+        let (last, sm2, bound) = (Arc::clone(&self.slot), Arc::clone(&self.sm2), wait.clone());
         Lease::open("open token", wait, move || {
             let hint = *lock(&last);
             let (slot, facts) = module.find(&identity, Some(hint))?;
@@ -104,7 +108,7 @@ impl Door for Pkcs11Door {
             if !facts.info.token_initialized() {
                 return Err(Error::new(ErrorKind::TokenNotInitialised, "open token"));
             }
-            let token: Box<dyn Token> = Box::new(Pkcs11Token::open(module, slot, identity, bound)?);
+            let token: Box<dyn Token> = Box::new(Pkcs11Token::open(module, slot, identity, sm2, bound)?);
             Ok(token)
         })
     }

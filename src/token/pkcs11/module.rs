@@ -27,6 +27,10 @@ use crate::wait::{Signal, Wait, lock};
 /// A loaded and initialised module.
 pub(crate) struct Module {
     name: String,
+    /// Where it lies.
+    pub(super) file: PathBuf,
+    /// CK_INFO.manufacturerID.
+    pub(super) manufacturer: String,
     process: u32,
     pub(super) p11: Pkcs11,
     pub(super) raw: Raw,
@@ -109,7 +113,8 @@ impl Module {
         tracing::debug!(module = %file.display(), manufacturer, "PKCS#11 module open");
         let name = name_of(file);
         let (dialect, process) = (dialect::of(&manufacturer), std::process::id());
-        Ok(Arc::new(Module { name, process, p11, raw, dialect, logins: Mutex::default() }))
+        let (file, logins) = (file.to_owned(), Mutex::default());
+        Ok(Arc::new(Module { name, file, manufacturer, process, p11, raw, dialect, logins }))
     }
 
     /// The file's name.

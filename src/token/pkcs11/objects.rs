@@ -3,8 +3,8 @@
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki_sys::{
-    CK_ATTRIBUTE_TYPE, CK_CERTIFICATE_TYPE, CKA_ALWAYS_AUTHENTICATE, CKA_CERTIFICATE_TYPE, CKA_EC_POINT, CKA_ID,
-    CKA_KEY_TYPE, CKA_LABEL, CKA_MODULUS, CKA_PUBLIC_KEY_INFO, CKA_SIGN, CKA_VALUE, CKC_X_509, CKK_EC, CKK_RSA,
+    CK_ATTRIBUTE_TYPE, CK_CERTIFICATE_TYPE, CKA_ALWAYS_AUTHENTICATE, CKA_CERTIFICATE_TYPE, CKA_EC_PARAMS, CKA_EC_POINT,
+    CKA_ID, CKA_KEY_TYPE, CKA_LABEL, CKA_MODULUS, CKA_PUBLIC_KEY_INFO, CKA_SIGN, CKA_VALUE, CKC_X_509, CKK_EC, CKK_RSA,
 };
 
 use super::raw::Raw;
@@ -18,11 +18,18 @@ use crate::suite::{KeyKind, PublicKey};
 /// The longest label that is shown, in octets.
 const LABEL_MAX: usize = 256;
 
+/// CKA_EC_PARAMS of P-256: OBJECT IDENTIFIER 1.2.840.10045.3.1.7.
+const P256_CURVE: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+/// CKA_EC_PARAMS of SM2: OBJECT IDENTIFIER 1.2.156.10197.1.301 (GM/T 0006).
+const SM2_CURVE: &[u8] = &[0x06, 0x08, 0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x82, 0x2d];
+
 /// A session's sight of its token.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) raw: &'a Raw,
     pub(super) session: &'a Session,
+    /// Key types that are SM2, besides CKK_EC with its curve.
+    pub(super) sm2_keys: &'a [u32],
 }
 
 /// A certificate object.
@@ -79,15 +86,26 @@ impl View<'_> {
 
     /// Whether the key is of this kind and may sign, as far as it tells.
     pub(super) fn may_sign(self, key: ObjectHandle, kind: KeyKind) -> Result<bool> {
+        Ok(self.is_of(key, kind)? && self.is(key, CKA_SIGN)?.unwrap_or(true))
+    }
+
+    fn is_of(self, key: ObjectHandle, kind: KeyKind) -> Result<bool> {
         #[allow(clippy::useless_conversion)] // CK_ULONG has 32 bits elsewhere
-        let wanted: u64 = match kind {
-            KeyKind::Rsa { .. } => CKK_RSA.into(),
-            KeyKind::P256 | KeyKind::Sm2 => CKK_EC.into(),
-        };
-        if self.number(key, CKA_KEY_TYPE)?.is_some_and(|kind| kind != wanted) {
-            return Ok(false);
+        let (ec, rsa): (u64, u64) = (CKK_EC.into(), CKK_RSA.into());
+        let Some(stated) = self.number(key, CKA_KEY_TYPE)? else { return Ok(true) };
+        match kind {
+            KeyKind::Rsa { .. } => Ok(stated == rsa),
+            KeyKind::Sm2 if self.sm2_keys.iter().any(|number| u64::from(*number) == stated) => Ok(true),
+            KeyKind::P256 | KeyKind::Sm2 if stated != ec => Ok(false),
+            KeyKind::P256 => self.is_on(key, P256_CURVE),
+            KeyKind::Sm2 => self.is_on(key, SM2_CURVE),
         }
-        Ok(self.is(key, CKA_SIGN)?.unwrap_or(true))
+    }
+
+    /// Whether an EC key is on this curve. Parameters that name no curve tell nothing: a signature has to prove the key then.
+    fn is_on(self, key: ObjectHandle, curve: &[u8]) -> Result<bool> {
+        let parameters = self.attribute(key, CKA_EC_PARAMS, policy::ATTRIBUTE_MAX)?.unwrap_or_default();
+        Ok(parameters.first() != Some(&0x06) || parameters == curve)
     }
 
     /// X.509 certificates, in the order of their handles.

@@ -1,8 +1,8 @@
 //! The calls whose answers carry a count or a length, with buffers of fixed size: the one file with `unsafe`.
 //!
 //! cryptoki 0.12 takes a module's word for these: a slot or signature length of 2^40 aborts the process, a false object count
-//! panics, a false attribute length reads out of bounds; and it has no single-part C_Sign after a context-specific login. Each
-//! function here goes when cryptoki has one that is bounded. Everything else is cryptoki's; its sessions are used here by handle.
+//! panics, a false attribute length reads out of bounds; it has no single-part C_Sign after a context-specific login, and no mechanism
+//! whose number is neither PKCS#11's nor above CKM_VENDOR_DEFINED. Each function here goes when cryptoki has one that serves. Everything else is cryptoki's; its sessions are used here by handle.
 
 #![allow(unsafe_code)] // C functions of a loaded module cannot be called in any other way
 
@@ -11,9 +11,11 @@ use std::ptr;
 
 use cryptoki::object::{Attribute, ObjectHandle};
 use cryptoki::session::Session;
+use cryptoki::slot::Slot;
 use cryptoki_sys::{
-    CK_ATTRIBUTE, CK_ATTRIBUTE_TYPE, CK_FUNCTION_LIST, CK_OBJECT_HANDLE, CK_RV, CK_SLOT_ID, CK_TRUE, CK_ULONG,
-    CK_UNAVAILABLE_INFORMATION, CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID, CKR_BUFFER_TOO_SMALL, CKR_OK,
+    CK_ATTRIBUTE, CK_ATTRIBUTE_TYPE, CK_FUNCTION_LIST, CK_MECHANISM, CK_MECHANISM_INFO, CK_OBJECT_HANDLE, CK_RV,
+    CK_SLOT_ID, CK_TRUE, CK_ULONG, CK_UNAVAILABLE_INFORMATION, CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID,
+    CKR_BUFFER_TOO_SMALL, CKR_OK,
 };
 use libloading::Library;
 
@@ -175,6 +177,30 @@ impl Raw {
         check(rv, NAME)?;
         value.truncate(within(query.ulValueLen, value.len(), NAME)?);
         Ok(Some(value))
+    }
+
+    /// What the token says of a mechanism, by its number; `None` where it does not have it.
+    ///
+    /// # Errors
+    /// What the token answers.
+    pub(super) fn mechanism_info(&self, slot: Slot, number: u32) -> Result<Option<CK_MECHANISM_INFO>> {
+        const NAME: &str = "C_GetMechanismInfo";
+        let mut info = CK_MECHANISM_INFO::default();
+        let id = CK_SLOT_ID::try_from(slot.id()).map_err(|_| nonsense(NAME, format!("slot {}", slot.id())))?;
+        match check(call!(self, C_GetMechanismInfo(id, number.into(), &raw mut info)), NAME) {
+            Ok(()) => Ok(Some(info)),
+            Err(error) if error.kind() == ErrorKind::KeyUnsuited => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins a signature by a mechanism without parameters, by its number.
+    ///
+    /// # Errors
+    /// What the token answers.
+    pub(super) fn sign_init(&self, session: &Session, number: u32, key: ObjectHandle) -> Result<()> {
+        let mut mechanism = CK_MECHANISM { mechanism: number.into(), pParameter: ptr::null_mut(), ulParameterLen: 0 };
+        check(call!(self, C_SignInit(session.handle(), &raw mut mechanism, key.handle())), "C_SignInit")
     }
 
     /// Single-part signature after C_SignInit, into a buffer of [`policy::SIGNATURE_MAX`] octets without asking for the length.

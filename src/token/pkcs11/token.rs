@@ -8,17 +8,18 @@ use cryptoki::slot::Slot as SlotId;
 
 use super::ckr::{fault, nonsense};
 use super::login::{Login, Share};
-use super::mechanism::{self, Input};
+use super::mechanism::{self, Input, Offer, Start, Way};
 use super::module::{Identity, Module};
 use super::objects::View;
 use super::pair::{self, Candidate, Proof};
+use super::sm2;
 use super::voice::Voice;
 use crate::cert::Fingerprint;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::suite::{KeyKind, PublicKey, RawSignature, Suite, ToBeSigned};
-use crate::token::{Auth, CertRef, KeyRef, PinForm, PinRef, PinState, Pins, Slot, Token, Wants};
+use crate::suite::{PublicKey, RawSignature, ToBeSigned};
+use crate::token::{Auth, CertRef, KeyRef, PinForm, PinRef, PinState, Pins, Slot, Sm2Table, Token, Wants};
 use crate::wait::Wait;
 
 /// The most private keys that are tried for one certificate.
@@ -33,6 +34,7 @@ pub(super) struct Pkcs11Token {
     identity: Identity,
     session: Session,
     pub(super) login: Arc<Login>,
+    sm2: Arc<Sm2Table>,
     share: Option<Share>,
     wait: Wait,
     pin: PinRef,
@@ -48,8 +50,58 @@ struct Key {
     each_time: bool,
 }
 
+/// A signature that is wanted.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    public: &'a PublicKey,
+    tbs: &'a ToBeSigned,
+    way: Way,
+}
+
+impl Wanted<'_> {
+    /// What C_Sign gave as a signature: of the length that the key makes, of the form that the mechanism has.
+    fn shaped(self, octets: Vec<u8>) -> Result<RawSignature> {
+        if let Way::Sm2(mechanism) = self.way {
+            return sm2::output(mechanism, &octets);
+        }
+        let length = octets.len();
+        let odd = || nonsense("C_Sign", format!("a signature of {length} octets"));
+        if self.public.modulus().is_some_and(|modulus| modulus.len() != length) {
+            return Err(odd());
+        }
+        RawSignature::new(self.tbs.suite, octets).map_err(|_| odd())
+    }
+
+    fn is_right(self, signature: &RawSignature) -> bool {
+        self.public.verify(self.tbs, signature).is_ok()
+    }
+
+    /// A signature of the key that is known to be the one. What a vendor's mechanism makes is checked here, where it is known which one that was.
+    fn shown(self, signature: RawSignature) -> Result<RawSignature> {
+        match self.way {
+            Way::Sm2(_) if !self.is_right(&signature) => Err(self.doubted(ErrorKind::SignatureWrong, "C_Sign")),
+            _ => Ok(signature),
+        }
+    }
+
+    /// A signature did not verify: the key's fault, or that of the numbers.
+    fn doubted(self, kind: ErrorKind, operation: &'static str) -> Error {
+        let error = Error::new(kind, operation);
+        match self.way {
+            Way::Standard => error,
+            Way::Sm2(mechanism) => error.detail(sm2::doubt(mechanism)),
+        }
+    }
+}
+
 impl Pkcs11Token {
-    pub(super) fn open(module: Arc<Module>, slot: SlotId, identity: Identity, wait: Wait) -> Result<Self> {
+    pub(super) fn open(
+        module: Arc<Module>,
+        slot: SlotId,
+        identity: Identity,
+        sm2: Arc<Sm2Table>,
+        wait: Wait,
+    ) -> Result<Self> {
         let session = module.p11.open_ro_session(slot).map_err(|e| fault(&e, "C_OpenSession"))?;
         let login = module.login(&identity);
         let pin = PinRef([module.name(), &identity.serial, &identity.label].join("\0").into_bytes());
@@ -59,6 +111,7 @@ impl Pkcs11Token {
             identity,
             session,
             login,
+            sm2,
             share: None,
             wait,
             pin,
@@ -69,7 +122,11 @@ impl Pkcs11Token {
     }
 
     fn view(&self) -> View<'_> {
-        View { raw: &self.module.raw, session: &self.session }
+        View { raw: &self.module.raw, session: &self.session, sm2_keys: &self.sm2.key_types }
+    }
+
+    fn offer(&self) -> Offer<'_> {
+        Offer { module: &self.module.p11, raw: &self.module.raw, slot: self.slot, sm2: &self.sm2 }
     }
 
     pub(super) fn voice(&self) -> Voice<'_> {
@@ -110,26 +167,21 @@ impl Pkcs11Token {
         }
     }
 
-    fn check_suite(&self, suite: Suite, kind: KeyKind) -> Result<()> {
-        if mechanism::offered(&self.module.p11, self.slot, kind)?.contains(&suite) {
-            return Ok(());
-        }
-        Err(Error::new(ErrorKind::KeyUnsuited, "C_GetMechanismInfo")
-            .detail(format!("the token does not offer {suite} for {kind}")))
-    }
-
     /// One C_SignInit, login where the key wants it, C_Sign. `None` where the token says that the key cannot do this.
-    fn sign_once(&self, key: Key, auth: Auth<'_>, tbs: &ToBeSigned) -> Result<Option<Vec<u8>>> {
+    fn sign_once(&self, key: Key, auth: Auth<'_>, wanted: Wanted<'_>) -> Result<Option<Vec<u8>>> {
         if key.each_time && matches!(auth, Auth::Held) {
             return Err(
                 Error::new(ErrorKind::PinRequired, "C_Login").detail("the key wants its PIN for each signature")
             );
         }
-        let Input { mechanism, data } = mechanism::input(tbs.suite, &tbs.digest)?;
+        let Input { start, data } = mechanism::input(wanted.way, wanted.public, wanted.tbs)?;
         // Whoever was told that the time is over gets no signature made behind its back.
         self.wait.check("C_SignInit")?;
-        if let Err(e) = self.session.sign_init(&mechanism, key.handle) {
-            let error = fault(&e, "C_SignInit");
+        let started = match start {
+            Start::Mechanism(m) => self.session.sign_init(&m, key.handle).map_err(|e| fault(&e, "C_SignInit")),
+            Start::Number(number) => self.module.raw.sign_init(&self.session, number, key.handle),
+        };
+        if let Err(error) = started {
             return if error.kind() == ErrorKind::KeyUnsuited { Ok(None) } else { Err(error) };
         }
         if key.each_time {
@@ -138,43 +190,49 @@ impl Pkcs11Token {
         self.module.raw.sign(&self.session, &data).map(Some)
     }
 
-    /// Signs with the key that belongs to `public`. Unless the token shows which one that is, the signature has to prove it.
-    fn sign_with(&mut self, of: &KeyRef, public: &PublicKey, auth: Auth<'_>, tbs: &ToBeSigned) -> Result<RawSignature> {
+    /// Signs with the key that belongs to `wanted.public`. Unless the token shows which one that is, the signature has to prove it.
+    fn sign_with(&mut self, of: &KeyRef, wanted: Wanted<'_>, auth: Auth<'_>) -> Result<RawSignature> {
         if let Some((_, key)) = self.proven.iter().find(|(known, _)| known == of) {
-            let octets = self.sign_once(*key, auth, tbs)?.ok_or_else(missing)?;
-            return shaped(octets, public, tbs);
+            let octets = self.sign_once(*key, auth, wanted)?.ok_or_else(missing)?;
+            return wanted.shown(wanted.shaped(octets)?);
         }
         let mut ids_lie = false;
         let mut claimed = None;
-        for Candidate { key, proof } in pair::candidates(self.view(), public)?.into_iter().take(TRIALS) {
+        for Candidate { key, proof } in pair::candidates(self.view(), wanted.public)?.into_iter().take(TRIALS) {
             if proof == Proof::Elsewhere && !ids_lie {
                 break;
             }
             let key = Key { handle: key, each_time: self.view().always_authenticates(key)? };
             // A key that wants its PIN each time is not probed: one entry is not spent on a guess.
-            if proof == Proof::Elsewhere && (key.each_time || !self.probe(key, public, auth, tbs.suite)?) {
+            if proof == Proof::Elsewhere && (key.each_time || !self.probe(key, auth, wanted)?) {
                 continue;
             }
-            let Some(octets) = self.sign_once(key, auth, tbs)? else { continue };
-            match shaped(octets, public, tbs) {
-                Ok(signature) if proof == Proof::Shown || public.verify(tbs, &signature).is_ok() => {
+            let Some(octets) = self.sign_once(key, auth, wanted)? else { continue };
+            match wanted.shaped(octets) {
+                Ok(signature) if proof == Proof::Shown || wanted.is_right(&signature) => {
                     self.proven.push((of.clone(), key));
-                    return Ok(signature);
+                    return wanted.shown(signature);
                 }
-                Err(error) if proof <= Proof::Linked => return Err(error),
+                // A form that is not the mechanism's says nothing of the key.
+                Err(error) if proof <= Proof::Linked || error.kind() == ErrorKind::SignatureMalformed => {
+                    return Err(error);
+                }
                 _ => ids_lie = true,
             }
-            if proof == Proof::Linked {
-                claimed = Some(Error::new(ErrorKind::SignatureWrong, "C_Sign"));
+            match proof {
+                Proof::Linked => claimed = Some(wanted.doubted(ErrorKind::SignatureWrong, "C_Sign")),
+                _ => claimed = claimed.or(Some(wanted.doubted(ErrorKind::KeyMissing, "C_FindObjects"))),
             }
         }
         Err(claimed.unwrap_or_else(missing))
     }
 
-    fn probe(&self, key: Key, public: &PublicKey, auth: Auth<'_>, suite: Suite) -> Result<bool> {
-        let probe = ToBeSigned::over(suite, public, PROBE)?;
-        let Some(octets) = self.sign_once(key, auth, &probe)? else { return Ok(false) };
-        Ok(shaped(octets, public, &probe).is_ok_and(|signature| public.verify(&probe, &signature).is_ok()))
+    fn probe(&self, key: Key, auth: Auth<'_>, wanted: Wanted<'_>) -> Result<bool> {
+        let mut tbs = ToBeSigned::over(wanted.tbs.suite, wanted.public, PROBE)?;
+        tbs.message = Some(Arc::from(PROBE));
+        let probe = Wanted { tbs: &tbs, ..wanted };
+        let Some(octets) = self.sign_once(key, auth, probe)? else { return Ok(false) };
+        Ok(probe.shaped(octets).is_ok_and(|signature| probe.is_right(&signature)))
     }
 
     /// How often the key wants its PIN. Most tokens show private keys after a login alone; then the answer is `Once`.
@@ -190,15 +248,6 @@ impl Pkcs11Token {
 
 fn missing() -> Error {
     Error::new(ErrorKind::KeyMissing, "C_FindObjects")
-}
-
-/// A signature of the length that the key makes.
-fn shaped(octets: Vec<u8>, public: &PublicKey, tbs: &ToBeSigned) -> Result<RawSignature> {
-    let length = octets.len();
-    if public.modulus().is_some_and(|modulus| modulus.len() != length) {
-        return Err(nonsense("C_Sign", format!("a signature of {length} octets")));
-    }
-    RawSignature::new(tbs.suite, octets).map_err(|_| nonsense("C_Sign", format!("a signature of {length} octets")))
 }
 
 impl Token for Pkcs11Token {
@@ -224,7 +273,7 @@ impl Token for Pkcs11Token {
             }
             self.certificates.push((certificate.fingerprint(), object.handle));
             let (wants, suites) = match certificate.key() {
-                Ok(key) => (self.wants(key)?, mechanism::offered(&self.module.p11, self.slot, key.kind())?),
+                Ok(key) => (self.wants(key)?, self.offer().suites(key.kind())?),
                 Err(_) => (Wants::Once, Vec::new()),
             };
             slots.push(Slot {
@@ -289,10 +338,10 @@ impl Token for Pkcs11Token {
             return Err(Error::new(ErrorKind::KeyUnsuited, "C_SignInit").detail(what));
         }
         // Everything that can be refused without the PIN is refused before it is sent.
-        mechanism::input(tbs.suite, &tbs.digest)?;
-        self.check_suite(tbs.suite, public.kind())?;
+        mechanism::check_digest(tbs.suite, &tbs.digest)?;
+        let wanted = Wanted { public: &public, tbs, way: self.offer().way(public.kind(), tbs)? };
         self.authenticate(auth)?;
-        self.sign_with(key, &public, auth, tbs)
+        self.sign_with(key, wanted, auth)
     }
 
     fn pins(&mut self) -> Option<&mut dyn Pins> {

@@ -100,6 +100,14 @@ impl Call {
         self.find(verb, phase, None)
     }
 
+    /// As `fault`, among the rules for which `fits` holds. It is what the module is, so the log does not call it a fault.
+    pub(crate) fn fault_where(&mut self, verb: &str, fits: impl Fn(&Rule) -> bool) -> Option<&Rule> {
+        let rules = self.rules.as_ref().as_ref().ok()?;
+        let event =
+            Event { function: self.name, token: self.target.label.as_deref(), phase: Phase::Data, attribute: None };
+        rules.iter().find(|r| r.verb == verb && fits(r) && r.fires(event))
+    }
+
     /// As `fault`, for one attribute of the call's template.
     pub(crate) fn attribute_fault(&mut self, verb: &str, phase: Phase, kind: CK_ATTRIBUTE_TYPE) -> Option<&Rule> {
         self.find(verb, phase, Some(kind))

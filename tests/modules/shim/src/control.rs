@@ -1,6 +1,6 @@
 //! The control file: which answers are to be wrong. One rule a line, `VERB ARGUMENT... OPTION=VALUE...`.
 
-use crate::table;
+use crate::{sm2, table};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,6 +17,10 @@ enum Arg {
     Text,
     /// Its content, read when the line is.
     File,
+    /// What an SM2 mechanism does.
+    Form,
+    /// What is wrong with an SM2 signature.
+    Bend,
 }
 
 /// All CKF_USER_PIN_* and CKF_SO_PIN_* bits of CK_TOKEN_INFO.flags.
@@ -42,6 +46,9 @@ const VERBS: &[(&str, &[Arg], &[&str])] = &[
     ("flags-clear", &[Arg::NumberOr(PIN_FLAGS)], &[]),
     ("serial", &[Arg::Text], &[]),
     ("label", &[Arg::Text], &[]),
+    ("sm2", &[Arg::Number, Arg::Form], &[]),
+    ("sm2-key-type", &[Arg::Number], &[]),
+    ("sm2-bend", &[Arg::Bend], &[]),
 ];
 
 /// The two halves of PKCS#11's length convention: a null buffer asks for the length, then the data is fetched.
@@ -186,6 +193,12 @@ fn argument(rule: &mut Rule, kind: Arg, word: &str) -> Result<(), String> {
         }
         Arg::Milliseconds => rule.number = number(word.strip_suffix("ms").ok_or("a delay is written like 30ms")?)?,
         Arg::Text => rule.text = unescape(word)?,
+        Arg::Form => {
+            sm2::form(word.as_bytes()).ok_or_else(|| format!("no such form {word}"))?;
+            rule.text = word.into();
+        }
+        Arg::Bend if !sm2::BENDS.contains(&word) => return Err(format!("no such bend {word}")),
+        Arg::Bend => rule.text = word.into(),
         Arg::File => rule.text = std::fs::read(word).map_err(|e| format!("{word}: {e}"))?,
     }
     Ok(())
@@ -282,6 +295,9 @@ mod tests {
             "vendor-rv C_Sign 0x30",
             "label %f",
             "swap-cert /no/such/file",
+            "sm2 0x80008105",
+            "sm2 0x80008105 raw",
+            "sm2-bend backwards",
         ];
         for bad in bad_lines {
             let why = parse(&format!("# comment\n\n{bad}")).unwrap_err();

@@ -3,6 +3,7 @@
 
 use crate::call::{Call, Target, sessions};
 use crate::control::Phase;
+use crate::{shim, sm2};
 use cryptoki_sys::*;
 use std::ptr::null_mut;
 use std::slice::from_raw_parts_mut;
@@ -186,17 +187,90 @@ pub(crate) unsafe fn mechanism(
 }
 
 /// # Safety
-/// As `sign_final`.
+/// As C_GetMechanismInfo: `info` is null or points to one CK_MECHANISM_INFO.
+pub(crate) unsafe fn mechanism_info(
+    call: &mut Call,
+    forward: Forward,
+    kind: CK_MECHANISM_TYPE,
+    info: *mut CK_MECHANISM_INFO,
+) -> CK_RV {
+    call.note("mech", format_args!("{kind:#x}"));
+    let rv = forward();
+    // SAFETY: by this function's contract.
+    match (rv, unsafe { info.as_mut() }) {
+        (CKR_MECHANISM_INVALID, Some(info)) => sm2::info(call, kind).map_or(rv, |known| {
+            *info = known;
+            CKR_OK
+        }),
+        _ => rv,
+    }
+}
+
+/// # Safety
+/// As `mechanism`.
+pub(crate) unsafe fn sign_init(
+    call: &mut Call,
+    forward: Forward,
+    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    key: CK_OBJECT_HANDLE,
+) -> CK_RV {
+    sm2::forget(session);
+    // SAFETY: by this function's contract.
+    let rv = unsafe { self::mechanism(call, forward, mechanism, key) };
+    // SAFETY: by this function's contract.
+    match (rv, unsafe { mechanism.as_ref() }, shim()) {
+        (CKR_MECHANISM_INVALID, Some(m), Some(shim)) => sm2::begin(call, shim, session, m.mechanism, key).unwrap_or(rv),
+        _ => rv,
+    }
+}
+
+/// # Safety
+/// As `sign_final`; `data` is null or points to `input` octets.
 pub(crate) unsafe fn sign(
     call: &mut Call,
     forward: Forward,
+    session: CK_SESSION_HANDLE,
+    data: *mut u8,
     input: CK_ULONG,
     out: *mut u8,
     len: *mut CK_ULONG,
 ) -> CK_RV {
     call.note("in", input);
+    let rv = forward();
+    // The real module has not begun anything: what was begun here is signed here.
+    let made = match rv {
+        // SAFETY: by this function's contract.
+        CKR_OPERATION_NOT_INITIALIZED => sm2::sign(call, session, unsafe { items(data, input) }, phase(out)),
+        _ => None,
+    };
+    let answered = || match &made {
+        None => rv,
+        Some(Err(rv)) => *rv,
+        // SAFETY: by this function's contract.
+        Some(Ok(signature)) => unsafe { give(signature, out, len) },
+    };
     // SAFETY: by this function's contract.
-    unsafe { sign_final(call, forward, out, len) }
+    unsafe { sign_final(call, &answered, out, len) }
+}
+
+/// Gives octets by PKCS#11's length convention (v2.40, section 5.2).
+///
+/// # Safety
+/// `len` is null or readable and writable, `out` is null or has room for `*len` octets.
+unsafe fn give(octets: &[u8], out: *mut u8, len: *mut CK_ULONG) -> CK_RV {
+    // SAFETY: by this function's contract.
+    let Some(len) = (unsafe { len.as_mut() }) else { return CKR_ARGUMENTS_BAD };
+    let room = std::mem::replace(len, octets.len() as CK_ULONG);
+    if out.is_null() {
+        return CKR_OK;
+    }
+    if room < *len {
+        return CKR_BUFFER_TOO_SMALL;
+    }
+    // SAFETY: `octets` fits the room, by the test above.
+    unsafe { items(out, *len) }.copy_from_slice(octets);
+    CKR_OK
 }
 
 /// # Safety
@@ -267,6 +341,7 @@ pub(crate) unsafe fn find_objects(
 pub(crate) unsafe fn attributes(
     call: &mut Call,
     forward: Forward,
+    session: CK_SESSION_HANDLE,
     object: CK_OBJECT_HANDLE,
     template: *mut CK_ATTRIBUTE,
     count: CK_ULONG,
@@ -296,11 +371,34 @@ pub(crate) unsafe fn attributes(
             // SAFETY: `given` is what the caller wrote: its buffer and the buffer's length.
             rv = unsafe { answer(attribute, given.ulValueLen, &value) };
         }
+        if given.type_ == CKA_KEY_TYPE && !given.pValue.is_null() && rv == CKR_OK {
+            // SAFETY: the module has written a CK_KEY_TYPE there, by the length that it tells.
+            unsafe { other_key_type(call, attribute, session, object) };
+        }
         if let Some(rule) = call.attribute_fault("huge-attribute", phase(given.pValue), given.type_) {
             attribute.ulValueLen = rule.number as CK_ULONG;
         }
     }
     rv
+}
+
+/// Shows an SM2 key as one of a vendor's key type.
+///
+/// # Safety
+/// `attribute` holds as many octets as its length says.
+unsafe fn other_key_type(
+    call: &mut Call,
+    attribute: &CK_ATTRIBUTE,
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+) {
+    let Some(kind) = call.fault_where("sm2-key-type", |_| true).map(|rule| rule.number as CK_KEY_TYPE) else { return };
+    if attribute.ulValueLen as usize == size_of::<CK_KEY_TYPE>()
+        && shim().is_some_and(|shim| sm2::is_sm2(shim, session, object))
+    {
+        // SAFETY: by this function's contract; the caller's buffer need not be aligned.
+        unsafe { attribute.pValue.cast::<CK_KEY_TYPE>().write_unaligned(kind) };
+    }
 }
 
 /// Gives `value` for an attribute by PKCS#11's rules (v2.40, section 5.7, C_GetAttributeValue).

@@ -7,6 +7,7 @@
 mod call;
 mod control;
 mod hooks;
+mod sm2;
 mod table;
 
 use cryptoki_sys::{CK_FUNCTION_LIST, CK_RV, CKR_ARGUMENTS_BAD, CKR_GENERAL_ERROR, CKR_OK};

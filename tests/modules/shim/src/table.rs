@@ -57,7 +57,7 @@ functions! {
     C_GetSlotInfo(slot: Slot, info: *mut CK_SLOT_INFO) @ Slot slot;
     C_GetTokenInfo(slot: Slot, info: *mut CK_TOKEN_INFO) @ Slot slot => token_info(info);
     C_GetMechanismList(slot: Slot, list: *mut CK_MECHANISM_TYPE, count: LengthOut) @ Slot slot;
-    C_GetMechanismInfo(slot: Slot, kind: CK_MECHANISM_TYPE, info: *mut CK_MECHANISM_INFO) @ Slot slot;
+    C_GetMechanismInfo(slot: Slot, kind: CK_MECHANISM_TYPE, info: *mut CK_MECHANISM_INFO) @ Slot slot => mechanism_info(kind, info);
     C_InitToken(slot: Slot, pin: Octets, len: Length, label: Octets) @ Slot slot => init_pin(pin, len);
     C_InitPIN(s: Session, pin: Octets, len: Length) @ Session s => init_pin(pin, len);
     C_SetPIN(s: Session, old: Octets, old_len: Length, new: Octets, new_len: Length) @ Session s => set_pin(old, old_len, new, new_len);
@@ -73,7 +73,7 @@ functions! {
     C_CopyObject(s: Session, object: Object, template: Template, count: Length, out: ObjectOut) @ Session s;
     C_DestroyObject(s: Session, object: Object) @ Session s;
     C_GetObjectSize(s: Session, object: Object, size: LengthOut) @ Session s;
-    C_GetAttributeValue(s: Session, object: Object, template: Template, count: Length) @ Session s => attributes(object, template, count);
+    C_GetAttributeValue(s: Session, object: Object, template: Template, count: Length) @ Session s => attributes(s, object, template, count);
     C_SetAttributeValue(s: Session, object: Object, template: Template, count: Length) @ Session s;
     C_FindObjectsInit(s: Session, template: Template, count: Length) @ Session s;
     C_FindObjects(s: Session, list: ObjectOut, max: Length, count: LengthOut) @ Session s => find_objects(list, max, count);
@@ -91,8 +91,8 @@ functions! {
     C_DigestUpdate(s: Session, part: Octets, len: Length) @ Session s;
     C_DigestKey(s: Session, key: Object) @ Session s;
     C_DigestFinal(s: Session, out: Octets, out_len: LengthOut) @ Session s;
-    C_SignInit(s: Session, mechanism: Mechanism, key: Object) @ Session s => mechanism(mechanism, key);
-    C_Sign(s: Session, data: Octets, len: Length, out: Octets, out_len: LengthOut) @ Session s => sign(len, out, out_len);
+    C_SignInit(s: Session, mechanism: Mechanism, key: Object) @ Session s => sign_init(s, mechanism, key);
+    C_Sign(s: Session, data: Octets, len: Length, out: Octets, out_len: LengthOut) @ Session s => sign(s, data, len, out, out_len);
     C_SignUpdate(s: Session, part: Octets, len: Length) @ Session s;
     C_SignFinal(s: Session, out: Octets, out_len: LengthOut) @ Session s => sign_final(out, out_len);
     C_SignRecoverInit(s: Session, mechanism: Mechanism, key: Object) @ Session s => mechanism(mechanism, key);
