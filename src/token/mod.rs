@@ -40,7 +40,7 @@ use crate::wait::{Wait, lock};
 pub use self::modules::{ModuleRules, Sm2Input, Sm2Mechanism, Sm2Output, Sm2Rule, Sm2Table};
 pub use self::rules::{CardRules, DialectRule};
 
-pub use self::admin::{AdminAuth, ContentKey, Issuing, Opening, Pins, Place, Recipient};
+pub use self::admin::{AdminAuth, ContentKey, Issuing, Opening, Pins, Place, Recipient, SessionKey};
 
 /// The families of cards that are known, in the order in which they are asked.
 pub static DRIVERS: &[&dyn Driver] = &[
@@ -123,7 +123,7 @@ pub struct Insertion {
     certificates: Mutex<BTreeMap<Vec<u8>, Arc<[u8]>>>,
     /// What the device's numbers stand for.
     #[cfg(feature = "gm0017")]
-    pub(in crate::token) gm0017: Mutex<gm0017::Memory>,
+    gm0017: Mutex<gm0017::Memory>,
     tries: Tries,
 }
 
@@ -257,9 +257,14 @@ impl Insertion {
 
     /// Forgets what was read: somebody wrote to the card, or a signature did not verify.
     pub(crate) fn forget(&self) {
-        lock(&self.certificates).clear();
+        self.forget_certificates();
         #[cfg(feature = "gm0017")]
         lock(&self.gm0017).forget_numbers();
+    }
+
+    /// The part of [`Insertion::forget`] that is certificates.
+    fn forget_certificates(&self) {
+        lock(&self.certificates).clear();
     }
 
     /// The card was reset by somebody: what was open on it is closed, and every login is over.

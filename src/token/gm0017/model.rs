@@ -269,6 +269,9 @@ impl Model {
     fn act(&mut self, command: &[u8]) -> Answer {
         let random = self.random.take();
         let (head, body) = command.split_at(4);
+        if head[..2] == [0x00, 0xC0] {
+            return Err(0x6E00);
+        }
         assert!(matches!(head[0], 0x80 | 0x84), "{head:02X?}");
         let data = match body {
             [0, _, _] | [] | [_] => &[][..],
