@@ -86,7 +86,7 @@ impl GmToken {
             return self.look_for_login(name).map(|seen| seen.status);
         }
         let id = self.open(name)?;
-        let (told, _) = pin::info(&mut self.card, id, holder)?;
+        let (told, ..) = pin::info(&mut self.card, id, holder)?;
         Ok(pin::remembered(&self.at, &key_of(name, holder), told))
     }
 }
