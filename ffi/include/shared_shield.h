@@ -70,6 +70,10 @@
 #define SHIELD_ERR_CARD_UNKNOWN 0x1027
 #define SHIELD_ERR_CARD_APPLICATION 0x1028
 #define SHIELD_ERR_CARD_REMOVED 0x1029
+#define SHIELD_ERR_DIALECT_MISSING 0x102A
+#define SHIELD_ERR_DIALECT_UNPROVEN 0x102B
+#define SHIELD_ERR_DEVICE_INFO 0x102C
+#define SHIELD_ERR_STATE_FILE 0x102D
 #define SHIELD_ERR_PIN_INCORRECT 0x2001
 #define SHIELD_ERR_PIN_LOCKED 0x2002
 #define SHIELD_ERR_LAST_TRY 0x2003
@@ -98,6 +102,7 @@
 #define SHIELD_ERR_KEY_MISSING 0x3007
 #define SHIELD_ERR_KEY_UNSUITED 0x3008
 #define SHIELD_ERR_KEY_MISMATCH 0x3009
+#define SHIELD_ERR_KEY_MALFORMED 0x300A
 #define SHIELD_ERR_ROLE_MISMATCH 0x3010
 #define SHIELD_ERR_DOCUMENT_MALFORMED 0x4001
 #define SHIELD_ERR_DOCUMENT_DTD 0x4002
@@ -141,6 +146,7 @@
 #define SHIELD_ERR_HANDLE_INVALID 0x9006
 #define SHIELD_ERR_HANDLES_USED_UP 0x9007
 #define SHIELD_ERR_STRUCT_UNKNOWN 0x9008
+#define SHIELD_ERR_NAME_LENGTH 0x9009
 
 /* How functions and dialogs are called: cdecl, which is only one of several ways on 32-bit Windows. */
 #ifdef _WIN32
@@ -511,6 +517,10 @@
 // The modules alone.
 #define SHIELD_READERS_OFF 2
 
+// A person said that a PIN may be sent to a GM/T 0017 device in the dialect that the profile names although that device has never accepted one
+// in it. A wrong dialect costs a try like a wrong PIN; with fewer than three left none is sent in spite of it.
+#define SHIELD_SCAN_TRY_UNPROVEN_DIALECTS 1
+
 // An unlocked role: one PIN entry, many signatures.
 typedef struct shield_batch shield_batch;
 
@@ -683,6 +693,8 @@ typedef struct shield_scan_options {
     struct shield_text reference;
     // `SHIELD_READERS_*`.
     uint32_t readers;
+    // An OR of `SHIELD_SCAN_*`.
+    size_t flags;
 } shield_scan_options;
 
 // A list of octet strings.

@@ -14,6 +14,8 @@ mod recognised;
 mod signing;
 #[cfg(feature = "simulator")]
 mod simulator;
+#[cfg(feature = "simulator")]
+mod simulator_pins;
 mod teaching;
 mod terminal;
 mod verdicts;
