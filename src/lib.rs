@@ -28,6 +28,7 @@
 
 pub mod apdu;
 mod atomic;
+pub mod batch;
 mod card;
 pub mod cert;
 mod credential;

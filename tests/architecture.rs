@@ -75,6 +75,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("watch", &["error", "link", "scan", "shield", "wait"]),
+    // Above everything that signs one document.
+    ("batch", &["atomic", "cert", "error", "policy", "receipt", "request", "shield", "source", "suite", "wait"]),
     // It looks at everything that stands between a person and a signature, and is asked by nobody inside.
     (
         "doctor",

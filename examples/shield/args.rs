@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared_shield::{Consent, Fingerprint, Reference, Role, Selector};
 
-use crate::args_ceb::{SignDeclaration, SignDigest, SignEms};
+use crate::args_ceb::{SignBatch, SignDeclaration, SignDigest, SignEms};
 use crate::args_pins::{ChangePin, ChangePuk, Unblock};
 use crate::args_test::MakeTestShield;
 use crate::exit;
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Info(Info),
     /// Signs customs messages (CEBxxxMessage), many in one unlock; a rerun skips what is done
     SignDeclaration(SignDeclaration),
+    /// Signs the customs messages of a folder or a list in one unlock, with a journal: a rerun signs nothing twice
+    SignBatch(SignBatch),
     /// Signs a file as it is; writes a detached signature (DER for ECDSA, PKCS#1 for RSA)
     SignRaw(SignRaw),
     /// Signs a payment or another document for the bank (CMS), after showing what it is about

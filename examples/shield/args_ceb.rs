@@ -1,5 +1,6 @@
 //! The command line of customs: messages, form fields, digests.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -15,6 +16,36 @@ pub(crate) struct SignDeclaration {
     /// Folder for the signed messages, under the names of the originals; made when it is not there
     #[arg(long, value_name = "DIR")]
     pub(crate) out_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "documents", required = true, multiple = false, args = ["folder", "manifest"])]
+pub(crate) struct SignBatch {
+    /// The messages of this folder: its files that end in .xml
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// The messages that this file lists, one on a line; after a tab the name of the output, where it is another one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Folder for the signed messages, under the names of the originals; made when it is not there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: PathBuf,
+    /// What was done before; by default .shield-batch.journal in the folder of the outputs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Signs messages again that the journal knows and whose output is gone
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// How many threads prepare and sign
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Prints JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) message: MessageArgs,
     #[command(flatten)]

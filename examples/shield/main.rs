@@ -36,6 +36,7 @@ mod reach;
 mod readers;
 mod recognise;
 mod screen;
+mod sign_batch;
 mod simulated;
 mod single;
 mod test_ca;
@@ -100,6 +101,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
         Command::List(args) => list::run(global, args, screen),
         Command::Info(args) => info::run(global, args, screen),
         Command::SignDeclaration(args) => declaration::run(global, args, screen),
+        Command::SignBatch(args) => sign_batch::run(global, args, screen),
         Command::SignRaw(args) => raw::run(global, args, screen),
         Command::SignPayment(args) => payment::run(global, args, screen),
         Command::Sign179(args) => form179::run(global, args, screen),

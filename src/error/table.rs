@@ -12,43 +12,13 @@ pub(crate) struct Entry {
     pub(crate) zh: &'static str,
 }
 
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $recovery:expr, $en:literal, $zh:literal;)*) => {
-        /// The kinds of error. The number of each is also its code in C.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[repr(u32)]
-        #[non_exhaustive]
-        pub enum ErrorKind {
-            $(
-                #[doc = $en]
-                $name = $number,
-            )*
-        }
-
-        impl ErrorKind {
-            /// Every kind, in the order of the table.
-            pub const ALL: &'static [ErrorKind] = &[$(ErrorKind::$name),*];
-
-            pub(crate) fn entry(self) -> Entry {
-                use Recovery::*;
-                match self {
-                    $(ErrorKind::$name => Entry { recovery: $recovery, en: $en, zh: $zh },)*
-                }
-            }
-
-            /// The kind with this number.
-            #[must_use]
-            pub fn from_code(code: u32) -> Option<ErrorKind> {
-                match code {
-                    $($number => Some(ErrorKind::$name),)*
-                    _ => Option::None,
-                }
-            }
-        }
-    };
-}
-
 impl ErrorKind {
+    /// Its number; the first hex digit is its range (see [`crate::manual::errors`]).
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self as u32
+    }
+
     /// The short code to read over the phone, such as `SH-2003`.
     #[must_use]
     pub fn code(self) -> String {
@@ -279,6 +249,9 @@ kinds! {
     IdentifiersUnsuited = 0x400E, FixDocument,
         "The identifier set that was asked for is not for this key, or is for reading alone: choose another one.",
         "所选标识组不适用于此密钥，或仅供读取：请另选。";
+    DocumentTwice = 0x400F, FixDocument,
+        "The same document stands in the batch under two names, and customs takes a message once: leave one of them out.",
+        "同一文档以两个文件名出现在批次中，而海关只接受一次：请去掉其中一个。";
 
     // 402x: announcement 179
     JsonMalformed = 0x4020, FixDocument,
@@ -364,6 +337,12 @@ kinds! {
     OutputFailed = 0x7002, Retry,
         "The result cannot be written: what was there before is untouched, check the folder, your rights and the free space.",
         "结果无法写入：原有文件保持不变，请检查目录、权限和剩余空间。";
+    JournalForeign = 0x7003, FixDocument,
+        "The file is no journal of a batch, or one of another version: name the journal of this batch, or a file that is not there.",
+        "该文件不是批量签名日志，或版本不同：请指定本批次的日志，或尚不存在的文件。";
+    JournalBusy = 0x7004, CloseOtherProgram,
+        "Another run writes into this journal: let it finish, then repeat.",
+        "另一个程序正在写入该日志：请等待其完成后重试。";
 
     // 9xxx: the library itself
     Unsupported = 0x9001, None,
