@@ -7,7 +7,7 @@ use shared_shield::cert::{CertificateRequest, RequestBuilder, UnsignedRequest};
 use shared_shield::suite::{KeyKind, PublicKey};
 use shared_shield::{Certificate, ErrorKind, RawSignature, Suite};
 
-use crate::desk::{DISTID, changed, new_key, sign, sm2, well};
+use crate::desk::{DISTID, changed, new_key, oid, sign, sm2, tlv, well};
 use crate::kit::{Scratch, certificate, openssl, p256, p256_sign, rsa_sign};
 
 const SUBJECT: &str = "CN=测试操作员 (SYNTHETIC),OU=Synthetic Trading Co,C=CN";
@@ -55,6 +55,13 @@ fn requests_that_are_built_here_verify_in_openssl() {
         }
         assert_eq!(finished.check_signature(), Ok(()));
         assert!(finished.der().windows(info.len()).any(|w| *w == *info), "what was signed stands in it");
+        // The parameters are absent for the curves and NULL for RSA.
+        let algorithm = match suite {
+            Suite::Sm2Sm3 => tlv(0x30, &[&oid("1.2.156.10197.1.501")]),
+            Suite::P256Sha256 => tlv(0x30, &[&oid("1.2.840.10045.4.3.2")]),
+            _ => tlv(0x30, &[&oid("1.2.840.113549.1.1.11"), &[5, 0]]),
+        };
+        assert!(finished.der().windows(algorithm.len()).any(|w| w == algorithm), "{suite}");
         // OpenSSL reads what was asked for.
         let pem = finished.pem().unwrap();
         assert!(pem.starts_with("-----BEGIN CERTIFICATE REQUEST-----\n"));
