@@ -8,8 +8,8 @@ use crate::link::Atr;
 use crate::tries::PinStatus;
 use crate::wait::lock;
 
-/// What is known of one insertion of a card: it is filled by the first lease and gone when the card is pulled out. It never holds a PIN, a
-/// login or a selected application, because other programs change those.
+/// What is known of one insertion of a card: it is filled by the first lease and gone when the card is pulled out. It never holds a PIN; what
+/// other programs may change meanwhile, such as a selected application or the number of an open one, is not relied on where a PIN is sent.
 #[derive(Debug, Default)]
 // Families of cards are features; without one nobody reads it.
 #[cfg_attr(not(any(feature = "piv", feature = "gm0017")), allow(dead_code))]

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::model::{ATR, BANK_PIN, CUSTOMS_PIN, Card, Fault, greeting, rules};
-use super::tests::{BANK, CONTAINER, EPORT, INFO, OPEN, RANDOM, SIGN, VERIFY, labels, pin, pin_of, public, sign};
+use super::tests::{
+    BANK, CLEAR, CLOSE, CONTAINER, EPORT, INFO, OPEN, RANDOM, SIGN, VERIFY, labels, pin, pin_of, public, sign,
+};
 use crate::error::{ErrorKind, Status};
 use crate::link::Atr;
 use crate::suite::{Suite, ToBeSigned};
@@ -87,6 +89,28 @@ fn a_dialect_that_was_never_accepted_needs_a_word_and_three_tries() {
     let again = Insertion::new(Atr::new(ATR), vec![]);
     let again = Arc::new(again.with_tries(&at.tries()).greeted(greeting()).under(&rules));
     assert_eq!(card.lease(&again).pin_state(&pin_of(EPORT)).unwrap().form, PinForm::Sure);
+}
+
+#[test]
+fn where_one_application_opens_at_a_time_the_login_ends_before_the_other_one_opens() {
+    let card = Card::new("gm3000");
+    card.set(|model| model.one_application = true);
+    let at = card.known(&[]);
+    let mut token = card.lease(&at);
+    token.keep_login(true);
+    token.slots().unwrap();
+    sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
+    card.sent();
+    sign(&mut *token, BANK, Auth::Pin(&pin(BANK_PIN))).unwrap();
+    assert_eq!(card.instructions()[..3], [CLEAR, CLOSE, OPEN]);
+    assert!(card.set(|model| !model.applications[0].login && model.applications[1].login));
+    drop(token);
+    // Closed and kept: closing leaves the login on the device.
+    assert_eq!(card.instructions(), [CLOSE]);
+    let mut token = card.lease(&at);
+    token.keep_login(true);
+    sign(&mut *token, BANK, Auth::Held).unwrap();
+    assert_eq!(card.instructions(), [OPEN, CONTAINER, SIGN]);
 }
 
 #[test]

@@ -53,4 +53,6 @@ mod model;
 #[cfg(test)]
 mod model_answers;
 #[cfg(test)]
+mod shield_tests;
+#[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use crate::wait::lock;
 pub(super) const CUSTOMS_PIN: &str = "12345678";
 pub(super) const BANK_PIN: &str = "87654321";
 pub(super) const ADMIN_PIN: &str = "adminpin";
-pub(super) const ATR: &[u8] = &[0x3B, 0x80, 0x17];
+pub(super) const ATR: &[u8] = &[0x3B, 0x80, 0x80, 0x01, 0x01];
 pub(super) const MODEL: &str = "GM/T 0017 type 7, hardware 2.1, firmware 3.4";
 pub(super) const SERIAL: &str = "GM00012345";
 
@@ -112,6 +112,10 @@ pub(super) fn sm2_key(secret: &[u8; 32]) -> sm2::dsa::SigningKey {
     sm2::dsa::SigningKey::new(SM2_DEFAULT_ID, &secret).unwrap()
 }
 
+pub(super) const CUSTOMS_CA: &str = "CN=Story customs CA";
+pub(super) const BANK_CA: &str = "CN=Story bank CA";
+const ENCRYPTION: &str = " encryption";
+
 type Made = BTreeMap<(u8, [u8; 32]), Vec<u8>>;
 
 /// A certificate, made once for each key.
@@ -119,17 +123,20 @@ pub(super) fn certificate(kind: u8, secret: &[u8; 32], name: &str) -> Vec<u8> {
     static MADE: Mutex<Made> = Mutex::new(BTreeMap::new());
     let make = || {
         let now = SystemTime::now();
-        let ca = TestCa::new("CN=Model CA", now).unwrap();
+        let ca = TestCa::new(if name.starts_with("pay") { BANK_CA } else { CUSTOMS_CA }, now).unwrap();
+        let shape = Shape::plain(&format!("CN={name}"), vec![secret[0]], now);
+        let shape = if name.ends_with(ENCRYPTION) { shape.for_encryption() } else { shape };
         let kind_of = if kind == 0x50 { KeyKind::P256 } else { KeyKind::Sm2 };
         let key = public_key(kind_of, &point(kind, secret), "model").unwrap();
-        ca.issue(&Shape::plain(&format!("CN={name}"), vec![secret[0]], now), key.spki()).unwrap()
+        ca.issue(&shape, key.spki()).unwrap()
     };
     lock(&MADE).entry((kind, *secret)).or_insert_with(make).clone()
 }
 
 pub(super) fn container(name: &str, kind: u8, number: u8) -> Container {
     let (signing, encryption) = ([number; 32], [number + 0x40; 32]);
-    let certificates = [certificate(kind, &encryption, "encryption"), certificate(kind, &signing, name)].map(Some);
+    let for_encryption = certificate(kind, &encryption, &format!("{name}{ENCRYPTION}"));
+    let certificates = [for_encryption, certificate(kind, &signing, name)].map(Some);
     Container { name: name.as_bytes().to_vec(), kind, signing: Some(signing), certificates }
 }
 

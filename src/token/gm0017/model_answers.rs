@@ -4,10 +4,11 @@ use p256::ecdsa::signature::hazmat::PrehashSigner;
 
 use super::crypto::Key;
 use super::dialect::Order;
-use super::model::{ADMIN_PIN, Application, CUSTOMS_PIN, Card, Container, Fault, Model, point, sm2_key};
+use super::model::{ADMIN_PIN, ATR, Application, CUSTOMS_PIN, Card, Container, Fault, Model, point, sm2_key};
 use super::tests::pin as pin_of_text;
-use crate::apdu::{Limits, Transmit, Wire};
+use crate::apdu::{Limits, Sensitive, Transmit, Wire};
 use crate::error::{Error, ErrorKind, Result};
+use crate::link::card::VirtualCard;
 use crate::wait::lock;
 
 type Answer = std::result::Result<Vec<u8>, u16>;
@@ -39,6 +40,25 @@ impl Transmit for Card {
     }
 }
 
+impl VirtualCard for Card {
+    fn atr(&self) -> Vec<u8> {
+        ATR.to_vec()
+    }
+
+    fn extended(&self) -> bool {
+        lock(&self.0).extended
+    }
+
+    fn reset(&mut self) {
+        let mut model = lock(&self.0);
+        model.applications.iter_mut().for_each(|a| (a.open, a.login) = (None, false));
+    }
+
+    fn command(&mut self, apdu: &[u8]) -> Vec<u8> {
+        self.transmit(&Wire::new(apdu.to_vec(), Sensitive::No)).unwrap()
+    }
+}
+
 impl Model {
     fn answer(&mut self, command: &[u8]) -> Vec<u8> {
         let whole = match self.act(command) {
@@ -57,10 +77,9 @@ impl Model {
     fn act(&mut self, command: &[u8]) -> Answer {
         let random = self.random.take();
         let (head, body) = command.split_at(4);
-        if head[..2] == [0x00, 0xC0] {
+        if !matches!(head[0], 0x80 | 0x84) {
             return Err(0x6E00);
         }
-        assert!(matches!(head[0], 0x80 | 0x84), "{head:02X?}");
         let data = match body {
             [0, _, _] | [] | [_] => &[][..],
             [0, hi, lo, rest @ ..] => &rest[..usize::from(u16::from_be_bytes([*hi, *lo]))],
