@@ -41,10 +41,16 @@ pub(super) use driver::GM0017;
 pub(super) use memory::{Habits, Memory};
 
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod login_tests;
 #[cfg(test)]
 mod manage_tests;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod model_answers;
 #[cfg(test)]
 mod tests;
