@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared_shield::format::ems::Field;
-use shared_shield::{Digest, DigestAlgorithm, Error, ErrorKind, Request, Result, Role};
+use shared_shield::{Digest, DigestAlgorithm, Error, ErrorKind, Note, Request, Result, Role};
 
 use crate::args::{Global, Signing};
 use crate::args_ceb::{SignDigest, SignEms};
@@ -45,14 +45,17 @@ fn sign(
     let (shield, request) = single.reach(request)?;
     let request = in_words(&shield, request, screen, zh)?;
     let mut written = Vec::new();
-    let receipt = asker.run(signing.consent(), |prompt, consent| {
-        written.clear();
-        shield.sign(request.clone().consent(consent), prompt, &global.wait(), &mut written)
+    let receipt = single.tried(&shield, request.role(), || {
+        asker.run(signing.consent(), |prompt, consent| {
+            written.clear();
+            shield.sign(request.clone().consent(consent), prompt, &global.wait(), &mut written)
+        })
     })?;
     let defect = |_| Error::new(ErrorKind::Defect, "print signature");
     let value = String::from_utf8(written).map_err(|e| defect(e.utf8_error()))?;
     if as_json {
-        screen.json(&json!({ "certNo": receipt.number, "signature": value }));
+        let notes: Vec<_> = receipt.notes.iter().map(Note::text).collect();
+        screen.json(&json!({ "certNo": receipt.number, "signature": value, "notes": notes }));
         return Ok(Exit::Done);
     }
     screen.line(format!("certNo: {}", receipt.number));

@@ -1,5 +1,6 @@
 //! `sign-batch`: the messages of a folder or a manifest in one unlock, by several threads, with a journal.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use shared_shield::{Certificate, Content, Error, ErrorKind, Request, Result, Rol
 use crate::args::Global;
 use crate::args_ceb::SignBatch;
 use crate::declaration::bar;
+use crate::dialect;
 use crate::done::{self, Output};
 use crate::exit::Exit;
 use crate::pin::Asker;
@@ -86,7 +88,10 @@ impl Job<'_> {
         let plan = batch.plan(self.shield)?;
         let report = match plan.to_sign() {
             0 => batch.unsigned(plan, None),
-            _ => self.signed(&batch, plan, asker),
+            _ => {
+                let whose = (Role::Customs, &args.signing.choice.selector());
+                dialect::tried((self.global, self.screen), self.shield, whose, || Ok(self.signed(&batch, plan, asker)))?
+            }
         };
         bar.finish_and_clear();
         Ok(report)
@@ -149,6 +154,15 @@ impl Job<'_> {
                 let why = screen.sentence(error);
                 screen.line(lang.pick(format!("refused {name}: {why}"), format!("拒绝 {name}：{why}")));
             }
+        }
+        let notes = report.outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Signed { receipt, .. } => {
+                Some(receipt.notes.iter().map(|note| lang.pick(note.text(), note.text_zh())))
+            }
+            _ => None,
+        });
+        for note in notes.flatten().collect::<BTreeSet<_>>() {
+            screen.line(lang.pick(format!("note: {note}"), format!("注意：{note}")));
         }
         screen.line(lang.pick(
             format!(

@@ -152,6 +152,8 @@ fn a_shield_in_software_signs_for_both_parties_and_says_that_it_is_one() {
 
     let declare = ["sign-declaration", "CEB621.xml", "CEB311.xml", "--out-dir", "signed", "--pin-env", "CUSTOMS_PIN"];
     bench.shield(&declare).expect(0, &["2 signed", "sm2-sm3", "note: made by a simulator"]);
+    let many = ["sign-batch", "--folder", ".", "--out-dir", "batch", "--pin-env", "CUSTOMS_PIN"];
+    bench.shield(&many).expect(0, &["2 signed", "note: made by a simulator"]);
     let pay = ["sign-payment", "order.txt", "--out", "order.p7m", "--pin-env", "BANK_PIN"];
     bench.shield(&pay).expect(0, &["bank certificate", "sm2-sm3", "made by a simulator"]);
     let zh = [
