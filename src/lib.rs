@@ -78,6 +78,6 @@ pub use shield::{Pending, Session, Shield};
 pub use source::{Content, FileSource, Source};
 pub use suite::{Digest, DigestAlgorithm, RawSignature, Suite, Summary, ToBeSigned};
 pub use tries::{Consent, PinStatus};
-pub use verify::{Finding, FindingKind, Report, Severity, Trust, Verdict, VerifyContext};
+pub use verify::{Finding, FindingKind, Language, Report, Severity, Trust, Verdict, VerifyContext, Words};
 pub use wait::{Cancel, Clock, FixedClock, SystemClock, Wait};
 pub use watch::{Event, Watch};

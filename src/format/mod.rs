@@ -8,7 +8,9 @@ mod double;
 pub mod login;
 #[cfg(feature = "json")]
 pub mod payment179;
+mod proof;
 pub mod raw;
+mod variants;
 #[cfg(feature = "xml")]
 pub mod xmldsig;
 

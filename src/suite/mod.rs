@@ -2,17 +2,18 @@
 
 mod digest;
 mod key;
+mod recovered;
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 
-#[cfg(feature = "piv")]
 pub(crate) use digest::hex;
 pub use digest::{Digest, DigestAlgorithm, Hasher};
 pub(crate) use key::signers;
 pub use key::{KeyKind, PublicKey, SM2_DEFAULT_ID};
+pub(crate) use recovered::Recovered;
 
 /// A key type with a digest and an encoding of the signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

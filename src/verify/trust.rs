@@ -21,6 +21,16 @@ pub enum Trust {
     None,
 }
 
+impl Trust {
+    /// The certificates that are named.
+    pub(super) fn certificates(&self) -> &[Arc<Certificate>] {
+        match self {
+            Trust::Anchors(anchors) => anchors,
+            Trust::Pinned(_) | Trust::None => &[],
+        }
+    }
+}
+
 /// The shortest RSA key that is not called weak, in bits (GB/T and NIST SP 800-131A alike).
 const RSA_STRONG: usize = 2048;
 

@@ -12,10 +12,30 @@ use super::stream::{self, Measured};
 use super::types::{DATA, IssuerAndSerial, SignerId, SignerInfo, content_type_name};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::proof::{self, Form, Proof};
+use crate::format::variants::Variants;
 use crate::policy;
 use crate::source::Content;
-use crate::suite::{DigestAlgorithm, Hasher, RawSignature, Suite, ToBeSigned};
-use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+use crate::suite::{Digest, DigestAlgorithm, Hasher, Suite, ToBeSigned, hex};
+use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext, Words};
+
+fn unknown(of: (&str, &str)) -> Finding {
+    Finding::new(FindingKind::NoKnownReason).detail(of)
+}
+
+/// How a value was made over attributes: with another hash, or over their own tag [0] in place of SET (RFC 5652 §5.4).
+fn over_attributes(proof: &Proof, attributes: &[u8]) -> Option<Vec<Finding>> {
+    let asked = proof.suite().digest();
+    if let Some(way) = proof.way(attributes) {
+        return Some(way.finding(asked).into_iter().collect());
+    }
+    let mut tagged = attributes.to_vec();
+    *tagged.first_mut()? = 0xA0;
+    let way = proof.way(&tagged)?;
+    let said = ("the attributes were signed with their tag [0], not as a SET", "属性按 [0] 标签签名，而非 SET");
+    let finding = Finding::new(FindingKind::CmsStructure).detail(said).compared("31", "a0");
+    Some(std::iter::once(finding).chain(way.finding(asked)).collect())
+}
 
 const VERIFY: &str = "verify CMS message";
 /// Both must be found, or the message is not valid.
@@ -56,14 +76,16 @@ impl<'m> Judge<'m> {
         self.report.add(Finding::new(kind));
     }
 
-    fn add_detail(&mut self, kind: FindingKind, detail: impl Into<String>) {
+    fn add_detail(&mut self, kind: FindingKind, detail: impl Into<Words>) {
         self.report.add(Finding::new(kind).detail(detail));
     }
 
     /// What is said of the message as a whole.
     fn message(&mut self) {
         if self.message.trailing {
-            self.add(FindingKind::TrailingOctets);
+            let end = self.message.end.and_then(|end| usize::try_from(end).ok());
+            let place = end.map(|offset| Place { offset, line: 1 });
+            self.report.add(Finding::new(FindingKind::TrailingOctets).maybe_at(place));
         }
         if self.message.ber {
             self.add(FindingKind::NotDer);
@@ -102,7 +124,8 @@ impl<'m> Judge<'m> {
         let key = match certificate.key() {
             Ok(key) if suite.fits(key.kind()) => key,
             Ok(key) => {
-                self.add_detail(FindingKind::KeyMismatch, format!("{suite} with {}", key.kind()));
+                let finding = Finding::new(FindingKind::KeyMismatch).compared(suite.name(), key.kind().to_string());
+                self.report.add(finding);
                 return Ok(());
             }
             Err(error) => {
@@ -113,33 +136,116 @@ impl<'m> Judge<'m> {
         self.report.suite = Some(suite);
         let hasher = if signer.signed.is_some() { digest.hasher()? } else { key.hasher(suite)? };
         let measured = self.measure(hasher, digest, signer.signed.is_none())?;
-        let tbs = match (signer.signed, measured) {
+        let (tbs, attributes) = match (signer.signed, measured) {
             (Some(set), measured) => {
                 let said = Said::read(set, &mut self.report);
                 let Some(said) = said else { return Ok(()) };
                 let expected = said.judge(self.message.content_type, &certificate, &mut self.report);
                 if let (Some(expected), Some(measured)) = (expected, measured) {
-                    let right = measured.digest.octets() == expected;
-                    self.add(if right { FindingKind::DigestRight } else { FindingKind::DigestWrong });
+                    self.digest(digest, expected, &measured)?;
                 }
-                ToBeSigned::over(suite, key, &attributes::as_signed(set)?)?
+                let octets = attributes::as_signed(set)?;
+                (ToBeSigned::over(suite, key, &octets)?, Some(octets))
             }
             (None, Some(measured)) => {
                 self.bare(&measured);
-                ToBeSigned { suite, digest: measured.digest, message: None, display: None }
+                (ToBeSigned { suite, digest: measured.digest, message: None, display: None }, None)
             }
             (None, None) => return Ok(()),
         };
-        let Ok(raw) = RawSignature::from_wire(suite, signer.signature.as_bytes()) else {
-            self.add_detail(FindingKind::SignatureUnreadable, format!("{} octets", signer.signature.as_bytes().len()));
-            return Ok(());
+        let place = self.message.place_in_signer(signer.signature.as_bytes());
+        let (raw, otherwise) = match proof::read(suite, signer.signature.as_bytes(), Form::Der) {
+            Ok(read) => read,
+            Err(finding) => {
+                self.report.add(finding.maybe_at(place));
+                return Ok(());
+            }
         };
+        self.report.findings.extend(otherwise.map(|f| f.maybe_at(place)));
         let right = key.verify(&tbs, &raw).is_ok();
-        self.add(if right { FindingKind::SignatureRight } else { FindingKind::SignatureWrong });
-        if right && signer.signed.is_none() {
+        if !right {
+            let proof = Proof::new(key, raw);
+            let said = format!("{} {}", suite.digest().name(), tbs.digest.hex());
+            self.report.add(proof.wrong_digest(&said).maybe_at(place));
+            let causes = self.causes(&proof, &certificate, attributes.as_deref())?;
+            self.report.findings.extend(causes.into_iter().map(|f| f.maybe_at(place)));
+            return Ok(());
+        }
+        self.add(FindingKind::SignatureRight);
+        if signer.signed.is_none() {
             self.add(FindingKind::DigestRight);
         }
         Ok(())
+    }
+
+    /// The digest that the attributes give, against that of the document; where they differ, why.
+    fn digest(&mut self, algorithm: DigestAlgorithm, expected: &[u8], measured: &Measured) -> Result<()> {
+        if measured.digest.octets() == expected {
+            self.add(FindingKind::DigestRight);
+            return Ok(());
+        }
+        let place = self.message.place_in_signer(expected);
+        let finding = Finding::new(FindingKind::DigestWrong).compared(hex(expected), measured.digest.hex());
+        self.report.add(finding.maybe_at(place));
+        let all = [DigestAlgorithm::Sha1, DigestAlgorithm::Sha256, DigestAlgorithm::Sm3];
+        let algorithms: Vec<DigestAlgorithm> = std::iter::once(algorithm)
+            .chain(all.into_iter().filter(|a| *a != algorithm))
+            .filter(|a| a.length() == expected.len() && a.hasher().is_ok())
+            .collect();
+        let hashers = || algorithms.iter().filter_map(|a| a.hasher().ok()).collect();
+        let fits =
+            |hasher: usize, digest: &Digest| algorithms.get(hasher).filter(|_| digest.octets() == expected).copied();
+        let found = self.variants(hashers)?.and_then(|variants| variants.find(fits));
+        let Some((other, variant)) = found else {
+            self.report.add(unknown(("the digest", "摘要")).maybe_at(place));
+            return Ok(());
+        };
+        self.report.findings.extend(variant);
+        if other != algorithm {
+            let finding = Finding::new(FindingKind::DigestAlgorithmOther).compared(algorithm.name(), other.name());
+            self.report.add(finding.maybe_at(place));
+        }
+        Ok(())
+    }
+
+    /// The document in the ways in which documents change; `None` where only its digest is there.
+    fn variants(&self, hashers: impl Fn() -> Vec<Hasher>) -> Result<Option<Variants>> {
+        let failed = |e: std::io::Error| stream::input(&e, VERIFY);
+        match (self.outside, self.message.content()?) {
+            (Some(Content::Source(source)), None) => {
+                Variants::read(&mut *source.open().map_err(failed)?, hashers).map(Some).map_err(failed)
+            }
+            (None, Some(mut reader)) => Variants::read(&mut *reader, hashers).map(Some).map_err(failed),
+            _ => Ok(None),
+        }
+    }
+
+    /// Why the value is wrong; that no reason is known where none is.
+    fn causes(&self, proof: &Proof, certificate: &Certificate, attributes: Option<&[u8]>) -> Result<Vec<Finding>> {
+        let asked = proof.suite().digest();
+        let search = |proof: &Proof| -> Result<Option<Vec<Finding>>> {
+            if let Some(attributes) = attributes {
+                return Ok(over_attributes(proof, attributes));
+            }
+            let ways = proof.ways();
+            let hashers = || ways.iter().filter_map(|(_, start)| start.fresh().ok()).collect();
+            let fits = |hasher: usize, digest: &Digest| {
+                let (way, _) = ways.get(hasher)?;
+                proof.is_made_over(digest).then_some(*way)
+            };
+            let found = self.variants(hashers)?.and_then(|variants| variants.find(fits));
+            Ok(found.map(|(way, variant)| variant.into_iter().chain(way.finding(asked)).collect()))
+        };
+        if let Some(causes) = search(proof)? {
+            return Ok(causes);
+        }
+        let inside = self.message.certificates.iter().filter_map(|der| Certificate::from_der(der).ok().map(Arc::new));
+        let known: Vec<Arc<Certificate>> = inside.chain(self.context.known_certificates()).collect();
+        let by_other = proof.other_signer(certificate, &known, |other| search(other).ok().flatten());
+        Ok(match by_other {
+            Some((finding, causes)) => std::iter::once(finding).chain(causes).collect(),
+            None => vec![unknown(("the signature value", "签名值"))],
+        })
     }
 
     /// Without signed attributes the signature is over the content itself, which must be plain data (RFC 5652 §5.3).

@@ -8,11 +8,12 @@ use uppsala::{Document, NodeId};
 use super::canonical::{Checked, document, element};
 use super::identifiers::{self, Set};
 use super::read::{Parts, Reader, shown};
-use super::{dsig_elements, hints};
+use super::{dsig_elements, why};
 use crate::cert::Certificate;
 use crate::error::Result;
-use crate::suite::{PublicKey, RawSignature, Suite, ToBeSigned};
-use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+use crate::format::proof::{self, Form, Proof};
+use crate::suite::Suite;
+use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext, Words};
 
 /// Judges the one signature of a document.
 ///
@@ -24,17 +25,20 @@ pub(crate) fn judge(checked: &Checked<'_>, report: &mut Report, context: &Verify
     let mut reader = Reader { checked, tree: &tree, report };
     let parts = reader.signature(signature);
     reader.oddities(signature);
-    let set = set(&parts, report);
-    digest(checked, &tree, signature, &parts, report)?;
-    let certificate = certificate(&parts, context, report);
+    let mut judge = Judge { checked, tree: &tree, parts: &parts, report, context, unexplained: Vec::new() };
+    let set = judge.set();
+    let computed = judge.digest(signature)?;
+    let certificate = judge.certificate();
     if let Some(certificate) = &certificate {
-        key_name(&parts, certificate, report);
-        report.judge_certificate(certificate, context);
+        judge.key_name(certificate);
+        let place = judge.place(parts.nodes.certificate);
+        judge.report.judge_certificate_at(certificate, context, place);
     }
     if let (Some(set), Some(certificate)) = (set, certificate) {
-        report.suite = Some(set.suite);
-        value(&tree, &parts, set, &certificate, report)?;
+        judge.report.suite = Some(set.suite);
+        judge.value(set, &certificate, computed)?;
     }
+    judge.no_known_reason();
     Ok(())
 }
 
@@ -42,145 +46,190 @@ pub(crate) fn judge(checked: &Checked<'_>, report: &mut Report, context: &Verify
 fn the_signature(checked: &Checked<'_>, tree: &Document<'_>, report: &mut Report) -> Option<NodeId> {
     let all = dsig_elements(tree, "Signature");
     let Some(&first) = all.first() else {
-        report.add(Finding::new(FindingKind::NoSignature));
+        let place = tree.document_element().and_then(|id| checked.place(tree, id));
+        let finding =
+            Finding::new(FindingKind::NoSignature).compared(("one Signature", "一个 Signature"), ("none", "无"));
+        report.add(finding.maybe_at(place));
         return None;
     };
     let mut reader = Reader { checked, tree, report };
     if let Some(&second) = all.get(1) {
-        reader.add(FindingKind::SeveralSignatures, second, &format!("{} Signature elements", all.len()));
+        let said = (format!("{} Signature elements", all.len()), format!("{} 个 Signature 元素", all.len()));
+        reader.compare(FindingKind::SeveralSignatures, second, said, ("1", all.len().to_string()));
     }
     if tree.parent(first) != tree.document_element() {
-        reader.add(FindingKind::Wrapping, first, "the Signature is not a child of the document element");
+        let said = ("the Signature is not a child of the document element", "Signature 不是根元素的子元素");
+        let parent = tree.parent(first).and_then(|id| tree.element(id)).map(|e| shown(&e.name.local_name));
+        let root = tree.document_element().and_then(|id| tree.element(id)).map(|e| shown(&e.name.local_name));
+        reader.compare(FindingKind::Wrapping, first, said, (root.unwrap_or_default(), parent.unwrap_or_default()));
     }
     Some(first)
 }
 
-/// The set that both identifiers name.
-fn set(parts: &Parts, report: &mut Report) -> Option<Set> {
-    let (signature, digest) = (parts.method.as_deref()?, parts.digest_method.as_deref()?);
-    let found = Set::by_signature(signature);
-    let Some(set) = found else {
-        report.add(Finding::new(FindingKind::IdentifierUnknown).detail(shown(signature)));
-        return None;
-    };
-    if identifiers::digest(digest).is_none() {
-        report.add(Finding::new(FindingKind::IdentifierUnknown).detail(shown(digest)));
-    } else if !set.holds(signature, digest) {
-        let expected = format!("{} with {}", set.signature, set.digest);
-        let found = format!("{} with {}", shown(signature), shown(digest));
-        report.add(Finding::new(FindingKind::IdentifiersMixed).compared(expected, found));
-    }
-    if !set.official {
-        report.add(Finding::new(FindingKind::TestIdentifiers).detail(set.suite.name()));
-    }
-    if set.suite == Suite::RsaSha1 {
-        report.add(Finding::new(FindingKind::Sha1Used));
-    }
-    Some(set)
+struct Judge<'j> {
+    checked: &'j Checked<'j>,
+    tree: &'j Document<'j>,
+    parts: &'j Parts,
+    report: &'j mut Report,
+    context: &'j VerifyContext,
+    /// Symptoms without a cause: what they are of, and where.
+    unexplained: Vec<(Words, Option<Place>)>,
 }
 
-fn digest(
-    checked: &Checked<'_>,
-    tree: &Document<'_>,
-    signature: NodeId,
-    parts: &Parts,
-    report: &mut Report,
-) -> Result<()> {
-    let algorithm = parts.digest_method.as_deref().and_then(identifiers::digest);
-    let (Some(algorithm), Some(claimed)) = (algorithm, &parts.digest) else { return Ok(()) };
-    let input = document(tree, Some(signature))?;
-    let computed = algorithm.of(&input)?;
-    if computed.octets() == claimed.as_slice() {
-        report.add(Finding::new(FindingKind::DigestRight));
-        return Ok(());
+impl Judge<'_> {
+    fn place(&self, node: Option<NodeId>) -> Option<Place> {
+        self.checked.place(self.tree, node?)
     }
-    let wrong = Finding::new(FindingKind::DigestWrong)
-        .compared(Base64::encode_string(claimed), Base64::encode_string(computed.octets()));
-    let hint = hints::of_digest(checked, tree, signature, &input, algorithm, claimed);
-    match hint {
-        Some(hints::Hint::Detail(detail)) => report.add(wrong.detail(detail)),
-        Some(hints::Hint::Finding(finding)) => {
-            report.add(wrong);
-            report.add(finding);
+
+    /// The set that both identifiers name.
+    fn set(&mut self) -> Option<Set> {
+        let (signature, digest) = (self.parts.method.as_deref()?, self.parts.digest_method.as_deref()?);
+        let nodes = &self.parts.nodes;
+        let unknown = |identifier: &str, place| {
+            let expected = ("an official identifier", "官方算法标识");
+            Finding::new(FindingKind::IdentifierUnknown).compared(expected, shown(identifier)).maybe_at(place)
+        };
+        let found = Set::by_signature(signature);
+        let Some(set) = found else {
+            self.report.add(unknown(signature, self.place(nodes.method)));
+            return None;
+        };
+        if identifiers::digest(digest).is_none() {
+            self.report.add(unknown(digest, self.place(nodes.digest_method)));
+        } else if !set.holds(signature, digest) {
+            let expected = format!("{} with {}", set.signature, set.digest);
+            let found = format!("{} with {}", shown(signature), shown(digest));
+            let place = self.place(nodes.method);
+            self.report.add(Finding::new(FindingKind::IdentifiersMixed).compared(expected, found).maybe_at(place));
         }
-        None => report.add(wrong),
-    }
-    Ok(())
-}
-
-/// The certificate of the document, or the caller's where the document has none.
-fn certificate(parts: &Parts, context: &VerifyContext, report: &mut Report) -> Option<Arc<Certificate>> {
-    let Some(der) = &parts.certificate else {
-        if context.certificate.is_none() {
-            report.add(Finding::new(FindingKind::CertificateMissing).detail("no X509Certificate in KeyInfo"));
+        if !set.official {
+            self.report.add(Finding::new(FindingKind::TestIdentifiers).detail(set.suite.name()));
         }
-        return context.certificate.clone();
-    };
-    match Certificate::from_der(der) {
-        Ok(certificate) => Some(Arc::new(certificate)),
-        Err(error) => {
-            report.add(Finding::new(FindingKind::CertificateUnreadable).detail(error.what().unwrap_or_default()));
-            None
+        if set.suite == Suite::RsaSha1 {
+            self.report.add(Finding::new(FindingKind::Sha1Used));
+        }
+        Some(set)
+    }
+
+    /// Judges DigestValue; gives the digest of the document as it stands.
+    fn digest(&mut self, signature: NodeId) -> Result<Option<Vec<u8>>> {
+        let algorithm = self.parts.digest_method.as_deref().and_then(identifiers::digest);
+        let (Some(algorithm), Some(claimed)) = (algorithm, &self.parts.digest) else { return Ok(None) };
+        let input = document(self.tree, Some(signature))?;
+        let computed = algorithm.of(&input)?.octets().to_vec();
+        if computed == *claimed {
+            self.report.add(Finding::new(FindingKind::DigestRight));
+            return Ok(Some(computed));
+        }
+        let place = self.place(self.parts.nodes.digest);
+        let (expected, found) = (Base64::encode_string(claimed), Base64::encode_string(&computed));
+        self.report.add(Finding::new(FindingKind::DigestWrong).compared(expected, found).maybe_at(place));
+        let causes = why::of_digest(self.checked, self.tree, signature, (algorithm, claimed), place);
+        if causes.is_empty() {
+            self.unexplained.push((("the digest", "摘要").into(), place));
+        }
+        self.causes(causes);
+        Ok(Some(computed))
+    }
+
+    /// Adds causes, each once: digest and value may have the same.
+    fn causes(&mut self, causes: Vec<Finding>) {
+        for cause in causes {
+            let same = |f: &Finding| {
+                f.kind == cause.kind && (f.expected == cause.expected || f.kind == FindingKind::C14nWithComments)
+            };
+            if !self.report.findings.iter().any(same) {
+                self.report.add(cause);
+            }
         }
     }
-}
 
-/// KeyInfo is not signed, so KeyName says nothing by itself: customs registers certificates by it (customs.md §1.4).
-fn key_name(parts: &Parts, certificate: &Certificate, report: &mut Report) {
-    let expected = certificate.number();
-    match &parts.key_name {
-        Some(name) if *name == expected => {}
-        Some(name) => report.add(Finding::new(FindingKind::KeyNameOther).compared(expected, shown(name))),
-        None => report.add(Finding::new(FindingKind::KeyNameOther).compared(expected, "no KeyName")),
+    /// The certificate of the document, or the caller's where the document has none.
+    fn certificate(&mut self) -> Option<Arc<Certificate>> {
+        let Some(der) = &self.parts.certificate else {
+            if self.context.certificate.is_none() {
+                let said = ("no X509Certificate in KeyInfo", "KeyInfo 中没有 X509Certificate");
+                self.report.add(Finding::new(FindingKind::CertificateMissing).detail(said));
+            }
+            return self.context.certificate.clone();
+        };
+        match Certificate::from_der(der) {
+            Ok(certificate) => Some(Arc::new(certificate)),
+            Err(error) => {
+                let finding = Finding::new(FindingKind::CertificateUnreadable).detail(error.what().unwrap_or_default());
+                let place = self.place(self.parts.nodes.certificate);
+                self.report.add(finding.maybe_at(place));
+                None
+            }
+        }
     }
-}
 
-fn value(tree: &Document<'_>, parts: &Parts, set: Set, certificate: &Certificate, report: &mut Report) -> Result<()> {
-    let (Some(signed_info), Some(octets)) = (parts.signed_info, &parts.value) else { return Ok(()) };
-    let key = match certificate.key() {
-        Ok(key) if set.suite.fits(key.kind()) => key,
-        Ok(key) => {
-            let detail = format!("{} with {}", set.suite, key.kind());
-            report.add(Finding::new(FindingKind::KeyMismatch).detail(detail));
+    /// KeyInfo is not signed, so KeyName says nothing by itself: customs registers certificates by it (manual::customs §1.4).
+    fn key_name(&mut self, certificate: &Certificate) {
+        let expected = certificate.number();
+        let (kind, found): (_, Words) = match &self.parts.key_name {
+            Some(name) if *name == expected => return,
+            Some(name) if name.eq_ignore_ascii_case(&expected) => (FindingKind::NumberCase, shown(name).into()),
+            Some(name) => (FindingKind::KeyNameOther, shown(name).into()),
+            None => (FindingKind::KeyNameOther, ("no KeyName", "无 KeyName").into()),
+        };
+        let place = self.place(self.parts.nodes.key_name);
+        self.report.add(Finding::new(kind).compared(expected, found).maybe_at(place));
+    }
+
+    fn value(&mut self, set: Set, certificate: &Arc<Certificate>, computed: Option<Vec<u8>>) -> Result<()> {
+        let (Some(signed_info), Some(octets)) = (self.parts.signed_info, &self.parts.value) else { return Ok(()) };
+        let place = self.place(self.parts.nodes.value);
+        let key = match certificate.key() {
+            Ok(key) if set.suite.fits(key.kind()) => key,
+            Ok(key) => {
+                let finding = Finding::new(FindingKind::KeyMismatch).compared(set.suite.name(), key.kind().to_string());
+                let place = self.place(self.parts.nodes.certificate);
+                self.report.add(finding.maybe_at(place));
+                return Ok(());
+            }
+            Err(error) => {
+                let finding = Finding::new(FindingKind::CertificateUnreadable).detail(error.what().unwrap_or_default());
+                let place = self.place(self.parts.nodes.certificate);
+                self.report.add(finding.maybe_at(place));
+                return Ok(());
+            }
+        };
+        let (signature, otherwise) = match proof::read(set.suite, octets, Form::Raw) {
+            Ok(read) => read,
+            Err(finding) => {
+                self.report.add(finding.maybe_at(place));
+                return Ok(());
+            }
+        };
+        self.report.findings.extend(otherwise.map(|f| f.maybe_at(place)));
+        let proof = Proof::new(key, signature.clone());
+        let message = element(self.tree, signed_info)?;
+        if proof.is_over(&message) {
+            self.report.add(Finding::new(FindingKind::SignatureRight));
             return Ok(());
         }
-        Err(error) => {
-            report.add(Finding::new(FindingKind::CertificateUnreadable).detail(error.what().unwrap_or_default()));
-            return Ok(());
+        let digests: Vec<Vec<u8>> = self.parts.digest.iter().cloned().chain(computed).collect();
+        let search = |proof: &Proof| why::of_value(self.checked, self.tree, signed_info, (set, digests.clone()), proof);
+        let by_other = |proof: &Proof| if proof.is_over(&message) { Some(Vec::new()) } else { search(proof) };
+        let by_other = || {
+            let known = self.context.known_certificates();
+            let (finding, mut causes) = proof.other_signer(certificate, &known, by_other)?;
+            causes.insert(0, finding.maybe_at(self.place(self.parts.nodes.certificate)));
+            Some(causes)
+        };
+        let causes = search(&proof).or_else(by_other);
+        self.report.add(proof.wrong(&message).maybe_at(place));
+        match causes {
+            Some(causes) => self.causes(causes),
+            None => self.unexplained.push((("the signature value", "签名值").into(), place)),
         }
-    };
-    let Ok(signature) = RawSignature::new(set.suite, octets.clone()) else {
-        report.add(unreadable(set.suite, octets));
-        return Ok(());
-    };
-    if verifies(key, &element(tree, signed_info)?, &signature)? {
-        report.add(Finding::new(FindingKind::SignatureRight));
-        return Ok(());
+        Ok(())
     }
-    let wrong = Finding::new(FindingKind::SignatureWrong);
-    match hints::of_value(tree, signed_info, set, parts, |octets| verifies(key, octets, &signature).unwrap_or(false)) {
-        Some(hints::Hint::Detail(detail)) => report.add(wrong.detail(detail)),
-        Some(hints::Hint::Finding(finding)) => {
-            report.add(wrong);
-            report.add(finding);
+
+    fn no_known_reason(&mut self) {
+        for (of, place) in std::mem::take(&mut self.unexplained) {
+            self.report.add(Finding::new(FindingKind::NoKnownReason).detail(of).maybe_at(place));
         }
-        None => report.add(wrong),
     }
-    Ok(())
-}
-
-fn unreadable(suite: Suite, octets: &[u8]) -> Finding {
-    let curve = matches!(suite, Suite::P256Sha256 | Suite::Sm2Sm3);
-    let der = curve && RawSignature::from_wire(suite, octets).is_ok();
-    let detail = if der {
-        "DER; an XML signature holds r and s as 64 octets".into()
-    } else {
-        format!("{} octets", octets.len())
-    };
-    Finding::new(FindingKind::SignatureUnreadable).detail(detail)
-}
-
-fn verifies(key: &PublicKey, message: &[u8], signature: &RawSignature) -> Result<bool> {
-    let tbs = ToBeSigned::over(signature.suite(), key, message)?;
-    Ok(key.verify(&tbs, signature).is_ok())
 }
