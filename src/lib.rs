@@ -59,7 +59,7 @@ mod watch;
 
 pub use atomic::{write_new, write_whole};
 pub use card::{CardReport, Tried};
-pub use cert::{Certificate, Fingerprint};
+pub use cert::{Certificate, Crl, Fingerprint};
 pub use credential::{Credential, Found, Listed, Reference, Route, Selector, Standing};
 pub use doctor::Diagnosis;
 pub use door::{Door, DoorId, DoorInfo, Lease, Way};
@@ -78,6 +78,6 @@ pub use shield::{Pending, Session, Shield};
 pub use source::{Content, FileSource, Source};
 pub use suite::{Digest, DigestAlgorithm, RawSignature, Suite, Summary, ToBeSigned};
 pub use tries::{Consent, PinStatus};
-pub use verify::{Finding, FindingKind, Language, Report, Severity, Trust, Verdict, VerifyContext, Words};
+pub use verify::{Finding, FindingKind, Language, Report, Severity, Store, Trust, Verdict, VerifyContext, Words};
 pub use wait::{Cancel, Clock, FixedClock, SystemClock, Wait};
 pub use watch::{Event, Watch};

@@ -22,6 +22,7 @@
     )
 )]
 
+mod crl;
 mod eport;
 mod issued;
 mod name;
@@ -44,7 +45,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
 use crate::suite::{DigestAlgorithm, PublicKey};
 
+pub use crl::{Crl, Revoked};
 pub use eport::{EportFields, EportText, Unreadable};
+pub use issued::Why;
 pub use name::NameFacts;
 #[cfg(test)]
 pub(crate) use name::hex;

@@ -3,6 +3,8 @@
 //! The caller's octets stay as they are: the Signature element goes in directly before the end tag of the document
 //! element, at the place that the parser reports, and nothing is added before or after it.
 
+mod facts;
+
 use std::io::Write;
 use std::sync::Arc;
 
@@ -79,9 +81,11 @@ impl Format for Ceb {
         }
         let octets = content.read(xmldsig::MAX_OCTETS, "verify customs message")?;
         let checked = Checked::read(&octets)?;
-        message(&checked.tree()?)?;
+        let tree = checked.tree()?;
+        message(&tree)?;
         let mut report = Report::proven_by(self.name(), &[FindingKind::DigestRight, FindingKind::SignatureRight]);
         xmldsig::judge(&checked, &mut report, context)?;
+        facts::judge(&checked, &tree, &mut report);
         Ok(report)
     }
 }

@@ -17,7 +17,7 @@ use crate::suite::Suite;
 
 pub use catalogue::FindingKind;
 pub use finding::{Finding, Place, Severity};
-pub use trust::Trust;
+pub use trust::{Store, Trust};
 pub use words::{Language, Words};
 
 /// How a document is to be judged.
@@ -123,14 +123,15 @@ impl Report {
     /// Judges the certificate: validity in time, key usage, role, trust, and that it is the caller's where the caller gave one. Call it
     /// once, for whatever certificate the document names.
     pub fn judge_certificate(&mut self, certificate: &Arc<Certificate>, context: &VerifyContext) {
-        self.judge_certificate_at(certificate, context, None);
+        self.judge_certificate_at(certificate, context, &[], None);
     }
 
-    /// The same for a certificate that stands in the document, at `place`.
+    /// The same for a certificate that stands in the document, at `place`, with others that are `brought` along.
     pub(crate) fn judge_certificate_at(
         &mut self,
         certificate: &Arc<Certificate>,
         context: &VerifyContext,
+        brought: &[Arc<Certificate>],
         place: Option<Place>,
     ) {
         self.signer = Some(Arc::clone(certificate));
@@ -138,7 +139,7 @@ impl Report {
         // Whoever gives a certificate asks whether that one signed. Octets are compared: names and numbers can be had twice.
         let given = context.certificate.as_ref().filter(|given| given.der() != certificate.der());
         findings.extend(given.map(|given| not_the_given(given, certificate)));
-        self.judged = trust::judge(certificate, context, &mut findings);
+        self.judged = trust::judge(certificate, context, brought, &mut findings);
         self.findings.extend(findings.into_iter().map(|f| f.maybe_at(place)));
     }
 

@@ -119,7 +119,8 @@ impl<'m> Judge<'m> {
     fn judge(&mut self, signer: &SignerInfo<'m>) -> Result<()> {
         self.versions(signer);
         let Some(certificate) = self.certificate(signer) else { return Ok(()) };
-        self.report.judge_certificate(&certificate, self.context);
+        let brought = self.brought();
+        self.report.judge_certificate_at(&certificate, self.context, &brought, None);
         let Some((digest, suite)) = self.algorithms(signer) else { return Ok(()) };
         let key = match certificate.key() {
             Ok(key) if suite.fits(key.kind()) => key,
@@ -239,13 +240,18 @@ impl<'m> Judge<'m> {
         if let Some(causes) = search(proof)? {
             return Ok(causes);
         }
-        let inside = self.message.certificates.iter().filter_map(|der| Certificate::from_der(der).ok().map(Arc::new));
-        let known: Vec<Arc<Certificate>> = inside.chain(self.context.known_certificates()).collect();
+        let known: Vec<Arc<Certificate>> =
+            self.brought().into_iter().chain(self.context.known_certificates()).collect();
         let by_other = proof.other_signer(certificate, &known, |other| search(other).ok().flatten());
         Ok(match by_other {
             Some((finding, causes)) => std::iter::once(finding).chain(causes).collect(),
             None => vec![unknown(("the signature value", "签名值"))],
         })
+    }
+
+    /// The certificates that the message brings along, as far as they can be read. Nothing is trusted for standing there.
+    fn brought(&self) -> Vec<Arc<Certificate>> {
+        self.message.certificates.iter().filter_map(|der| Certificate::from_der(der).ok().map(Arc::new)).collect()
     }
 
     /// Without signed attributes the signature is over the content itself, which must be plain data (RFC 5652 §5.3).

@@ -245,7 +245,7 @@ impl Judge<'_> {
                     let finding = Finding::new(reason.kind).detail(reason.detail);
                     let at = hints::first_difference(&exact, &reason.signed);
                     let (expected, found) = (hints::around(&exact, at), hints::around(&reason.signed, at));
-                    let place = self.places.of_field_around(&exact, at).unwrap_or(self.places.of_octet(0));
+                    let place = self.places.of_field_around(&reason.signed, at).unwrap_or(self.places.of_octet(0));
                     self.report.add(finding.compared(expected, found).at(place));
                 }
             }

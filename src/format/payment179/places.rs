@@ -53,13 +53,17 @@ impl<'d> Places<'d> {
         field.or_else(line)
     }
 
-    /// The name of the field in which octet `offset` of a signing string stands, and its place here.
+    /// Where the field stands here in whose name or value octet `offset` of a signing string lies.
     pub(super) fn of_field_around(&self, string: &str, offset: usize) -> Option<Place> {
         let mut end = offset.min(string.len());
         while !string.is_char_boundary(end) {
             end = end.saturating_sub(1);
         }
-        let before = string.get(..end)?;
+        let (before, behind) = string.split_at_checked(end)?;
+        // In a name: the next quote is followed by a colon.
+        if let Some((rest, _)) = behind.split_once('"').filter(|(_, after)| after.starts_with(':')) {
+            return self.of_field(&format!("{}{rest}", before.rsplit('"').next()?));
+        }
         let (named, _) = before.rsplit_once("\":").or_else(|| before.rsplit_once("\\\":"))?;
         let name = named.trim_end_matches('\\').rsplit('"').next()?;
         self.of_field(name)

@@ -58,7 +58,7 @@ impl<'o> Checked<'o> {
     }
 
     /// Where a node begins in the caller's octets.
-    pub(super) fn place(&self, tree: &Document<'_>, node: NodeId) -> Option<Place> {
+    pub(crate) fn place(&self, tree: &Document<'_>, node: NodeId) -> Option<Place> {
         self.place_at(tree.node_range(node)?.start)
     }
 

@@ -25,14 +25,14 @@ pub(crate) fn judge(checked: &Checked<'_>, report: &mut Report, context: &Verify
     let mut reader = Reader { checked, tree: &tree, report };
     let parts = reader.signature(signature);
     reader.oddities(signature);
-    let mut judge = Judge { checked, tree: &tree, parts: &parts, report, context, unexplained: Vec::new() };
+    let mut judge = Judge { checked, tree: &tree, signature, parts: &parts, report, context, unexplained: Vec::new() };
     let set = judge.set();
-    let computed = judge.digest(signature)?;
+    let computed = judge.digest()?;
     let certificate = judge.certificate();
     if let Some(certificate) = &certificate {
         judge.key_name(certificate);
         let place = judge.place(parts.nodes.certificate);
-        judge.report.judge_certificate_at(certificate, context, place);
+        judge.report.judge_certificate_at(certificate, context, &[], place);
     }
     if let (Some(set), Some(certificate)) = (set, certificate) {
         judge.report.suite = Some(set.suite);
@@ -69,11 +69,12 @@ fn the_signature(checked: &Checked<'_>, tree: &Document<'_>, report: &mut Report
 struct Judge<'j> {
     checked: &'j Checked<'j>,
     tree: &'j Document<'j>,
+    signature: NodeId,
     parts: &'j Parts,
     report: &'j mut Report,
     context: &'j VerifyContext,
-    /// Symptoms without a cause: what they are of, and where.
-    unexplained: Vec<(Words, Option<Place>)>,
+    /// Symptoms without a cause: the digest and the value, and where they stand.
+    unexplained: Vec<(Symptom, Option<Place>)>,
 }
 
 impl Judge<'_> {
@@ -112,10 +113,10 @@ impl Judge<'_> {
     }
 
     /// Judges DigestValue; gives the digest of the document as it stands.
-    fn digest(&mut self, signature: NodeId) -> Result<Option<Vec<u8>>> {
+    fn digest(&mut self) -> Result<Option<Vec<u8>>> {
         let algorithm = self.parts.digest_method.as_deref().and_then(identifiers::digest);
         let (Some(algorithm), Some(claimed)) = (algorithm, &self.parts.digest) else { return Ok(None) };
-        let input = document(self.tree, Some(signature))?;
+        let input = document(self.tree, Some(self.signature))?;
         let computed = algorithm.of(&input)?.octets().to_vec();
         if computed == *claimed {
             self.report.add(Finding::new(FindingKind::DigestRight));
@@ -124,9 +125,9 @@ impl Judge<'_> {
         let place = self.place(self.parts.nodes.digest);
         let (expected, found) = (Base64::encode_string(claimed), Base64::encode_string(&computed));
         self.report.add(Finding::new(FindingKind::DigestWrong).compared(expected, found).maybe_at(place));
-        let causes = why::of_digest(self.checked, self.tree, signature, (algorithm, claimed), place);
+        let causes = why::of_digest(self.checked, self.tree, self.signature, (algorithm, claimed), place);
         if causes.is_empty() {
-            self.unexplained.push((("the digest", "摘要").into(), place));
+            self.unexplained.push((Symptom::Digest, place));
         }
         self.causes(causes);
         Ok(Some(computed))
@@ -148,8 +149,10 @@ impl Judge<'_> {
     fn certificate(&mut self) -> Option<Arc<Certificate>> {
         let Some(der) = &self.parts.certificate else {
             if self.context.certificate.is_none() {
-                let said = ("no X509Certificate in KeyInfo", "KeyInfo 中没有 X509Certificate");
-                self.report.add(Finding::new(FindingKind::CertificateMissing).detail(said));
+                let finding = Finding::new(FindingKind::CertificateMissing)
+                    .compared(("X509Certificate in KeyInfo", "KeyInfo 中的 X509Certificate"), ("none", "无"));
+                let place = self.place(Some(self.signature));
+                self.report.add(finding.maybe_at(place));
             }
             return self.context.certificate.clone();
         };
@@ -209,7 +212,7 @@ impl Judge<'_> {
             self.report.add(Finding::new(FindingKind::SignatureRight));
             return Ok(());
         }
-        let digests: Vec<Vec<u8>> = self.parts.digest.iter().cloned().chain(computed).collect();
+        let digests: Vec<Vec<u8>> = self.parts.digest.iter().cloned().chain(computed.clone()).collect();
         let search = |proof: &Proof| why::of_value(self.checked, self.tree, signed_info, (set, digests.clone()), proof);
         let by_other = |proof: &Proof| if proof.is_over(&message) { Some(Vec::new()) } else { search(proof) };
         let by_other = || {
@@ -221,15 +224,41 @@ impl Judge<'_> {
         let causes = search(&proof).or_else(by_other);
         self.report.add(proof.wrong(&message).maybe_at(place));
         match causes {
-            Some(causes) => self.causes(causes),
-            None => self.unexplained.push((("the signature value", "签名值").into(), place)),
+            Some(causes) => {
+                // A DigestValue that was changed is why the digest differs, too.
+                if causes.iter().any(|f| is_digest_value(f, &computed)) {
+                    self.unexplained.retain(|(of, _)| *of != Symptom::Digest);
+                }
+                self.causes(causes);
+            }
+            None => self.unexplained.push((Symptom::Value, place)),
         }
         Ok(())
     }
 
     fn no_known_reason(&mut self) {
+        // What the signature covers is another thing there: that is the reason.
+        if self.report.has(FindingKind::Wrapping) || self.report.has(FindingKind::SeveralSignatures) {
+            return;
+        }
         for (of, place) in std::mem::take(&mut self.unexplained) {
-            self.report.add(Finding::new(FindingKind::NoKnownReason).detail(of).maybe_at(place));
+            let said = match of {
+                Symptom::Digest => ("the digest", "摘要"),
+                Symptom::Value => ("the signature value", "签名值"),
+            };
+            self.report.add(Finding::new(FindingKind::NoKnownReason).detail(said).maybe_at(place));
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Symptom {
+    Digest,
+    Value,
+}
+
+/// Whether a finding says that DigestValue was what the digest is.
+fn is_digest_value(finding: &Finding, computed: &Option<Vec<u8>>) -> bool {
+    let right = computed.as_deref().map(Base64::encode_string);
+    finding.kind == FindingKind::SignedInfoChanged && right.is_some() && finding.expected.as_deref() == right.as_deref()
 }

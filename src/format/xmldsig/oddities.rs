@@ -91,7 +91,9 @@ impl Reader<'_, '_> {
         if tree.parent(signature) != tree.document_element() {
             return;
         }
+        // A second Signature has a finding of its own.
         let follows = |id: &NodeId| match tree.node_kind(*id) {
+            Some(NodeKind::Element(_)) if self.is(Some(*id), "Signature") => false,
             Some(NodeKind::Text(text) | NodeKind::CData(text)) => !text.trim_ascii().is_empty(),
             Some(NodeKind::Comment(_)) => false,
             _ => true,

@@ -42,8 +42,8 @@ impl<'s> Search<'s> {
     /// The causes; none where no known one fits.
     pub(super) fn causes(&self) -> Vec<Finding> {
         let Some((before, after)) = self.around() else { return Vec::new() };
-        let plain = self.of_canonical(&before, &after, None).or_else(|| self.as_text(&before, &after));
-        plain.or_else(|| self.with_comments()).unwrap_or_default()
+        let plain = self.of_canonical(&before, &after, None).or_else(|| self.with_comments());
+        plain.or_else(|| self.as_text(&before, &after)).unwrap_or_default()
     }
 
     /// The algorithm with which octets give the claimed digest: the identifier's, or another.

@@ -1,0 +1,8 @@
+//! What a verifier says of documents that others made: each cause by its name, and the same verdicts as other programs.
+#![cfg(all(feature = "json", feature = "rsa", feature = "sm", feature = "xml"))]
+
+#[path = "../support/ceb_kit.rs"]
+mod ceb_kit;
+
+mod agreement;
+mod documents;
