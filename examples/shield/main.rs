@@ -7,6 +7,7 @@
 mod args;
 mod args_pins;
 mod args_test;
+mod args_verify;
 mod change;
 mod declaration;
 mod desk;
@@ -14,6 +15,7 @@ mod doctor;
 mod done;
 mod entry;
 mod exit;
+mod explain;
 mod form179;
 mod held;
 mod info;
@@ -95,7 +97,8 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
         Command::SignPayment(args) => payment::run(global, args, screen),
         Command::Sign179(args) => form179::run(global, args, screen),
         Command::SignLogin(args) => login::run(global, args, screen),
-        Command::Verify(args) => verify::run(global, args, screen),
+        Command::Verify(args) => verify::run(global, args, verify::Style::Lines, screen),
+        Command::Explain(args) => verify::run(global, args, verify::Style::Explained, screen),
         Command::Watch(args) => watch::run(global, args, screen),
         Command::ChangePin(args) => change::change_pin(global, args, screen),
         Command::Unblock(args) => change::unblock(global, args, screen),

@@ -91,7 +91,8 @@ impl Format for Raw {
         let proof = Proof::new(key, raw);
         let said = format!("{} {}", suite.digest().name(), tbs.digest.hex());
         report.add(proof.wrong_digest(&said).at(START_OF_SIGNATURE));
-        report.findings.extend(causes(content, certificate, &proof, context)?);
+        let causes = causes(content, certificate, &proof, context)?;
+        report.findings.extend(causes.into_iter().map(|f| f.maybe_at(Some(START_OF_SIGNATURE))));
         Ok(report)
     }
 }

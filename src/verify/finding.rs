@@ -91,10 +91,10 @@ impl Finding {
         self
     }
 
-    /// Adds where, if it is known.
+    /// Adds where, if it is known and nothing was said of it yet.
     #[must_use]
     pub(crate) fn maybe_at(mut self, place: Option<Place>) -> Self {
-        self.place = place.or(self.place);
+        self.place = self.place.or(place);
         self
     }
 

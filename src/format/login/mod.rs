@@ -194,7 +194,7 @@ impl Format for Login {
         };
         let customs = context.role == Some(Role::Customs);
         let form = if customs { Form::Raw } else { Form::Either };
-        if let Some(judge) = Judge::open(&mut report, signature.map(|s| (s, None)), context, suites, form) {
+        if let Some(judge) = Judge::open(&mut report, signature.map(|s| (s, Some(START))), context, suites, form) {
             value(&octets, &judge, &mut report, context);
         }
         Ok(report)

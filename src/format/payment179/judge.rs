@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::customs::Judge as Proofs;
 use crate::format::proof::Form;
 use crate::suite::Suite;
-use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext};
 
 /// What was found of the document before any signature was looked at.
 struct Document {
@@ -54,7 +54,8 @@ pub(super) fn judge(
         judge.number(payment, &certificate.number());
         judge.service_time(payment, certificate);
     }
-    let place = inside.as_ref().and_then(|_| places.of_field(VALUE));
+    // A signature beside the document begins where it begins.
+    let place = inside.as_ref().map_or(Some(Place { offset: 0, line: 1 }), |_| places.of_field(VALUE));
     if let Some(proofs) = Proofs::open(judge.report, given.map(|g| (g, place)), context, &SUITES, Form::Raw) {
         judge.value(&read, &proofs);
     }
