@@ -3,6 +3,9 @@
 
 #[path = "../support/ceb_kit.rs"]
 mod ceb_kit;
+#[path = "../support/libxml2.rs"]
+mod libxml2;
 
 mod agreement;
+mod chains;
 mod documents;
