@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
-use shared_shield::{Error, ErrorKind, Recovery, Role};
+use shared_shield::{Error, ErrorKind, Language, Recovery, Role};
 
 /// The language of what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -19,6 +19,11 @@ impl Lang {
             Lang::En => en,
             Lang::Zh => zh,
         }
+    }
+
+    /// As the library names it.
+    pub(crate) fn language(self) -> Language {
+        self.pick(Language::English, Language::Chinese)
     }
 
     pub(crate) fn role(self, role: Role) -> &'static str {
