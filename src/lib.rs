@@ -28,6 +28,7 @@
 
 pub mod apdu;
 mod atomic;
+pub mod batch;
 mod card;
 pub mod cert;
 mod credential;
@@ -35,6 +36,7 @@ pub mod doctor;
 mod door;
 mod error;
 pub mod format;
+mod identifiers;
 pub mod link;
 pub mod manual;
 mod note;
@@ -59,12 +61,15 @@ mod watch;
 
 pub use atomic::{write_new, write_whole};
 pub use card::{CardReport, Tried};
-pub use cert::{Certificate, Fingerprint};
+pub use cert::{CardKind, Certificate, Fingerprint, Personal, Purpose};
 pub use credential::{Credential, Found, Listed, Reference, Route, Selector, Standing};
 pub use doctor::Diagnosis;
 pub use door::{Door, DoorId, DoorInfo, Lease, Way};
 pub use error::{Candidate, Error, ErrorKind, Recovery, Result, Status};
+#[cfg(feature = "xml")]
+pub use format::ceb::CebOptions;
 pub use format::cms::CmsOptions;
+pub use identifiers::IdentifierSet;
 pub use note::Note;
 pub use pin::{PIN_MAX, Pin};
 pub use policy::Policy;

@@ -22,6 +22,22 @@ pub enum Note {
     OutsideValidity,
     /// The device says of itself that it is a simulator: the key is in software, and its owner is nobody.
     Simulator,
+    /// The message names another company than the certificate's: the caller allowed it, or it is not known that customs minds.
+    DeclarantOther,
+    /// The companies' names differ in the width of letters or brackets, or in white space.
+    DeclarantSpelling,
+    /// The companies could not be compared: a field is missing, or the codes are of different kinds.
+    DeclarantUnchecked,
+    /// The message is a draft (appStatus 1), for which customs asks for no signature.
+    Draft,
+    /// Nothing is known of this message type.
+    MessageUnknown,
+    /// A signature that stood in the document was taken out and this one put in.
+    SignatureReplaced,
+    /// The algorithm identifiers are inferred from the words of the edition of 2018.
+    IdentifiersInferred,
+    /// The legal person's card signed what an operator's card is for.
+    LegalPersonCard,
 }
 
 impl Note {
@@ -39,6 +55,22 @@ impl Note {
             Note::Simulator => {
                 "made by a simulator: the key is in software, so the signature proves nothing".to_owned()
             }
+            Note::DeclarantOther => {
+                "the message names another company than the certificate: customs may refuse it".to_owned()
+            }
+            Note::DeclarantSpelling => {
+                "the company's name is written in other letters or brackets than in the certificate".to_owned()
+            }
+            Note::DeclarantUnchecked => "the declarant could not be compared with the certificate's company".to_owned(),
+            Note::Draft => "the message is a draft (appStatus 1): customs asks for no signature on it".to_owned(),
+            Note::MessageUnknown => "nothing is known of this message type".to_owned(),
+            Note::SignatureReplaced => "the signature that stood in the document was replaced".to_owned(),
+            Note::LegalPersonCard => {
+                "this is the legal person's card: the service wants an operator's card here".to_owned()
+            }
+            Note::IdentifiersInferred => {
+                "the algorithm identifiers are inferred and never seen in use: customs may refuse them".to_owned()
+            }
         }
     }
 
@@ -53,6 +85,14 @@ impl Note {
             Note::OutsideValidity => "经调用方允许，签名时证书不在有效期内".to_owned(),
             // Its own word for itself stands in the Chinese text too, for whoever searches for it.
             Note::Simulator => "由模拟器（simulator）生成：密钥在软件中，签名不具证明力".to_owned(),
+            Note::DeclarantOther => "报文所载单位与证书不一致：海关可能退单".to_owned(),
+            Note::DeclarantSpelling => "单位名称的全半角、括号或空格与证书不一致".to_owned(),
+            Note::DeclarantUnchecked => "无法核对申报单位与证书所属单位".to_owned(),
+            Note::Draft => "报文为暂存（appStatus 1）：海关不要求签名".to_owned(),
+            Note::MessageUnknown => "未知的报文类型".to_owned(),
+            Note::SignatureReplaced => "已替换文档中原有的签名".to_owned(),
+            Note::LegalPersonCard => "此为法人卡：该业务应使用操作员卡".to_owned(),
+            Note::IdentifiersInferred => "算法标识为推断所得，未见实际使用：海关可能不接受".to_owned(),
         }
     }
 }

@@ -76,6 +76,12 @@ pub const CMS_CERTIFICATES_MAX: usize = 64;
 pub const CMS_SIGNERS_MAX: usize = 16;
 /// The most octets of signed attributes.
 pub const CMS_ATTRIBUTES_MAX: usize = 64 * 1024;
+/// The largest document of a batch, in octets: a customs message is none of the large ones.
+pub const BATCH_DOCUMENT_MAX: usize = 8 * 1024 * 1024;
+/// The most documents of one batch.
+pub const BATCH_DOCUMENTS_MAX: usize = 100_000;
+/// The largest manifest and the largest journal of a batch, in octets.
+pub const BATCH_LIST_MAX: u64 = 64 * 1024 * 1024;
 /// The longest text that a prompt shows, in octets.
 pub const DISPLAY_MAX: usize = 4096;
 /// A receipt warns when the certificate ends within this many days (manual::customs §8, pain 8: 90, 30 and 7 days ahead).

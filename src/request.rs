@@ -1,14 +1,17 @@
 //! Requests: what to sign, as whom. The role is fixed by the constructor; nothing can disagree with it.
 
+use std::sync::Arc;
+
 use crate::credential::Selector;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::Format;
 use crate::format::cms::CmsOptions;
+use crate::format::ems;
 use crate::format::login::{self, Challenge};
 use crate::policy;
 use crate::role::Role;
 use crate::source::Content;
-use crate::suite::{Sm2Id, Summary, is_hidden};
+use crate::suite::{Digest, Sm2Id, Summary, is_hidden};
 use crate::tries::Consent;
 
 /// What to sign, in which form, as whom.
@@ -121,6 +124,13 @@ impl Request {
         Request::with(Role::Customs, &crate::format::ceb::CEB, content)
     }
 
+    /// As [`Request::declaration`], with more to say.
+    #[cfg(feature = "xml")]
+    #[must_use]
+    pub fn declaration_as(content: Content, options: crate::format::ceb::CebOptions) -> Self {
+        Request::with(Role::Customs, options.format(), content)
+    }
+
     /// Payment data of announcement 179, as customs: the fields as JSON, or the ready signing string. What comes out is the value of
     /// the form field `payExInfoStr`.
     #[cfg(feature = "json")]
@@ -173,6 +183,24 @@ impl Request {
     #[must_use]
     pub fn raw(role: Role, content: Content) -> Self {
         Request::with(role, &crate::format::raw::RAW, content)
+    }
+
+    /// The form fields of an EMS page, as customs: their values one after the other, in this order. What comes out is the signature value in base64; the
+    /// certificate number is in the receipt. The prompt shows each field by itself.
+    ///
+    /// # Errors
+    /// `FormEmpty`, `FormField`, `DocumentAmbiguous`.
+    pub fn ems(fields: &[ems::Field<'_>]) -> Result<Self> {
+        let text = ems::signing_text(fields).map_err(|e| e.role(Role::Customs))?;
+        let request = Request::with(Role::Customs, &ems::EMS, Content::bytes(text));
+        Ok(request.shown(ems::summary(fields)?))
+    }
+
+    /// A digest that was computed elsewhere, as either role. **What it is of cannot be seen**: see [`crate::format::digest`]. What comes out is the
+    /// signature value in base64.
+    #[must_use]
+    pub fn digest_computed_elsewhere(role: Role, digest: Digest) -> Self {
+        Request::with(role, &crate::format::digest::DIGEST_ALONE, Content::Digest(Arc::new(digest)))
     }
 
     fn with(role: Role, format: &'static dyn Format, content: Content) -> Self {

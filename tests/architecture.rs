@@ -14,6 +14,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pin", &["error", "role"]),
     ("wait", &["error", "policy"]),
     ("suite", &["error"]),
+    // Names that profiles and formats share; profiles stand above formats.
+    ("identifiers", &["suite"]),
     ("source", &["error", "suite"]),
     ("note", &[]),
     ("atomic", &["error"]),
@@ -25,9 +27,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("token", &["apdu", "cert", "door", "error", "link", "pin", "policy", "suite", "tries", "wait"]),
     ("door", &["error", "link", "policy", "token", "wait"]),
     ("card", &["apdu", "cert", "door", "error", "link", "policy", "token", "wait"]),
-    ("profile", &["cert", "door", "error", "link", "policy", "role", "token"]),
+    ("profile", &["cert", "door", "error", "identifiers", "link", "policy", "role", "token"]),
     ("verify", &["cert", "error", "policy", "profile", "role", "suite"]),
-    ("format", &["cert", "error", "note", "policy", "role", "source", "suite", "verify"]),
+    ("format", &["cert", "error", "identifiers", "note", "policy", "role", "source", "suite", "verify"]),
     ("credential", &["cert", "door", "error", "profile", "role", "token"]),
     ("prompt", &["error", "pin", "role", "suite", "tries"]),
     ("receipt", &["cert", "door", "note", "role", "suite", "tries"]),
@@ -73,6 +75,8 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("watch", &["error", "link", "scan", "shield", "wait"]),
+    // Above everything that signs one document.
+    ("batch", &["atomic", "cert", "error", "policy", "receipt", "request", "shield", "source", "suite", "wait"]),
     // It looks at everything that stands between a person and a signature, and is asked by nobody inside.
     (
         "doctor",

@@ -82,9 +82,9 @@ fn keys_that_customs_has_no_identifier_for_sign_under_a_test_profile_alone() {
     let prepare =
         |context: &SignContext| CEB.prepare(&Content::bytes(d.clone()), &certificate("rsa"), context).unwrap();
     let official = prepare(&customs(false));
-    assert_eq!((official.tbs.suite, official.notes), (Suite::RsaSha1, vec![Note::Sha1]));
+    assert_eq!((official.tbs.suite, official.notes), (Suite::RsaSha1, vec![Note::Sha1, Note::DeclarantUnchecked]));
     let test = prepare(&SignContext { sha1: false, ..customs(true) });
-    assert_eq!((test.tbs.suite, test.notes), (Suite::RsaSha256, vec![Note::TestProfile]));
+    assert_eq!((test.tbs.suite, test.notes), (Suite::RsaSha256, vec![Note::TestProfile, Note::DeclarantUnchecked]));
     let shown = &official.tbs.display.unwrap().text;
     assert!(shown.starts_with("CEB621Message, guid 5A9F0C1E-0000-4000-8000-000000000621, digest "), "{shown}");
 }

@@ -117,7 +117,8 @@ fn unknown_algorithms_are_named() {
     assert_eq!(judge(&desk().rsa, sha256_with_rsa()).verdict(), Verdict::SignatureOnly);
     refused(&judge(&desk().p256, sha256_with_rsa()), FindingKind::KeyMismatch);
     refused(&judge(&desk().rsa, tlv(0x30, &[&oid("1.2.840.10045.4.3.2")])), FindingKind::KeyMismatch);
-    refused(&judge(&desk().p256, tlv(0x30, &[&oid("1.2.156.10197.1.501")])), FindingKind::IdentifierUnknown);
+    refused(&judge(&desk().p256, tlv(0x30, &[&oid("1.2.156.10197.1.501")])), FindingKind::IdentifiersMixed);
+    refused(&judge(&desk().p256, tlv(0x30, &[&oid("1.2.156.10197.1.502")])), FindingKind::IdentifierUnknown);
     let odd = tlv(0x30, &[&oid("1.2.840.113549.1.1.1"), &[2, 1, 1]]);
     refused(&judge(&desk().rsa, odd), FindingKind::IdentifierUnknown);
 }
@@ -244,9 +245,9 @@ fn keys_that_cannot_sign_cms_are_refused_before_anything_is_asked() {
         let context = shared_shield::format::SignContext { suites, ..desk().p256.context() };
         CMS.prepare(&Content::bytes(DOCUMENT), certificate, &context).unwrap_err()
     };
-    let sm2 = prepare(&vector("synthetic_sm2_cert.pem"), vec![Suite::Sm2Sm3]);
-    assert_eq!(sm2.kind(), ErrorKind::Unsupported, "{sm2}");
-    assert!(sm2.to_string().contains("sm2-sm3 in CMS"), "{sm2}");
+    let sm2 = prepare(&vector("synthetic_sm2_cert.pem"), vec![Suite::P256Sha256]);
+    assert_eq!(sm2.kind(), ErrorKind::KeyUnsuited, "{sm2}");
+    assert!(sm2.to_string().contains("SM2; the token offers ecdsa-p256-sha256"), "{sm2}");
     let rsa = vector("synthetic_rsa_cert.pem");
     assert_eq!(prepare(&rsa, vec![Suite::RsaSha1]).kind(), ErrorKind::KeyUnsuited);
     assert_eq!(prepare(&desk().p256.certificate, vec![]).kind(), ErrorKind::KeyUnsuited);

@@ -8,6 +8,9 @@ use base64ct::{Base64Unpadded, Encoding};
 const CUSTOMS_PIN: &str = "905173826641";
 const BANK_PIN: &str = "318264907755";
 const WRONG_PIN: &str = "640219375108";
+const NEW_PIN: &str = "572936180427";
+const CUSTOMS_PUK: &str = "283047561990";
+const BANK_PUK: &str = "796150348262";
 
 /// The forms in which octets come to stand in logs: as they are, in hex, as lists of numbers, and in base64 at each of its three
 /// alignments (without the characters that depend on the neighbours).
@@ -73,27 +76,31 @@ fn the_scan_finds_a_planted_pin_in_every_form() {
     }
 }
 
-#[test]
-fn a_trace_log_of_the_whole_demo_holds_no_pin() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("log-scan-{}", std::process::id()));
+/// Runs the demo, looks for the PINs in everything that came of it but the device's own memory, and gives the log.
+fn demo(name: &str, arguments: &[&str], memory: &str) -> String {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
     let output = Command::new("bash")
         .arg("examples/demo")
+        .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("SHIELD_DEMO_PROGRAM", program())
         .env("SHIELD_DEMO_DIR", &folder)
         .env("SHIELD_DEMO_CUSTOMS_PIN", CUSTOMS_PIN)
         .env("SHIELD_DEMO_BANK_PIN", BANK_PIN)
         .env("SHIELD_DEMO_WRONG_PIN", WRONG_PIN)
+        .env("SHIELD_DEMO_NEW_PIN", NEW_PIN)
+        .env("SHIELD_DEMO_CUSTOMS_PUK", CUSTOMS_PUK)
+        .env("SHIELD_DEMO_BANK_PUK", BANK_PUK)
         .output()
         .unwrap();
     let printed = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&printed));
-    let pins = [CUSTOMS_PIN, BANK_PIN, WRONG_PIN];
+    let pins = [CUSTOMS_PIN, BANK_PIN, WRONG_PIN, NEW_PIN, CUSTOMS_PUK, BANK_PUK];
     assert_eq!(scan(&printed, &pins), Vec::<String>::new(), "in what the demo prints");
     let mut found = Vec::new();
     files(&folder, &mut found);
     assert!(found.iter().any(|f| f.ends_with("shield.log")), "{found:?}");
-    for file in found.iter().filter(|f| !f.components().any(|c| c.as_os_str() == "tokens")) {
+    for file in found.iter().filter(|f| !f.components().any(|c| c.as_os_str() == memory)) {
         let octets = std::fs::read(file).unwrap();
         assert_eq!(scan(&octets, &pins), Vec::<String>::new(), "in {}", file.display());
     }
@@ -101,4 +108,36 @@ fn a_trace_log_of_the_whole_demo_holds_no_pin() {
     assert!(log.contains("TRACE"), "the log is at trace level");
     assert!(log.lines().count() >= 20, "{} lines", log.lines().count());
     std::fs::remove_dir_all(&folder).unwrap();
+    log
+}
+
+#[test]
+fn a_trace_log_of_the_whole_demo_holds_no_pin() {
+    demo("log-scan", &[], "tokens");
+}
+
+/// The cards of GM/T 0017 get no PIN but a cryptogram over a random number: who has both can try PINs at leisure.
+#[cfg(feature = "simulator")]
+#[test]
+fn a_trace_log_of_the_demo_on_the_simulator_holds_nothing_to_guess_a_pin_from() {
+    let log = demo("log-scan-simulator", &["--simulator"], "desk.shield");
+    let mut seen = std::collections::BTreeSet::new();
+    let mut random = false;
+    for line in log.lines() {
+        let Some((_, said)) = line.split_once("apdu: ") else { continue };
+        let shown = said.split(" reader=").next().unwrap();
+        // CLA INS P1 P2 and a count; of an answer its status words and a count.
+        if let Some(command) = shown.strip_prefix("-> ") {
+            random = command.starts_with("80 50 ");
+            for ins in ["80 50", "80 18", "84 16", "84 1A"].into_iter().filter(|ins| command.starts_with(ins)) {
+                seen.insert(ins);
+                let rest = command.split_at("80 18 00 00".len()).1;
+                assert!(rest.starts_with(" (") && rest.ends_with(" octets)"), "{line}");
+            }
+        } else if random && shown.starts_with("<- ") {
+            assert_eq!(shown, "<- (8 octets) 90 00", "{line}");
+        }
+    }
+    // Randoms, PINs that are shown, and one that an office sets anew.
+    assert!(["80 50", "80 18", "84 1A"].iter().all(|ins| seen.contains(ins)), "{seen:?}");
 }

@@ -12,8 +12,8 @@ use payment_kit::*;
 use shared_shield::format::payment179::{FORM_OUT, SIGNATURE_OUT, VALUE_OUT, signing_string};
 use shared_shield::format::{Format, SignContext};
 use shared_shield::{
-    Content, Error, ErrorKind, FindingKind, Note, Profile, RawSignature, Request, Role, Suite, Trust, Verdict,
-    VerifyContext,
+    CardKind, Content, Error, ErrorKind, FindingKind, Note, Profile, RawSignature, Request, Role, Suite, Trust,
+    Verdict, VerifyContext,
 };
 
 #[test]
@@ -152,6 +152,8 @@ fn each_key_signs_as_customs_takes_it_or_is_refused() {
 
     let prepared = kind(&rsa, &customs()).unwrap();
     assert_eq!(prepared.notes, [Note::Sha1]);
+    let wrong_card = SignContext { card: CardKind::LegalPerson, ..customs() };
+    assert_eq!(kind(&rsa, &wrong_card).unwrap().notes, [Note::Sha1, Note::LegalPersonCard]);
     let prepared = kind(&sm2, &customs()).unwrap();
     assert_eq!((prepared.tbs.suite, prepared.notes.len()), (Suite::Sm2Sm3, 0));
     let e = "a64c7b45940947a12789c060da99f1068e6731a489a36d4d8299cf6671579943";

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use der::asn1::{Any, OctetString, SetOfVec};
 use der::{Decode, Encode, Tag};
-use shared_shield::{Certificate, Profile, Role};
+use shared_shield::{CardKind, Certificate, ErrorKind, Profile, Role};
 use spki::ObjectIdentifier;
 use test_ca::{EPORT_ARC, Holder, Shape, TestCa, any_key, raw_extension};
 use x509_cert::attr::AttributeTypeAndValue;
@@ -214,5 +214,40 @@ fn the_published_vector_certificates_have_no_role() {
         let certificate = Certificate::from_pem(&pem).unwrap();
         assert!(Profile::builtin().role_of(&certificate).is_err(), "{file}");
         assert!(certificate.is_ca() && certificate.is_self_issued());
+    }
+}
+
+#[test]
+fn a_profile_tells_a_legal_persons_card_from_an_operators() {
+    let ca = TestCa::eport(now()).unwrap();
+    let issue = |card: &str, number| {
+        let holder = Holder { card_number: card.to_owned(), ..Holder::default() };
+        let der = ca.issue(&Shape::customs(&holder, number, now()), &any_key()).unwrap();
+        Certificate::from_der(&der).unwrap()
+    };
+    let (boss, operator) = (issue("8800000000017", 1), issue("8800000000025", 2));
+    let kinds = |rules: &str| {
+        let profile = Profile::parse(&format!("schema = 1\n{rules}")).unwrap();
+        (profile.card_kind(&boss), profile.card_kind(&operator))
+    };
+    let rule = |kind: &str, what: &str| format!("[[customs.card]]\nkind = \"{kind}\"\n{what}\n");
+    assert_eq!(kinds(""), (CardKind::Unknown, CardKind::Unknown), "arc 5.12 alone tells nothing");
+    let by_fingerprint = format!("fingerprint = \"{}\"", boss.fingerprint());
+    assert_eq!(kinds(&rule("legal-person", &by_fingerprint)), (CardKind::LegalPerson, CardKind::Unknown));
+    let by_number = rule("operator", "card_number = \"03-8800000000025\"");
+    assert_eq!(kinds(&by_number), (CardKind::Unknown, CardKind::Operator));
+    assert_eq!(kinds(&rule("operator", "entity_mode = \"00\"")), (CardKind::Operator, CardKind::Operator));
+    assert_eq!(kinds(&rule("operator", "entity_mode = \"01\"")), (CardKind::Unknown, CardKind::Unknown));
+    let both = [rule("operator", "entity_mode = \"00\""), rule("legal-person", &by_fingerprint)].concat();
+    assert_eq!(kinds(&both), (CardKind::Unknown, CardKind::Operator), "rules that disagree tell nothing");
+    for (bad, word) in [
+        (rule("boss", "entity_mode = \"00\""), "legal-person"),
+        (rule("operator", ""), "name the card"),
+        (rule("operator", "fingerprint = \"00\""), "64 hex digits"),
+        (rule("operator", "card_number = \" \""), "empty"),
+    ] {
+        let error = Profile::parse(&format!("schema = 1\n{bad}")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ProfileMalformed);
+        assert!(error.to_string().contains(word) && error.to_string().contains("line "), "{error}");
     }
 }

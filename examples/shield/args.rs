@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared_shield::{Consent, Fingerprint, Reference, Role, Selector};
 
+use crate::args_ceb::{SignBatch, SignDeclaration, SignDigest, SignEms};
 use crate::args_pins::{ChangePin, ChangePuk, Unblock};
 use crate::args_test::MakeTestShield;
 use crate::exit;
@@ -81,6 +82,8 @@ pub(crate) enum Command {
     Info(Info),
     /// Signs customs messages (CEBxxxMessage), many in one unlock; a rerun skips what is done
     SignDeclaration(SignDeclaration),
+    /// Signs the customs messages of a folder or a list in one unlock, with a journal: a rerun signs nothing twice
+    SignBatch(SignBatch),
     /// Signs a file as it is; writes a detached signature (DER for ECDSA, PKCS#1 for RSA)
     SignRaw(SignRaw),
     /// Signs a payment or another document for the bank (CMS), after showing what it is about
@@ -88,6 +91,10 @@ pub(crate) enum Command {
     /// Signs payment data of customs announcement 179, from JSON fields or the ready string
     #[command(name = "sign-179")]
     Sign179(Sign179),
+    /// Signs form fields of an EMS page, their values one after the other; prints certificate number and signature
+    SignEms(SignEms),
+    /// Signs a digest that was computed elsewhere: what it is of cannot be seen; prints certificate number and signature
+    SignDigest(SignDigest),
     /// Signs the random of a login page; prints certificate number and signature
     SignLogin(SignLogin),
     /// Verifies what was signed: customs messages, CMS, announcement 179, logins, raw signatures
@@ -197,18 +204,6 @@ impl Signing {
             Consent::None
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SignDeclaration {
-    /// The messages
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// Folder for the signed messages, under the names of the originals; made when it is not there
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out_dir: PathBuf,
-    #[command(flatten)]
-    pub(crate) signing: Signing,
 }
 
 #[derive(Debug, Args)]

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use shared_shield::format::xmldsig;
+use shared_shield::batch::concerns_one_document;
+use shared_shield::format::{ceb, xmldsig};
 use shared_shield::{
     Content, Digest, DigestAlgorithm, Error, ErrorKind, Receipt, Request, Result, Role, Session, Shield, Unlock,
 };
 
-use crate::args::{Global, SignDeclaration};
+use crate::args::Global;
+use crate::args_ceb::SignDeclaration;
 use crate::dialect;
 use crate::done::{self, Output};
 use crate::exit::Exit;
@@ -119,7 +120,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 }
 
 /// Drawn only where stderr is a terminal, and only where there is something to wait for.
-fn bar(documents: usize) -> ProgressBar {
+pub(crate) fn bar(documents: usize) -> ProgressBar {
     let length = u64::try_from(documents).unwrap_or(u64::MAX);
     let target = if documents > 1 { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(length), target);
@@ -142,7 +143,7 @@ impl Run<'_> {
     }
 
     fn request(&self, file: &Path, document: Content) -> Request {
-        let request = Request::declaration(document)
+        let request = Request::declaration_as(document, self.args.message.options())
             .of(self.args.signing.choice.selector())
             .shown(clean(&file.display().to_string()));
         if self.args.signing.even_outside_validity { request.even_outside_validity() } else { request }
@@ -159,7 +160,7 @@ impl Run<'_> {
                     self.bar.inc(1);
                     self.leave(&job, present, tally);
                 }
-                Err(error) if is_of_document(&error) => {
+                Err(error) if concerns_one_document(&error) => {
                     self.bar.inc(1);
                     self.failed(&job.file, &error, tally);
                 }
@@ -201,6 +202,11 @@ impl Run<'_> {
         job.planned = Some(DigestAlgorithm::Sha256.of(&document)?);
         let pending = self.shield.prepare(self.request(&job.file, Content::bytes(document.as_slice())))?;
         let certificate = pending.certificate();
+        // What a replaced signature leaves is what the output has to be of.
+        let document = match self.args.message.replace_signature {
+            true => ceb::without_signature(&document)?.unwrap_or(document),
+            false => document,
+        };
         // A document that was signed while the certificate was valid stays done when the caller looks beyond validity.
         let at = if self.args.signing.even_outside_validity { certificate.not_before() } else { SystemTime::now() };
         Ok(done::judge(&job.output, &document, certificate, self.shield.profile(), at))
@@ -223,7 +229,7 @@ impl Run<'_> {
                     let present = self.look(&mut job.clone())?;
                     self.leave(job, present, tally);
                 }
-                Err(error) if is_of_document(&error) => self.failed(&job.file, &error, tally),
+                Err(error) if concerns_one_document(&error) => self.failed(&job.file, &error, tally),
                 Err(error) => {
                     self.name_the_rest(left, tally);
                     return Err(error);
@@ -315,16 +321,4 @@ impl Run<'_> {
         ));
         tally.exit()
     }
-}
-
-/// Whether an error belongs to one document, so that the others may go on. Shield, PIN and certificate stop everything, and so
-/// do a key that signs wrong and a disk that takes nothing more.
-fn is_of_document(error: &Error) -> bool {
-    let class = error.kind() as u32 >> 12;
-    let full = matches!(
-        error.io_kind(),
-        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem)
-    );
-    let stops = matches!(error.kind(), ErrorKind::UnsupportedByCustoms | ErrorKind::SignatureWrong) || full;
-    matches!(class, 4 | 5 | 7) && !stops
 }

@@ -63,7 +63,7 @@ pub(crate) enum Output {
 pub(crate) fn judge(
     output: &Path,
     document: &[u8],
-    by: &Arc<Certificate>,
+    by: &Certificate,
     profile: &Arc<Profile>,
     at: SystemTime,
 ) -> Output {

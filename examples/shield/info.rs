@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use shared_shield::cert::{EportFields, EportText};
-use shared_shield::{Certificate, Error, ErrorKind, Listed, Reference, Result, Role, Shield};
+use shared_shield::{Certificate, Error, ErrorKind, Listed, Personal, Reference, Result, Role, Shield};
 
 use crate::args::{Global, Info};
 use crate::dialect;
@@ -86,6 +86,7 @@ fn print(shield: &Shield, one: &Listed, global: &Global, personal: bool, screen:
     row("fingerprint", "指纹", &c.fingerprint().to_string());
     let key = c.key().map_or_else(|e| e.code(), |k| k.kind().to_string());
     row("key", "密钥", &key);
+    row("use", "用途", lang.pick(words::purpose(c.purpose()).0, words::purpose(c.purpose()).1));
     row("validity", "有效期", &words::validity(c, now, lang));
     if !c.policies().is_empty() {
         row("policies", "策略", &c.policies().join(", "));
@@ -99,12 +100,18 @@ fn print(shield: &Shield, one: &Listed, global: &Global, personal: bool, screen:
         ];
         for (en, zh, value) in fields {
             if let Some(value) = value {
-                row(en, zh, &value.text);
+                let gbk = lang.pick(" (GBK inside an IA5String)", "（IA5String 内为 GBK）");
+                row(en, zh, &format!("{}{}", value.text, if value.gbk_in_ia5 { gbk } else { "" }));
             }
         }
+        for field in &eport.unreadable {
+            row("unreadable", "无法读取", &format!("{} {}", field.arc, field.why));
+        }
+        let kind = shield.profile().card_kind(c);
+        row("card", "卡类型", lang.pick(kind.name(), kind.name_zh()));
     }
     if personal {
-        row("holder", "持有人", c.subject().common_name().unwrap_or("-"));
+        row("holder", "持有人", c.holder().map_or("-", Personal::reveal));
         for door in &one.doors {
             row("door", "通道", &door.to_string());
         }

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
+use shared_shield::cert::EportFields;
 use shared_shield::{DoorInfo, Listed, PinForm, PinState, Reference, Result, Scan, Selector, Shield, Standing, Wait};
 
 use crate::args::{Global, List};
@@ -136,11 +137,12 @@ pub(crate) fn shield_json(shield: &Shield, ask: Ask<'_>, now: SystemTime) -> Val
             })
         })
         .collect();
-    let certificates: Vec<_> = known(shield, ask).iter().map(|(one, pin)| certificate_json(one, pin, now)).collect();
+    let certificates: Vec<_> =
+        known(shield, ask).iter().map(|(one, pin)| certificate_json(shield, one, pin, now)).collect();
     json!({ "serial": shield.serial(), "doors": doors, "certificates": certificates })
 }
 
-fn certificate_json(one: &Listed, pin: &Option<Result<PinState>>, now: SystemTime) -> Value {
+fn certificate_json(shield: &Shield, one: &Listed, pin: &Option<Result<PinState>>, now: SystemTime) -> Value {
     let c = &one.certificate;
     let eport = c.eport();
     let tries = match pin {
@@ -164,6 +166,9 @@ fn certificate_json(one: &Listed, pin: &Option<Result<PinState>>, now: SystemTim
         "entity_name": eport.and_then(|e| e.entity_name.as_ref()).map(|t| &t.text),
         "entity_mode": eport.and_then(|e| e.entity_mode.as_ref()).map(|t| &t.text),
         "card_number": eport.and_then(|e| e.card_number.as_ref()).map(|t| &t.text),
+        "card_kind": eport.map(|_| shield.profile().card_kind(c).name()),
+        "gbk_in_ia5": eport.map(EportFields::gbk_in_ia5).unwrap_or_default(),
+        "use": words::purpose(c.purpose()).0,
         "routes": one.doors.len(),
         "references": one.references.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "places": one.references.iter().map(Reference::place).filter(|p| !p.is_empty()).collect::<Vec<_>>(),

@@ -5,6 +5,7 @@
 //! ```
 
 mod args;
+mod args_ceb;
 mod args_pins;
 mod args_test;
 mod change;
@@ -13,6 +14,7 @@ mod desk;
 mod dialect;
 mod doctor;
 mod done;
+mod ems;
 mod entry;
 mod exit;
 mod form179;
@@ -34,6 +36,7 @@ mod reach;
 mod readers;
 mod recognise;
 mod screen;
+mod sign_batch;
 mod simulated;
 mod single;
 mod test_ca;
@@ -98,9 +101,12 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
         Command::List(args) => list::run(global, args, screen),
         Command::Info(args) => info::run(global, args, screen),
         Command::SignDeclaration(args) => declaration::run(global, args, screen),
+        Command::SignBatch(args) => sign_batch::run(global, args, screen),
         Command::SignRaw(args) => raw::run(global, args, screen),
         Command::SignPayment(args) => payment::run(global, args, screen),
         Command::Sign179(args) => form179::run(global, args, screen),
+        Command::SignEms(args) => ems::ems(global, args, screen),
+        Command::SignDigest(args) => ems::digest(global, args, screen),
         Command::SignLogin(args) => login::run(global, args, screen),
         Command::Verify(args) => verify::run(global, args, screen),
         Command::Watch(args) => watch::run(global, args, screen),

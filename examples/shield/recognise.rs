@@ -11,7 +11,9 @@ use crate::verify::start;
 /// How much of a file is looked at.
 const LOOK: usize = 64 * 1024;
 /// 1.2.840.113549.1.7, the types of CMS, as the beginning of a DER object identifier without its length.
-const PKCS7: [u8; 8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07];
+const PKCS7: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07];
+/// 1.2.156.10197.6.1.4.2, the same of GM/T 0010 for SM2.
+const GM: &[u8] = &[0x2A, 0x81, 0x1C, 0xCF, 0x55, 0x06, 0x01, 0x04, 0x02];
 
 /// The kind of `file`, with the signature that was given beside it.
 pub(crate) fn recognise(file: &Path, signature: Option<&[u8]>) -> Result<FormatName> {
@@ -61,7 +63,7 @@ fn is_pem(look: &[u8]) -> bool {
 
 fn is_cms(octets: &[u8]) -> bool {
     let start = octets.get(..24).unwrap_or(octets);
-    start.first() == Some(&0x30) && start.windows(PKCS7.len()).any(|w| w == PKCS7)
+    start.first() == Some(&0x30) && [PKCS7, GM].iter().any(|types| start.windows(types.len()).any(|w| w == *types))
 }
 
 /// Without byte order mark and white space.

@@ -98,6 +98,14 @@ impl Screen {
                 "name another output, or add --overwrite to replace it.",
                 "请指定其他输出，或加 --overwrite 替换。",
             ),
+            ErrorKind::DocumentSigned => self.lang.pick(
+                "sign the unsigned original, or add --replace-signature.",
+                "请对未签名的原文签名，或加 --replace-signature。",
+            ),
+            ErrorKind::DeclarantMismatch => self.lang.pick(
+                "choose the declarant's certificate with --entity-code, correct the message, or add --even-another-declarant.",
+                "用 --entity-code 选择申报单位的证书、更正报文，或加 --even-another-declarant。",
+            ),
             ErrorKind::TriesUnknown => {
                 self.lang.pick("add --try-again if you are sure of the PIN.", "如确信口令正确，请加 --try-again。")
             }

@@ -3,9 +3,20 @@
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use shared_shield::{Certificate, Error, PinState, PinStatus, Receipt, Recovery, Standing};
+use shared_shield::{Certificate, Error, PinState, PinStatus, Purpose, Receipt, Recovery, Standing};
 
 use crate::screen::{Lang, clean};
+
+/// What a certificate is for, in English and Chinese.
+pub(crate) fn purpose(purpose: Purpose) -> (&'static str, &'static str) {
+    match purpose {
+        Purpose::Signing => ("signing", "签名"),
+        Purpose::Encryption => ("encryption", "加密"),
+        Purpose::Both => ("signing and encryption", "签名和加密"),
+        Purpose::Neither => ("neither signing nor encryption", "既非签名也非加密"),
+        _ => ("not said", "未说明"),
+    }
+}
 
 /// RFC 3339 in UTC, such as 2027-01-01T00:00:00Z.
 pub(crate) fn instant(time: SystemTime) -> String {

@@ -70,6 +70,10 @@
 #define SHIELD_ERR_CARD_UNKNOWN 0x1027
 #define SHIELD_ERR_CARD_APPLICATION 0x1028
 #define SHIELD_ERR_CARD_REMOVED 0x1029
+#define SHIELD_ERR_DIALECT_MISSING 0x102A
+#define SHIELD_ERR_DIALECT_UNPROVEN 0x102B
+#define SHIELD_ERR_DEVICE_INFO 0x102C
+#define SHIELD_ERR_STATE_FILE 0x102D
 #define SHIELD_ERR_PIN_INCORRECT 0x2001
 #define SHIELD_ERR_PIN_LOCKED 0x2002
 #define SHIELD_ERR_LAST_TRY 0x2003
@@ -98,6 +102,7 @@
 #define SHIELD_ERR_KEY_MISSING 0x3007
 #define SHIELD_ERR_KEY_UNSUITED 0x3008
 #define SHIELD_ERR_KEY_MISMATCH 0x3009
+#define SHIELD_ERR_KEY_MALFORMED 0x300A
 #define SHIELD_ERR_ROLE_MISMATCH 0x3010
 #define SHIELD_ERR_DOCUMENT_MALFORMED 0x4001
 #define SHIELD_ERR_DOCUMENT_DTD 0x4002
@@ -110,6 +115,10 @@
 #define SHIELD_ERR_DOCUMENT_CHANGED 0x4009
 #define SHIELD_ERR_UNSUPPORTED_BY_CUSTOMS 0x400A
 #define SHIELD_ERR_DISPLAY_TEXT 0x400B
+#define SHIELD_ERR_DECLARANT_MISMATCH 0x400C
+#define SHIELD_ERR_MESSAGE_NEVER_SIGNED 0x400D
+#define SHIELD_ERR_IDENTIFIERS_UNSUITED 0x400E
+#define SHIELD_ERR_DOCUMENT_TWICE 0x400F
 #define SHIELD_ERR_JSON_MALFORMED 0x4020
 #define SHIELD_ERR_FIELD_TWICE 0x4021
 #define SHIELD_ERR_FIELD_UNKNOWN 0x4022
@@ -123,6 +132,8 @@
 #define SHIELD_ERR_CHALLENGE_TOO_LONG 0x4031
 #define SHIELD_ERR_CHALLENGE_ENCODING 0x4032
 #define SHIELD_ERR_CHALLENGE_DOCUMENT 0x4033
+#define SHIELD_ERR_FORM_EMPTY 0x4040
+#define SHIELD_ERR_FORM_FIELD 0x4041
 #define SHIELD_ERR_SIGNATURE_WRONG 0x5001
 #define SHIELD_ERR_SIGNATURE_MALFORMED 0x5002
 #define SHIELD_ERR_MESSAGE_TRUNCATED 0x5010
@@ -133,6 +144,8 @@
 #define SHIELD_ERR_PROFILE_BUILTIN 0x6004
 #define SHIELD_ERR_INPUT_FAILED 0x7001
 #define SHIELD_ERR_OUTPUT_FAILED 0x7002
+#define SHIELD_ERR_JOURNAL_FOREIGN 0x7003
+#define SHIELD_ERR_JOURNAL_BUSY 0x7004
 #define SHIELD_ERR_UNSUPPORTED 0x9001
 #define SHIELD_ERR_ARGUMENT 0x9002
 #define SHIELD_ERR_DEFECT 0x9003
@@ -141,6 +154,7 @@
 #define SHIELD_ERR_HANDLE_INVALID 0x9006
 #define SHIELD_ERR_HANDLES_USED_UP 0x9007
 #define SHIELD_ERR_STRUCT_UNKNOWN 0x9008
+#define SHIELD_ERR_NAME_LENGTH 0x9009
 
 /* How functions and dialogs are called: cdecl, which is only one of several ways on 32-bit Windows. */
 #ifdef _WIN32
@@ -511,6 +525,10 @@
 // The modules alone.
 #define SHIELD_READERS_OFF 2
 
+// A person said that a PIN may be sent to a GM/T 0017 device in the dialect that the profile names although that device has never accepted one
+// in it. A wrong dialect costs a try like a wrong PIN; with fewer than three left none is sent in spite of it.
+#define SHIELD_SCAN_TRY_UNPROVEN_DIALECTS 1
+
 // An unlocked role: one PIN entry, many signatures.
 typedef struct shield_batch shield_batch;
 
@@ -683,6 +701,8 @@ typedef struct shield_scan_options {
     struct shield_text reference;
     // `SHIELD_READERS_*`.
     uint32_t readers;
+    // An OR of `SHIELD_SCAN_*`.
+    size_t flags;
 } shield_scan_options;
 
 // A list of octet strings.

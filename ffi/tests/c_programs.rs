@@ -27,3 +27,5 @@ mod programs;
 mod readers;
 #[path = "../../tests/support/softhsm.rs"]
 mod softhsm;
+#[path = "c_programs/symbols.rs"]
+mod symbols;

@@ -134,3 +134,46 @@ fn a_damaged_certificate_is_refused_without_showing_its_content() {
         }
     }
 }
+
+#[test]
+fn what_a_certificate_is_for_is_read_from_its_key_usage() {
+    use crate::cert::Purpose;
+    use crate::cert::test_ca::Usage;
+    let shape = |usage| Shape { usage, ..Shape::customs(&Holder::default(), 1, now()) };
+    for (usage, purpose) in [
+        (Usage::Sign, Purpose::Signing),
+        (Usage::Encrypt, Purpose::Encryption),
+        (Usage::Authority, Purpose::Neither),
+        (Usage::Absent, Purpose::Unsaid),
+    ] {
+        let certificate = issue(&shape(usage)).unwrap();
+        assert_eq!(certificate.purpose(), purpose);
+        assert_eq!(certificate.is_encryption(), purpose == Purpose::Encryption);
+    }
+    // All bits but those of an authority.
+    let mut both = shape(Usage::Absent);
+    both.extensions.push(raw_extension("2.5.29.15", true, b"\x03\x02\x00\xf8"));
+    assert_eq!(issue(&both).unwrap().purpose(), Purpose::Both);
+}
+
+#[test]
+fn a_holder_is_told_only_to_who_asks_and_the_number_is_the_one_of_customs() {
+    let holder = Holder { person: "PERSON-MARKER".to_owned(), ..Holder::default() };
+    let shape = Shape { serial: vec![1, 0x23, 0xAB, 0xCD], ..Shape::customs(&holder, 1, now()) };
+    let certificate = issue(&shape).unwrap();
+    assert_eq!(certificate.holder().map(super::super::Personal::reveal), Some("PERSON-MARKER"));
+    assert_eq!(format!("{:?} {:#?}", certificate.holder(), certificate.holder().unwrap()), "Some(Personal) Personal");
+    assert_eq!(certificate.number(), "0123abcd");
+    assert_eq!(issue(&Shape::customs(&holder, 1, now())).unwrap().number(), "0300000000000101");
+}
+
+#[test]
+fn texts_that_are_gbk_inside_an_ia5_string_are_read_and_reported() {
+    let mut shape = Shape::customs(&Holder::default(), 1, now());
+    shape.extensions.retain(|e| !e.extn_id.to_string().ends_with(".5.1"));
+    shape.extensions.push(raw_extension("1.3.6.1.4.1.5315.100.5.1", false, &hex("1608BACFB3C9D1F9C0FD")));
+    let certificate = issue(&shape).unwrap();
+    let fields = certificate.eport().unwrap();
+    assert_eq!((fields.entity_name.as_ref().unwrap().text.as_str(), fields.gbk_in_ia5()), ("合成样例", vec!["5.1"]));
+    assert!(issue(&Shape::customs(&Holder::default(), 1, now())).unwrap().eport().unwrap().gbk_in_ia5().is_empty());
+}

@@ -24,6 +24,7 @@
 
 mod csr;
 mod eport;
+mod facts;
 mod issued;
 mod name;
 #[cfg(test)]
@@ -47,6 +48,7 @@ use crate::suite::{DigestAlgorithm, PublicKey};
 
 pub use csr::{CertificateRequest, RequestBuilder, UnsignedRequest};
 pub use eport::{EportFields, EportText, Unreadable};
+pub use facts::{CardKind, Personal, Purpose};
 pub use name::NameFacts;
 #[cfg(test)]
 pub(crate) use name::hex;
@@ -289,11 +291,7 @@ impl Certificate {
     /// dataEncipherment or keyAgreement, and no signing.
     #[must_use]
     pub fn is_encryption(&self) -> bool {
-        self.usage.is_some_and(|u| {
-            (u.key_encipherment() || u.data_encipherment() || u.key_agreement())
-                && !u.digital_signature()
-                && !u.non_repudiation()
-        })
+        self.purpose() == Purpose::Encryption
     }
 
     /// Whether basic constraints say CA.

@@ -1,5 +1,7 @@
 //! One error type: what happened, where, how many tries are left, and what a person can do now.
 
+#[macro_use]
+mod kinds;
 mod table;
 
 use std::fmt;

@@ -12,43 +12,13 @@ pub(crate) struct Entry {
     pub(crate) zh: &'static str,
 }
 
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $recovery:expr, $en:literal, $zh:literal;)*) => {
-        /// The kinds of error. The number of each is also its code in C.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[repr(u32)]
-        #[non_exhaustive]
-        pub enum ErrorKind {
-            $(
-                #[doc = $en]
-                $name = $number,
-            )*
-        }
-
-        impl ErrorKind {
-            /// Every kind, in the order of the table.
-            pub const ALL: &'static [ErrorKind] = &[$(ErrorKind::$name),*];
-
-            pub(crate) fn entry(self) -> Entry {
-                use Recovery::*;
-                match self {
-                    $(ErrorKind::$name => Entry { recovery: $recovery, en: $en, zh: $zh },)*
-                }
-            }
-
-            /// The kind with this number.
-            #[must_use]
-            pub fn from_code(code: u32) -> Option<ErrorKind> {
-                match code {
-                    $($number => Some(ErrorKind::$name),)*
-                    _ => Option::None,
-                }
-            }
-        }
-    };
-}
-
 impl ErrorKind {
+    /// Its number; the first hex digit is its range (see [`crate::manual::errors`]).
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self as u32
+    }
+
     /// The short code to read over the phone, such as `SH-2003`.
     #[must_use]
     pub fn code(self) -> String {
@@ -265,11 +235,23 @@ kinds! {
         "The document changed while it was being signed: nothing was written, try again.",
         "签名过程中文档发生变化：未写出任何内容，请重试。";
     UnsupportedByCustoms = 0x400A, None,
-        "Customs has no identifier for this key's algorithm: it takes SM2 keys, and RSA keys where the profile has SHA-1, and only a test profile signs with another.",
-        "海关没有该密钥算法的标识：海关接受 SM2 密钥，以及配置允许 SHA-1 时的 RSA 密钥；其他密钥只有测试配置才能使用。";
+        "Customs does not take such a signature: it takes SM2 keys with the default identifier, and RSA keys where the profile has SHA-1; only a test profile signs with another key.",
+        "海关不接受此类签名：海关接受使用默认标识的 SM2 密钥，以及配置允许 SHA-1 时的 RSA 密钥；其他密钥只有测试配置才能使用。";
     DisplayText = 0x400B, FixDocument,
         "The text that the PIN prompt shows is empty, too long, or holds characters that nobody sees: correct it, nothing was signed.",
         "口令提示中显示的文字为空、过长或含有不可见字符：请更正，未进行签名。";
+    DeclarantMismatch = 0x400C, FixDocument,
+        "The message names another company as its declarant than the certificate: customs would refuse it, so sign with the declarant's certificate or correct the message.",
+        "报文的申报单位与证书所属单位不一致，海关会退单：请使用申报单位的证书，或更正报文。";
+    MessageNeverSigned = 0x400D, FixDocument,
+        "Customs sends this message and no company signs it: give the message that it answers.",
+        "该报文由海关发出，企业无需也不应签名：请提供其所回执的报文。";
+    IdentifiersUnsuited = 0x400E, FixDocument,
+        "The identifier set that was asked for is not for this key, or is for reading alone: choose another one.",
+        "所选标识组不适用于此密钥，或仅供读取：请另选。";
+    DocumentTwice = 0x400F, FixDocument,
+        "The same document stands in the batch under two names, and customs takes a message once: leave one of them out.",
+        "同一文档以两个文件名出现在批次中，而海关只接受一次：请去掉其中一个。";
 
     // 402x: announcement 179
     JsonMalformed = 0x4020, FixDocument,
@@ -312,6 +294,13 @@ kinds! {
     ChallengeDocument = 0x4033, Retry,
         "The login challenge begins as a document that a signature could be abused for, so it was not signed: ask the site for a new one, and do not trust a site that sends such a challenge again.",
         "登录随机数的开头是可能被冒用的文档，未签名：请向网站重新获取；若再次出现，请勿信任该网站。";
+    // 404x: EMS forms
+    FormEmpty = 0x4040, FixDocument,
+        "The form has no values, so there is nothing to sign: give its fields.",
+        "表单没有任何值，无可签名内容：请提供字段。";
+    FormField = 0x4041, FixDocument,
+        "The form has too many or too long fields, or a value with characters that nobody sees: correct the field named.",
+        "表单字段过多或过长，或值中含有不可见字符：请更正所示字段。";
 
     // 5xxx: signatures
     SignatureWrong = 0x5001, Retry,
@@ -348,6 +337,12 @@ kinds! {
     OutputFailed = 0x7002, Retry,
         "The result cannot be written: what was there before is untouched, check the folder, your rights and the free space.",
         "结果无法写入：原有文件保持不变，请检查目录、权限和剩余空间。";
+    JournalForeign = 0x7003, FixDocument,
+        "The file is no journal of a batch, or one of another version: name the journal of this batch, or a file that is not there.",
+        "该文件不是批量签名日志，或版本不同：请指定本批次的日志，或尚不存在的文件。";
+    JournalBusy = 0x7004, CloseOtherProgram,
+        "Another run writes into this journal: let it finish, then repeat.",
+        "另一个程序正在写入该日志：请等待其完成后重试。";
 
     // 9xxx: the library itself
     Unsupported = 0x9001, None,

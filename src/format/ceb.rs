@@ -3,6 +3,10 @@
 //! The caller's octets stay as they are: the Signature element goes in directly before the end tag of the document
 //! element, at the place that the parser reports, and nothing is added before or after it.
 
+mod declarant;
+mod messages;
+mod options;
+
 use std::io::Write;
 use std::sync::Arc;
 
@@ -12,9 +16,13 @@ use super::xmldsig::{self, Checked, Set};
 use super::{Format, Prepared, SignContext, customs};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
+use crate::note::Note;
 use crate::source::Content;
-use crate::suite::{RawSignature, Summary, ToBeSigned};
+use crate::suite::{KeyKind, RawSignature, Suite, Summary, ToBeSigned, names};
 use crate::verify::{FindingKind, Report, VerifyContext};
+
+pub use messages::{Declarant, MESSAGES, Message, SignatureRule};
+pub use options::CebOptions;
 
 /// The namespace of customs messages.
 pub const NAMESPACE: &str = "http://www.chinaport.gov.cn/ceb";
@@ -29,12 +37,79 @@ const PREPARE: &str = "prepare customs message";
 /// | SM2 | 2022/04 sm2-sm3, sm3 | official, preferred |
 /// | P-256 | ecdsa-sha256, sha256 | none: test profiles only |
 ///
-/// Where the profile does not allow SHA-1, an RSA key has no customs identifier either (rsa-sha256 under a test profile).
+/// Where the profile does not allow SHA-1, an RSA key has no customs identifier either (rsa-sha256 under a test profile). A profile or
+/// [`CebOptions::identifiers`] names another set; the request goes before the profile.
+///
+/// The caller's encoding is UTF-8, with or without a byte order mark, whatever its line ends. Everything else is refused, also where the XML
+/// declaration names another encoding and the octets are ASCII (`DocumentEncoding`).
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Ceb;
+pub struct Ceb {
+    options: CebOptions,
+}
 
-/// The one instance.
-pub static CEB: Ceb = Ceb;
+/// The instance without further words. It verifies every message.
+pub static CEB: Ceb = Ceb { options: CebOptions { identifiers: None, replacing: false, other_declarant: false } };
+
+impl Ceb {
+    /// The suite, and what is to be said of its identifiers.
+    fn suite(&self, key: KeyKind, context: &SignContext) -> Result<(Suite, Vec<Note>)> {
+        let by_profile = context.identifiers.filter(|set| set.suite().fits(key));
+        let Some(set) = self.options.identifiers.or(by_profile) else {
+            let suite = customs::suite(key, context, PREPARE)?;
+            return Ok((suite, customs::notes(key, suite, context.role)));
+        };
+        let suite = set.suite();
+        let refuse = |kind, detail: String| Err(Error::new(kind, PREPARE).role(context.role).detail(detail));
+        if !set.is_for_signing() || !suite.fits(key) {
+            return refuse(ErrorKind::IdentifiersUnsuited, format!("{set} with {key}"));
+        }
+        if suite == Suite::RsaSha1 && !context.sha1 {
+            return refuse(ErrorKind::UnsupportedByCustoms, format!("{set}: the profile does not allow SHA-1"));
+        }
+        if !context.suites.contains(&suite) {
+            let kind = if suite == Suite::Sm2Sm3 { ErrorKind::Unsupported } else { ErrorKind::KeyUnsuited };
+            return refuse(kind, format!("{set} with {key}; the token offers {}", names(&context.suites)));
+        }
+        let mut notes = customs::notes(key, suite, context.role);
+        if !set.is_official() {
+            notes.retain(|note| *note != Note::TestProfile);
+            notes.push(Note::IdentifiersInferred);
+        }
+        Ok((suite, notes))
+    }
+
+    /// The document without the signature that stands in it, where it may be taken out.
+    fn unsigned(&self, octets: Vec<u8>) -> Result<(Vec<u8>, Option<Note>)> {
+        match without_signature(&octets)? {
+            None => Ok((octets, None)),
+            Some(_) if !self.options.replacing => Err(Error::new(ErrorKind::DocumentSigned, PREPARE)),
+            Some(unsigned) => Ok((unsigned, Some(Note::SignatureReplaced))),
+        }
+    }
+}
+
+/// A customs message without its Signature element, every other octet as it was; `None` where it has none.
+///
+/// # Errors
+/// `Document…`; `DocumentAmbiguous` where there is more than one Signature, or one that is no child of the document element.
+pub fn without_signature(octets: &[u8]) -> Result<Option<Vec<u8>>> {
+    let checked = Checked::read(octets)?;
+    let tree = checked.tree()?;
+    message(&tree)?;
+    let signature = match xmldsig::dsig_elements(&tree, "Signature")[..] {
+        [] => return Ok(None),
+        [one] if tree.parent(one) == tree.document_element() => one,
+        _ => {
+            return Err(Error::new(ErrorKind::DocumentAmbiguous, PREPARE)
+                .detail("more than one Signature element, or one that is no child of the document element"));
+        }
+    };
+    let defect = || Error::new(ErrorKind::Defect, PREPARE);
+    let span = checked.span(&tree, signature).ok_or_else(defect)?;
+    let before = octets.get(..span.start).ok_or_else(defect)?;
+    let after = octets.get(span.end..).ok_or_else(defect)?;
+    Ok(Some([before, after].concat()))
+}
 
 impl Format for Ceb {
     fn name(&self) -> &'static str {
@@ -42,30 +117,34 @@ impl Format for Ceb {
     }
 
     fn prepare(&self, content: &Content, by: &Arc<Certificate>, context: &SignContext) -> Result<Prepared> {
-        let octets = content.read(xmldsig::MAX_OCTETS, PREPARE)?;
+        let (octets, replaced) = self.unsigned(content.read(xmldsig::MAX_OCTETS, PREPARE)?)?;
         let checked = Checked::read(&octets)?;
         let tree = checked.tree()?;
-        let root = message(&tree)?;
-        if !xmldsig::dsig_elements(&tree, "Signature").is_empty() {
-            return Err(Error::new(ErrorKind::DocumentSigned, PREPARE));
-        }
+        let (root, number) = message(&tree)?;
         let end_tag = checked
             .root_end_tag()
             .ok_or_else(|| Error::new(ErrorKind::DocumentKind, PREPARE).detail("the message is empty"))?;
-        let suite = customs::suite(by.key()?.kind(), context, PREPARE)?;
+        let key = by.key()?;
+        let (suite, mut notes) = self.suite(key.kind(), context)?;
+        notes.extend(self.facts(&checked, &tree, number, by)?);
+        let is_replaced = replaced.is_some();
+        notes.extend(replaced);
         let set = Set::of(suite).ok_or_else(|| Error::new(ErrorKind::Unsupported, PREPARE).detail(suite.name()))?;
         let blank = xmldsig::blank(&octets, end_tag, set, by)?;
-        let mut tbs = ToBeSigned::over(suite, by.key()?, &blank.signed_info)?;
+        let mut tbs = ToBeSigned::over(suite, key, &blank.signed_info)?;
         tbs.message = Some(Arc::from(blank.signed_info.as_slice()));
         tbs.display = Some(Arc::new(Summary { text: summary(&tree, root, &blank.digest) }));
-        let notes = customs::notes(by.key()?.kind(), suite, context.role);
+        let certificate = Arc::clone(by);
         let finish = Box::new(move |signature: &RawSignature, out: &mut dyn Write| {
             if signature.suite() != suite {
                 return Err(Error::new(ErrorKind::SignatureMalformed, "finish customs message")
                     .detail(format!("{} where {suite} was prepared", signature.suite())));
             }
-            out.write_all(&blank.filled(signature.octets()))
-                .map_err(|e| Error::new(ErrorKind::OutputFailed, "write customs message").io(&e))
+            let finished = blank.filled(signature.octets());
+            if is_replaced {
+                xmldsig::prove(&finished, &certificate)?;
+            }
+            out.write_all(&finished).map_err(|e| Error::new(ErrorKind::OutputFailed, "write customs message").io(&e))
         });
         Ok(Prepared::new(tbs, notes, finish))
     }
@@ -87,18 +166,36 @@ impl Format for Ceb {
     }
 }
 
-/// The document element, if it is a `CEBnnnMessage` in the customs namespace. The prefix does not matter.
-fn message(tree: &Document<'_>) -> Result<NodeId> {
-    let root = tree.document_element();
-    let fits = root.and_then(|id| tree.element(id)).is_some_and(|e| {
-        let digits = e.name.local_name.strip_prefix("CEB").and_then(|rest| rest.strip_suffix("Message"));
-        e.name.namespace_uri.as_deref() == Some(NAMESPACE)
-            && digits.is_some_and(|d| d.len() == 3 && d.bytes().all(|o| o.is_ascii_digit()))
-    });
-    root.filter(|_| fits).ok_or_else(|| {
+/// The document element, if it is a `CEBnnnMessage` in the customs namespace, and its number. The prefix does not matter.
+fn message(tree: &Document<'_>) -> Result<(NodeId, u16)> {
+    let number = |id: NodeId| {
+        let name = &tree.element(id).filter(|e| e.name.namespace_uri.as_deref() == Some(NAMESPACE))?.name;
+        let digits = name.local_name.strip_prefix("CEB")?.strip_suffix("Message")?;
+        let number = (digits.len() == 3 && digits.bytes().all(|o| o.is_ascii_digit())).then(|| digits.parse().ok());
+        Some((id, number.flatten()?))
+    };
+    tree.document_element().and_then(number).ok_or_else(|| {
         Error::new(ErrorKind::DocumentKind, "read customs message")
             .detail(format!("the document element is no CEBnnnMessage of {NAMESPACE}"))
     })
+}
+
+impl Ceb {
+    /// What the table of messages says of this one, and whether it is this certificate's to sign.
+    fn facts(&self, checked: &Checked<'_>, tree: &Document<'_>, number: u16, by: &Certificate) -> Result<Vec<Note>> {
+        let Some(message) = Message::by_number(number) else { return Ok(vec![Note::MessageUnknown]) };
+        if message.signature == SignatureRule::Never {
+            let detail = format!("CEB{number}, {} ({})", message.title, message.title_zh);
+            return Err(Error::new(ErrorKind::MessageNeverSigned, PREPARE).detail(detail));
+        }
+        let mut notes = declarant::check(checked, tree, message, by.eport(), self.options.other_declarant)?;
+        // SPEC 202205, field appStatus: 1 draft, 2 declare; the latter asks for a Signature.
+        let states = declarant::texts(tree, "appStatus");
+        if !states.is_empty() && states.iter().all(|state| state == "1") {
+            notes.push(Note::Draft);
+        }
+        Ok(notes)
+    }
 }
 
 /// What a person is shown: which message, and the digest that will stand in it.

@@ -7,7 +7,9 @@ use super::SignContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::note::Note;
 use crate::role::Role;
-use crate::suite::{DigestAlgorithm, KeyKind, PublicKey, RawSignature, SM2_DEFAULT_ID, Sm2Id, Suite, ToBeSigned};
+use crate::suite::{
+    Digest, DigestAlgorithm, KeyKind, PublicKey, RawSignature, SM2_DEFAULT_ID, Sm2Id, Suite, ToBeSigned,
+};
 use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 
 /// Refuses another identifier in Z than the one that customs has (manual::customs §1.4), whatever the key: who names one expects it to be used.
@@ -23,6 +25,10 @@ pub(super) fn identifier(id: &Sm2Id, operation: &'static str) -> Result<()> {
 pub(super) fn suite(key: KeyKind, context: &SignContext, operation: &'static str) -> Result<Suite> {
     identifier(&context.sm2_id, operation).map_err(|e| e.role(context.role))?;
     let refuse = |kind| Err(Error::new(kind, operation).role(context.role).detail(key.to_string()));
+    let not_offered = |kind| {
+        let offered = crate::suite::names(&context.suites);
+        Err(Error::new(kind, operation).role(context.role).detail(format!("{key}; the token offers {offered}")))
+    };
     let suite = match key {
         KeyKind::Rsa { .. } if context.sha1 => Suite::RsaSha1,
         KeyKind::Sm2 => Suite::Sm2Sm3,
@@ -35,8 +41,8 @@ pub(super) fn suite(key: KeyKind, context: &SignContext, operation: &'static str
     }
     match context.suites.contains(&suite) {
         true => Ok(suite),
-        false if suite == Suite::Sm2Sm3 => refuse(ErrorKind::Unsupported),
-        false => refuse(ErrorKind::KeyUnsuited),
+        false if suite == Suite::Sm2Sm3 => not_offered(ErrorKind::Unsupported),
+        false => not_offered(ErrorKind::KeyUnsuited),
     }
 }
 
@@ -139,6 +145,15 @@ impl Judge {
         let right = |s: &&RawSignature| {
             let tbs = ToBeSigned::over_with(s.suite(), &self.key, &self.sm2_id, message);
             tbs.is_ok_and(|tbs| self.key.verify(&tbs, s).is_ok())
+        };
+        self.signatures.iter().find(right).map(RawSignature::suite)
+    }
+
+    /// The suite with which the signature is this key's over a digest.
+    pub(super) fn fits_digest(&self, digest: &Digest) -> Option<Suite> {
+        let right = |s: &&RawSignature| {
+            let tbs = ToBeSigned::of(s.suite(), digest.clone(), &self.sm2_id);
+            s.suite().digest() == digest.algorithm() && self.key.verify(&tbs, s).is_ok()
         };
         self.signatures.iter().find(right).map(RawSignature::suite)
     }

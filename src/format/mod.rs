@@ -4,7 +4,9 @@
 pub mod ceb;
 pub mod cms;
 mod customs;
+pub mod digest;
 mod double;
+pub mod ems;
 pub mod login;
 #[cfg(feature = "json")]
 pub mod payment179;
@@ -17,8 +19,9 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::cert::Certificate;
+use crate::cert::{CardKind, Certificate};
 use crate::error::Result;
+use crate::identifiers::IdentifierSet;
 use crate::note::Note;
 use crate::policy;
 use crate::role::Role;
@@ -35,6 +38,10 @@ pub struct SignContext {
     pub test: bool,
     /// The profile asks for RSA with SHA-1 (the old customs profile).
     pub sha1: bool,
+    /// The identifier set that the profile names for customs messages, where it names one.
+    pub identifiers: Option<IdentifierSet>,
+    /// Which of the company's cards signs, as far as the profile tells.
+    pub card: CardKind,
     /// What the token signs with this key.
     pub suites: Vec<Suite>,
     /// The identifier that SM2 puts into Z. Customs takes the default one alone.

@@ -136,7 +136,10 @@ impl Shown {
         let hide_data = continues || matches!(marked, Sensitive::Command | Sensitive::Both);
         let hide_answer = after_hidden || continues || matches!(marked, Sensitive::Answer | Sensitive::Both);
         let mut command = hex(&[class, instruction, *p1, *p2]);
+        // What is harmless is known for the interindustry class alone.
+        let known = class & PROPRIETARY == 0;
         let of_answer = match instruction {
+            _ if !known => 0,
             SELECT if !hide_answer => SHOWN,
             GET_DATA | GET_DATA_OBJECT if !hide_answer => OF_OBJECT,
             _ => 0,
@@ -144,7 +147,7 @@ impl Shown {
         match instruction {
             _ if rest.is_empty() => {}
             VERIFY | CHANGE_REFERENCE_DATA | RESET_RETRY_COUNTER => command.push_str(" (hidden)"),
-            SELECT | GET_DATA | GET_DATA_OBJECT | GET_RESPONSE if !hide_data => {
+            SELECT | GET_DATA | GET_DATA_OBJECT | GET_RESPONSE if known && !hide_data => {
                 let _ = write!(command, " {}", cut(rest, SHOWN));
             }
             _ => {
@@ -155,6 +158,9 @@ impl Shown {
         Shown { command, of_answer, hidden }
     }
 }
+
+/// CLA bit 8 (ISO/IEC 7816-4 §5.4.1): the meaning of the instruction is its maker's.
+const PROPRIETARY: u8 = 0x80;
 
 // ISO/IEC 7816-4 table 4.2
 const VERIFY: u8 = 0x20;

@@ -114,6 +114,12 @@ fn no_instruction_shows_a_secret_whether_it_was_marked_or_forgotten() {
         assert_hides(&log_of(&[(&command, Sensitive::Both)]), PIN);
         assert_hides(&log_of(&[(&command, Sensitive::Command)]), PIN);
         assert_hides(&log_of(&[(&command, Sensitive::No)]), NAME);
+        // In a class of its own a maker's instruction means something else.
+        for class in [0x80, 0x84, 0xC0] {
+            let log = log_of(&[(&apdu([class, instruction, 0x00, 0x80], PIN), Sensitive::No)]);
+            assert_hides(&log, PIN);
+            assert_hides(&log, NAME);
+        }
     }
 }
 

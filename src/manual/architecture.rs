@@ -69,6 +69,11 @@
 //!
 //! **RSA-2048 in a customs message is signed with rsa-sha1**, as the official identifiers have it; the receipt says so.
 //!
+//! **An SM2 identifier belongs to a request and to a verdict** ([`crate::Request::sm2_id`], [`crate::VerifyContext::sm2_id`]), not to a key and not
+//! to a profile: it stands in no signature and no certificate, so it is what signer and receiver agreed on for these documents. Customs,
+//! certificates and certificate requests have the default one, and nothing can change it there. What is to be signed carries message and
+//! identifier beside e, because a key with a display hashes by itself.
+//!
 //! **Cards are a room of their own** (`card`): a door, a driver and a link meet there, and neither `token` nor `link` knows of the other's
 //! use. A driver is given a port (`apdu::Transmit`) and never a transaction: it cannot end one.
 //!

@@ -40,13 +40,15 @@
 //!   shows a challenge that is text, with invisible characters made visible: **a person who sees an order there must not enter the PIN.** One that holds text is
 //!   shown as that text, with escapes for the rest; others are shown in hex. A program that puts its own text into the prompt (`Request::shown`) takes this away and has to show the challenge itself.
 //!   A bank should not take CMS without signed attributes; this library writes it only when told to.
+//! - **Form fields** of EMS pages ([`crate::format::ems`]) are signed one after the other: where one ends is not signed. The prompt shows them apart.
 //! - **Other randoms.** The challenge does not name the site. A false site can pass on the challenge of the true one and log in with the answer
 //!   (a relay). Nothing in the octets shows it. Take challenges only from a site whose TLS certificate was checked, and never from a page that
 //!   another page embeds.
 //! - **Digests.** A challenge of 20 or 32 octets may be a digest. Where some protocol signs a digest *as a message* (CertificateVerify of TLCP, GB/T 38636-2020, signs the
 //!   32 octets of an SM3 digest), it cannot be told from a random. Formats of this library hash documents once, never a digest as a message.
 //! - **Pushed digests.** What a digest is of cannot be seen. CMS without signed attributes refuses one, on both sides; a raw signature over one is
-//!   the caller's own word that it is no other format's octets, because the guard of raw signatures cannot look into it.
+//!   the caller's own word that it is no other format's octets, because the guard of raw signatures cannot look into it. A signature over nothing but a digest
+//!   ([`crate::format::digest`]) has a name of its own, and the prompt says that what it is of cannot be seen.
 //! - **A program that lies.** Who calls the library can call for a raw signature just as well. The guard protects a program from the sites that it
 //!   talks to, not a person from the program. On the same computer only a shield with its own display helps.
 //!

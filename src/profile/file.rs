@@ -13,6 +13,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::cards::CardsFile;
+use super::customs::Card;
 use super::modules::ModulesFile;
 use super::rule::{COMMON_NAME, COUNTRY, Fields, ORGANISATION, Rule, UNIT};
 use super::together::Together;
@@ -64,6 +65,9 @@ struct Customs {
     policy: Option<Bounds>,
     label: Option<Spanned<String>>,
     sha1: Option<bool>,
+    identifiers: Option<Spanned<String>>,
+    #[serde(default)]
+    card: Vec<Spanned<Card>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -131,6 +135,11 @@ impl Profile {
     /// [customs]
     /// label = "…"                   # breaks a tie among certificates that the rules accept
     /// sha1 = true                   # false: RSA with SHA-1 is refused
+    /// identifiers = "…"             # for the keys that it fits, such as legacy-2018-sha256
+    ///
+    /// [[customs.card]]              # which card this is: no field of a certificate is known to tell
+    /// kind = "operator"             # or legal-person
+    /// fingerprint = "…"             # of its certificate; also card_number, entity_mode (arc 5.12)
     ///
     /// [customs.policy]              # lowers what one PIN entry may sign, never raises it
     /// signatures = 500
@@ -160,10 +169,8 @@ impl Profile {
     /// set = "A"                     # one of those at token::Sm2Table; "none": no SM2 through this module
     /// output = "der"                # what all mechanisms of the set give, where that is otherwise: "raw" or "der"
     /// key_types = [0x80000001]      # more key types that are SM2
-    /// [[pkcs11.sm2.mechanism]]      # the rule's own mechanisms, before those of the set
-    /// number = 0x80000004
-    /// input = "e"                   # "e"; "message": the module adds Z and hashes; "z-message": it only hashes
-    /// output = "raw"                # r‖s; "der"
+    /// mechanism = [{ number = 0x80000004, input = "e", output = "raw" }] # its own, before the set's; input also "message" (the
+    ///                               # module adds Z and hashes) or "z-message" (it only hashes); output also "der"
     /// ```
     /// In `[cards]`, `applications = ["…"]` has only these applications of a GM/T 0017 device opened; by default all of them.
     /// `routes = ["pkcs11", "pcsc"]`, above the tables, has modules tried before cards where a certificate is behind both.
@@ -274,6 +281,8 @@ impl Reader<'_> {
             profile.bank.rules.clear();
         }
         let known = Known { test: file.test, test_centre: file.test_centre, replaced: file.replace_builtin };
+        profile.identifiers = customs.identifiers.as_ref().map(|name| self.identifiers(name)).transpose()?;
+        profile.card_kinds = customs.card.iter().map(|card| self.card_kind(card)).collect::<Result<_>>()?;
         self.fill(&mut profile.customs, Role::Customs, &customs.issuer, &known)?;
         self.fill(&mut profile.bank, Role::Bank, &bank.issuer, &known)?;
         profile.customs.policy = self.lowered(profile.customs.policy, customs.policy)?;

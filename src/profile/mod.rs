@@ -5,6 +5,7 @@
 
 mod builtin;
 mod cards;
+mod customs;
 mod file;
 mod modules;
 mod rule;
@@ -14,11 +15,13 @@ use std::sync::Arc;
 
 use crate::cert::Certificate;
 use crate::door::Way;
+use crate::identifiers::IdentifierSet;
 use crate::link::Atr;
 use crate::policy::Policy;
 use crate::role::Role;
 use crate::token::{CardRules, DialectRule, ModuleRules};
 
+use customs::CardRule;
 use rule::{Fit, Rule};
 
 /// Rules for roles, joins and policy. Built in for the e-port and for CCB and CFCA; a TOML file that the host names extends them.
@@ -50,6 +53,8 @@ pub struct Profile {
     routes: Vec<Way>,
     cards: Arc<CardRules>,
     modules: Arc<ModuleRules>,
+    identifiers: Option<IdentifierSet>,
+    card_kinds: Vec<CardRule>,
 }
 
 /// What holds for one role.
@@ -93,6 +98,8 @@ impl Profile {
             routes: vec![Way::Card, Way::Module],
             cards: Arc::default(),
             modules: Arc::default(),
+            identifiers: None,
+            card_kinds: Vec::new(),
         }
     }
 
@@ -112,6 +119,12 @@ impl Profile {
     #[must_use]
     pub fn allows_sha1(&self, role: Role) -> bool {
         self.ruling(role).sha1
+    }
+
+    /// The identifier set that it names for customs messages, where it names one.
+    #[must_use]
+    pub fn identifiers(&self) -> Option<IdentifierSet> {
+        self.identifiers
     }
 
     /// The role of a certificate, or why it has none, in one clause. Key usage and time are not looked at here.

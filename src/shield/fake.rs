@@ -88,7 +88,7 @@ impl Habits {
     }
 }
 
-fn vector(name: &str) -> Vec<u8> {
+pub(crate) fn vector(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)).unwrap()
 }
 
@@ -199,12 +199,16 @@ impl Token for FakeToken {
 }
 
 fn slot() -> Slot {
+    slot_of(Suite::RsaSha256)
+}
+
+fn slot_of(suite: Suite) -> Slot {
     Slot {
         key: KeyRef(vec![1]),
         certificate: CertRef(vec![1]),
         pin: PinRef(vec![1]),
         wants: Wants::Once,
-        suites: vec![Suite::RsaSha256],
+        suites: vec![suite],
         label: "fake".to_owned(),
     }
 }
@@ -258,9 +262,18 @@ pub(crate) fn shield_under(habits: &Arc<Habits>, profile: Profile) -> (Shield, C
     shield_with(std::slice::from_ref(habits), profile)
 }
 
+/// The same with another certificate of the vectors; its token signs with RSA all the same.
+pub(crate) fn shield_of(habits: &Arc<Habits>, certificate: &str, suite: Suite) -> (Shield, Credential) {
+    made(std::slice::from_ref(habits), Profile::builtin(), (certificate, suite))
+}
+
 /// A shield whose one certificate is behind several doors, tried in this order.
 pub(crate) fn shield_with(all: &[Arc<Habits>], profile: Profile) -> (Shield, Credential) {
-    let certificate = Arc::new(Certificate::from_pem(&vector("synthetic_rsa_cert.pem")).unwrap());
+    made(all, profile, ("synthetic_rsa_cert.pem", Suite::RsaSha256))
+}
+
+fn made(all: &[Arc<Habits>], profile: Profile, (certificate, suite): (&str, Suite)) -> (Shield, Credential) {
+    let certificate = Arc::new(Certificate::from_pem(&vector(certificate)).unwrap());
     let text = || "fake".to_owned();
     let (mut doors, mut routes) = (Vec::<Arc<dyn Door>>::new(), Vec::new());
     for (index, habits) in all.iter().enumerate() {
@@ -275,7 +288,7 @@ pub(crate) fn shield_with(all: &[Arc<Habits>], profile: Profile) -> (Shield, Cre
             atr: None,
             dialect: String::new(),
         };
-        routes.push(Route { door: id.clone(), slot: slot() });
+        routes.push(Route { door: id.clone(), slot: slot_of(suite) });
         let der = certificate.der().to_vec();
         doors.push(Arc::new(FakeDoor { id, info, habits: Arc::clone(habits), certificate: der }));
     }

@@ -8,6 +8,8 @@ mod form_tests;
 mod pins;
 mod session;
 mod signing;
+#[cfg(all(test, feature = "json", feature = "sm", feature = "xml"))]
+mod two_step_tests;
 
 use std::fmt;
 use std::io::Write;
@@ -209,6 +211,8 @@ impl Shield {
             role: request.role,
             test: self.0.profile.is_test(),
             sha1: self.0.profile.allows_sha1(request.role),
+            identifiers: self.0.profile.identifiers(),
+            card: self.0.profile.card_kind(&credential.certificate),
             suites: suites_of(&credential),
             sm2_id: request.sm2_id.clone(),
             now,

@@ -53,9 +53,6 @@ mod session;
 mod status;
 pub mod vpcd;
 
-#[cfg(test)]
-mod state_tests;
-
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

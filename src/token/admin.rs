@@ -5,7 +5,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::{Auth, CertRef, KeyRef, PinRef};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::pin::Pin;
 use crate::suite::{PublicKey, Suite};
 use crate::tries::PinStatus;
@@ -17,6 +17,15 @@ pub trait Opening {
     /// # Errors
     /// As [`super::Token::sign`]; `Unsupported` for a recipient of another kind.
     fn content_key(&mut self, key: &KeyRef, pin: &PinRef, auth: Auth<'_>, from: &Recipient<'_>) -> Result<ContentKey>;
+
+    /// Decrypts whole blocks with a key that stays on the token, in place and each by itself (ECB): the caller chains them as the envelope's
+    /// mode wants.
+    ///
+    /// # Errors
+    /// `Argument` for a key of another lease or a part of a block, `Unsupported` where no key stays on the token, and what the token answers.
+    fn decrypt(&mut self, _key: &SessionKey, _blocks: &mut [u8]) -> Result<()> {
+        Err(Error::new(ErrorKind::Unsupported, "decrypt").detail("this token keeps no content keys"))
+    }
 }
 
 /// What the sender made for the key on the token.
@@ -27,6 +36,8 @@ pub enum Recipient<'a> {
     EcdhP256(&'a [u8]),
     /// An RSA ciphertext under PKCS#1 v1.5, as long as the modulus.
     RsaPkcs1(&'a [u8]),
+    /// An SM2 ciphertext of an SM4 key in DER (GM/T 0009 §7.2).
+    Sm2(&'a [u8]),
 }
 
 /// What came out.
@@ -34,7 +45,13 @@ pub enum Recipient<'a> {
 pub enum ContentKey {
     /// It is on the host: the shared x coordinate (ECDH, 32 octets), or the content key (RSA).
     OnHost(Zeroizing<Vec<u8>>),
+    /// It stays on the token, which decrypts with it: [`Opening::decrypt`].
+    OnToken(SessionKey),
 }
+
+/// Names a content key on the token; opaque, and over with the lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionKey(pub(crate) Vec<u8>);
 
 impl fmt::Debug for ContentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,11 +59,12 @@ impl fmt::Debug for ContentKey {
     }
 }
 
-/// What entitles to administer: never a user's PIN.
+/// What entitles to administer. On a PIV card or a PKCS#11 token this is never the user's PIN; on a GM/T 0017 device the user may issue by
+/// the standard, and the admin PIN unblocks.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum AdminAuth<'a> {
-    /// PUK, SO PIN or admin PIN.
+    /// PUK, SO PIN or admin PIN; for issuing on a GM/T 0017 device the application's user PIN.
     Pin(&'a Pin),
     /// Management or device key, in octets.
     Key(&'a [u8]),
@@ -127,4 +145,21 @@ pub trait Issuing {
     /// # Errors
     /// `AdminKey`, `CertificateMalformed` for one that is larger than the token takes.
     fn import_certificate(&mut self, of: &Place, der: &[u8], by: AdminAuth<'_>) -> Result<()>;
+
+    /// Imports the encryption pair that a CA made and wrapped for the signing key at this place: ENVELOPEDKEYBLOB (GM/T 0016), as it lies in
+    /// memory, or SM2EnvelopedKey (GM/T 0009) in DER.
+    ///
+    /// # Errors
+    /// `DocumentMalformed`, `KeyMalformed`, `KeyMissing` where there is no signing key, `Unsupported` where the token has no such pairs.
+    fn import_encryption_pair(&mut self, _of: &Place, _enveloped: &[u8], _by: AdminAuth<'_>) -> Result<()> {
+        Err(Error::new(ErrorKind::Unsupported, "import encryption pair"))
+    }
+
+    /// The public key at a place, where the token shows it without its certificate.
+    ///
+    /// # Errors
+    /// `KeyMissing`, `KeyMalformed` for what cannot be one, `Unsupported`.
+    fn public_key(&mut self, _at: &Place) -> Result<PublicKey> {
+        Err(Error::new(ErrorKind::Unsupported, "read public key"))
+    }
 }

@@ -17,6 +17,7 @@
 mod admin;
 #[cfg(feature = "gm0017")]
 pub mod gm0017;
+mod insertion;
 mod modules;
 #[cfg(feature = "piv")]
 mod piv;
@@ -24,9 +25,8 @@ mod piv;
 pub mod pkcs11;
 mod rules;
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::apdu::Transmit;
 use crate::error::Error;
@@ -35,12 +35,14 @@ use crate::link::Atr;
 use crate::pin::Pin;
 use crate::suite::{RawSignature, Suite, ToBeSigned};
 use crate::tries::PinStatus;
-use crate::wait::{Wait, lock};
+use crate::wait::Wait;
 
+pub use self::insertion::Insertion;
+pub(crate) use self::insertion::Tries;
 pub use self::modules::{ModuleRules, Sm2Input, Sm2Mechanism, Sm2Output, Sm2Rule, Sm2Table};
 pub use self::rules::{CardRules, DialectRule};
 
-pub use self::admin::{AdminAuth, ContentKey, Issuing, Opening, Pins, Place, Recipient};
+pub use self::admin::{AdminAuth, ContentKey, Issuing, Opening, Pins, Place, Recipient, SessionKey};
 
 /// The families of cards that are known, in the order in which they are asked.
 pub static DRIVERS: &[&dyn Driver] = &[
@@ -104,175 +106,6 @@ pub struct CardId {
     pub manufacturer: String,
     /// Model, with the firmware's version where the card tells.
     pub model: String,
-}
-
-/// What is known of one insertion of a card: it is filled by the first lease and gone when the card is pulled out. It never holds a PIN, a
-/// login or a selected application, because other programs change those.
-#[derive(Debug, Default)]
-// Families of cards are features; without one nobody reads it.
-#[cfg_attr(not(any(feature = "piv", feature = "gm0017")), allow(dead_code))]
-pub struct Insertion {
-    /// The card's ATR: it tells the makers whose cards deviate.
-    pub(crate) atr: Atr,
-    /// Names of the places that are looked at, such as `9A`; empty: those that the family looks at by itself.
-    pub(crate) wanted: Vec<String>,
-    /// What it said of itself when it was found.
-    pub(crate) greeting: Greeting,
-    /// What the profile says of cards.
-    pub(crate) rules: Arc<CardRules>,
-    certificates: Mutex<BTreeMap<Vec<u8>, Arc<[u8]>>>,
-    /// What the device's numbers stand for.
-    #[cfg(feature = "gm0017")]
-    pub(in crate::token) gm0017: Mutex<gm0017::Memory>,
-    tries: Tries,
-}
-
-/// What is known of the tries of a card's PINs, over all of its insertions: the card keeps count while it is out.
-#[derive(Debug, Clone, Default)]
-#[cfg_attr(not(any(feature = "piv", feature = "gm0017")), allow(dead_code))]
-pub(crate) struct Tries(Arc<Mutex<Memory>>);
-
-#[derive(Debug, Default)]
-#[cfg_attr(not(any(feature = "piv", feature = "gm0017")), allow(dead_code))]
-struct Memory {
-    /// By the octets of its [`PinRef`].
-    pins: BTreeMap<Vec<u8>, Tried>,
-    /// A PIN in the form that is used for this card was accepted by it.
-    proven: bool,
-    /// What the device does whenever it is asked.
-    #[cfg(feature = "gm0017")]
-    habits: gm0017::Habits,
-}
-
-#[derive(Debug, Default)]
-struct Tried {
-    /// The most that the card told of; 0 where it told nothing.
-    most: u8,
-    /// A PIN went out and its answer has not come: with fewer tries than these it was refused.
-    unheard: Option<u8>,
-    /// It was refused by a card that does not count for us, and not accepted since.
-    refused: bool,
-}
-
-/// Cards count three tries or more, so fewer may be what earlier mistakes left of them.
-const FULL: u8 = 3;
-
-#[cfg_attr(not(any(feature = "piv", feature = "gm0017")), allow(dead_code))]
-impl Insertion {
-    /// One insertion of a card with this ATR, of which the places named in `wanted` are looked at; none named: all that the family knows.
-    #[must_use]
-    pub fn new(atr: Atr, wanted: Vec<String>) -> Self {
-        Insertion { atr, wanted, ..Insertion::default() }
-    }
-
-    /// With what the card said when it was found.
-    #[must_use]
-    pub fn greeted(self, greeting: Greeting) -> Self {
-        Insertion { greeting, ..self }
-    }
-
-    /// With what a profile says of cards.
-    #[must_use]
-    pub fn under(self, rules: &Arc<CardRules>) -> Self {
-        Insertion { rules: Arc::clone(rules), ..self }
-    }
-
-    /// Of a card whose tries were seen before.
-    pub(crate) fn with_tries(self, tries: &Tries) -> Self {
-        Insertion { tries: tries.clone(), ..self }
-    }
-
-    /// For the next insertion of the same card.
-    pub(crate) fn tries(&self) -> Tries {
-        self.tries.clone()
-    }
-
-    /// The most tries of a PIN that were seen on this card: with fewer, somebody has entered a wrong one. 0 where none were seen.
-    pub(crate) fn most_tries(&self, pin: &[u8]) -> u8 {
-        self.of(pin, |tried| tried.most)
-    }
-
-    /// Tries that a card told.
-    pub(crate) fn saw_tries(&self, pin: &[u8], tries: u8) {
-        self.of(pin, |tried| tried.most = tried.most.max(tries));
-    }
-
-    /// A PIN goes out, while the card told of so many tries.
-    pub(crate) fn sends(&self, pin: &[u8], before: PinStatus) {
-        self.of(pin, |tried| {
-            tried.unheard = Some(match (before, tried.most) {
-                (PinStatus::Known(tries), _) => tries,
-                // The right PIN is shown, so the counter is full: as full as it was ever seen.
-                (PinStatus::AtLeast(_), most @ 1..) => most.max(FULL),
-                // Nothing can show later that this try was not counted.
-                _ => u8::MAX,
-            });
-        });
-    }
-
-    /// The answer came, or the card says that the right PIN was shown to it.
-    pub(crate) fn heard(&self, pin: &[u8]) {
-        self.of(pin, |tried| tried.unheard = None);
-    }
-
-    /// Whether the last PIN that went out may have been refused without anybody hearing of it.
-    pub(crate) fn in_doubt(&self, pin: &[u8], now: PinStatus) -> bool {
-        let counted = |before| !matches!(now, PinStatus::Known(tries) if tries >= before);
-        self.of(pin, |tried| tried.unheard.is_some_and(counted))
-    }
-
-    fn of<R>(&self, pin: &[u8], look: impl FnOnce(&mut Tried) -> R) -> R {
-        look(lock(&self.tries.0).pins.entry(pin.to_vec()).or_default())
-    }
-
-    /// A PIN in the form that is used for this card was accepted: the form is the right one.
-    pub(crate) fn proved(&self) {
-        lock(&self.tries.0).proven = true;
-    }
-
-    /// Whether that has happened since this process first saw the card.
-    pub(crate) fn is_proven(&self) -> bool {
-        lock(&self.tries.0).proven
-    }
-
-    /// Whether this PIN was refused by a card that does not tell its tries.
-    pub(crate) fn was_refused(&self, pin: &[u8]) -> bool {
-        self.of(pin, |tried| tried.refused)
-    }
-
-    /// A PIN was accepted, or refused without a word about its tries.
-    pub(crate) fn saw_refusal(&self, pin: &[u8], refused: bool) {
-        self.of(pin, |tried| tried.refused = refused);
-    }
-
-    /// A certificate that was read in this insertion.
-    pub(crate) fn certificate(&self, of: &CertRef) -> Option<Arc<[u8]>> {
-        lock(&self.certificates).get(&of.0).cloned()
-    }
-
-    /// Keeps a certificate that was read.
-    pub(crate) fn keep(&self, of: &CertRef, der: &[u8]) {
-        lock(&self.certificates).insert(of.0.clone(), Arc::from(der));
-    }
-
-    /// Forgets what was read: somebody wrote to the card, or a signature did not verify.
-    pub(crate) fn forget(&self) {
-        lock(&self.certificates).clear();
-        #[cfg(feature = "gm0017")]
-        lock(&self.gm0017).forget_numbers();
-    }
-
-    /// The card was reset by somebody: what was open on it is closed, and every login is over.
-    pub(crate) fn was_reset(&self) {
-        #[cfg(feature = "gm0017")]
-        lock(&self.gm0017).reset();
-    }
-
-    /// Looks at, or adds to, what the device does whenever it is asked.
-    #[cfg(feature = "gm0017")]
-    fn habits<R>(&self, look: impl FnOnce(&mut gm0017::Habits) -> R) -> R {
-        look(&mut lock(&self.tries.0).habits)
-    }
 }
 
 /// Names a private key inside its token; opaque, and still true after a re-plug.

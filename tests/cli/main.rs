@@ -1,9 +1,11 @@
 //! The command-line program as a person or a script meets it: the built binary, its exit codes, its words, its files.
 
+mod batches;
 mod choice;
 mod customs;
 mod doctor;
 mod errors;
+mod messages;
 mod outputs;
 mod payment;
 mod pin;
@@ -13,6 +15,8 @@ mod recognised;
 mod signing;
 #[cfg(feature = "simulator")]
 mod simulator;
+#[cfg(feature = "simulator")]
+mod simulator_pins;
 mod teaching;
 mod terminal;
 mod verdicts;

@@ -34,7 +34,14 @@ fn there_is_no_option_that_takes_a_pin() {
     assert!(about_pins.iter().any(|o| o.starts_with("--pin-fd <N>")), "{about_pins:?}");
     let about_puks = options().into_iter().filter(|o| o.split_whitespace().next().unwrap().contains("puk"));
     for option in about_puks {
-        let known = ["--puk-fd <N>", "--puk-env <NAME>", "--new-puk-fd <N>", "--new-puk-env <NAME>"];
+        let known = [
+            "--puk-fd <N>",
+            "--puk-env <NAME>",
+            "--new-puk-fd <N>",
+            "--new-puk-env <NAME>",
+            "--customs-puk-env <NAME>",
+            "--bank-puk-env <NAME>",
+        ];
         assert!(known.iter().any(|k| option.starts_with(k)), "{option}");
     }
     for option in &about_pins {

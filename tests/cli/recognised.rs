@@ -81,6 +81,15 @@ fn messages_of_others_and_damaged_ones_are_judged() {
     ours(&["other.p7m"]).expect(9, &["VF-134"]);
     ours(&["other.p7s", "--content", "order.txt"]).expect(9, &["VF-134"]);
     ours(&["other.p7s", "--content", "payment.json"]).expect(6, &["NOT valid"]);
+    // SM2 in the content types of GM/T 0010, inside and beside.
+    let [attached, detached, order] =
+        ["synthetic_cms_attached_sm2.p7m", "synthetic_cms_detached_sm2.p7s", "synthetic_order.txt"]
+            .map(|n| vectors.join(n).to_str().unwrap().to_owned());
+    ours(&[&attached]).expect(9, &["VF-134"]);
+    ours(&[&attached, "--json"]).expect(9, &["\"suite\": \"sm2-sm3\""]);
+    ours(&[&detached, "--content", &order]).expect(9, &["VF-134"]);
+    ours(&[&order, "--signature", &detached]).expect(9, &["VF-134"]);
+    ours(&[&detached, "--content", "order.txt"]).expect(6, &["NOT valid", "VF-101"]);
     let whole = desk.read("order.p7m");
     desk.write("half.p7m", &whole[..whole.len() / 2]);
     verify(&desk, &["half.p7m"]).expect(6, &["SH-5010"]);

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 use shared_shield::format::ceb::CEB;
 use shared_shield::format::{Format, SignContext};
 use shared_shield::{
-    Certificate, Content, DigestAlgorithm, Profile, RawSignature, Report, Result, Role, Suite, Trust, VerifyContext,
+    CardKind, Certificate, Content, DigestAlgorithm, Profile, RawSignature, Report, Result, Role, Suite, Trust,
+    VerifyContext,
 };
 
 /// 2027-01-01 00:00:00 UTC: inside the validity of the vectors' certificates.
@@ -127,6 +128,16 @@ impl Signer {
         Signer::of(Folder::new(), key, vector_path(&format!("synthetic_{kind}_cert.pem")))
     }
 
+    /// A key with this certificate for it, which `authority` (both in PEM) has issued: for xmlsec1 the authority is the trusted one.
+    pub(crate) fn issued(algorithm: &[&str], issue: impl FnOnce(&[u8]) -> (Vec<u8>, String)) -> Self {
+        let made = Signer::new(algorithm);
+        let key = made.key.to_str().unwrap();
+        let spki = run_well("openssl", &["pkey", "-in", key, "-pubout", "-outform", "DER"]).stdout;
+        let (der, authority) = issue(&spki);
+        std::fs::write(&made.pem, authority).unwrap();
+        Signer { certificate: Arc::new(Certificate::from_der(&der).unwrap()), ..made }
+    }
+
     fn of(folder: Folder, key: PathBuf, pem: PathBuf) -> Self {
         let certificate = Arc::new(Certificate::from_pem(&std::fs::read(&pem).unwrap()).unwrap());
         Signer { folder, key, pem, certificate }
@@ -134,7 +145,12 @@ impl Signer {
 
     /// Prepares, lets openssl sign the octets that are to be signed, finishes.
     pub(crate) fn sign(&self, document: &[u8], context: &SignContext) -> Result<Vec<u8>> {
-        let prepared = CEB.prepare(&Content::bytes(document), &self.certificate, context)?;
+        self.sign_as(&CEB, document, context)
+    }
+
+    /// As [`Signer::sign`], in another form.
+    pub(crate) fn sign_as(&self, format: &dyn Format, document: &[u8], context: &SignContext) -> Result<Vec<u8>> {
+        let prepared = format.prepare(&Content::bytes(document), &self.certificate, context)?;
         let message = self.folder.write("message", prepared.tbs.message.as_deref().unwrap());
         let out = self.folder.0.join("signature");
         let digest = format!("-{}", prepared.tbs.suite.digest().name());
@@ -170,6 +186,8 @@ pub(crate) fn customs(test: bool) -> SignContext {
         role: Role::Customs,
         test,
         sha1: true,
+        identifiers: None,
+        card: CardKind::Unknown,
         suites: Suite::ALL.to_vec(),
         now: SystemTime::now(),
         sm2_id: shared_shield::Sm2Id::default(),

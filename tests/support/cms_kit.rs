@@ -11,7 +11,8 @@ use std::time::SystemTime;
 use shared_shield::format::cms::CMS;
 use shared_shield::format::{Format, Prepared, SignContext};
 use shared_shield::{
-    Certificate, CmsOptions, Content, Profile, RawSignature, Report, Result, Role, Suite, Trust, VerifyContext,
+    CardKind, Certificate, CmsOptions, Content, Profile, RawSignature, Report, Result, Role, Suite, Trust,
+    VerifyContext,
 };
 
 /// A key in software with its certificate.
@@ -206,6 +207,8 @@ impl Identity {
             role: Role::Bank,
             test: false,
             sha1: false,
+            identifiers: None,
+            card: CardKind::Unknown,
             suites: vec![self.suite],
             now,
             sm2_id: shared_shield::Sm2Id::default(),

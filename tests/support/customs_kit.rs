@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use rsa::pkcs8::DecodePrivateKey;
 use shared_shield::format::{Format, SignContext};
 use shared_shield::{
-    Certificate, Content, ErrorKind, FindingKind, Profile, RawSignature, Report, Result, Role, Severity, Suite,
-    ToBeSigned, Trust, VerifyContext,
+    CardKind, Certificate, Content, ErrorKind, FindingKind, Profile, RawSignature, Report, Result, Role, Severity,
+    Suite, ToBeSigned, Trust, VerifyContext,
 };
 
 pub(crate) fn vector_path(name: &str) -> PathBuf {
@@ -40,6 +40,8 @@ pub(crate) fn customs() -> SignContext {
         role: Role::Customs,
         test: false,
         sha1: true,
+        identifiers: None,
+        card: CardKind::Unknown,
         suites: Suite::ALL.to_vec(),
         now: day(),
         sm2_id: shared_shield::Sm2Id::default(),

@@ -49,8 +49,9 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::{Format, Prepared, SignContext, customs};
-use crate::cert::Certificate;
+use crate::cert::{CardKind, Certificate};
 use crate::error::{Error, ErrorKind, Result};
+use crate::note::Note;
 use crate::source::Content;
 use crate::suite::{RawSignature, Summary, ToBeSigned};
 use crate::verify::{Report, VerifyContext};
@@ -170,7 +171,11 @@ impl Format for Payment179 {
         let mut tbs = ToBeSigned::over(suite, key, string.as_bytes())?;
         tbs.message = Some(Arc::from(string.into_bytes()));
         tbs.display = Some(Arc::new(Summary { text: summary(&payment) }));
-        let notes = customs::notes(key.kind(), suite, context.role);
+        let mut notes = customs::notes(key.kind(), suite, context.role);
+        // manual::customs §2.2: the operator card, as sources say.
+        if context.card == CardKind::LegalPerson {
+            notes.push(Note::LegalPersonCard);
+        }
         let (output, number) = (self.output, by.number());
         let finish = Box::new(move |signature: &RawSignature, out: &mut dyn Write| {
             let value = customs::value(signature, suite, "finish announcement 179")?;

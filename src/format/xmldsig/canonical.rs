@@ -1,6 +1,7 @@
 //! Inclusive Canonical XML 1.0 without comments, of a whole document or of an element in its document.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bergshamra_c14n::{C14nMode, canonicalize_doc};
 use bergshamra_xml::NodeSet;
@@ -57,8 +58,14 @@ impl<'o> Checked<'o> {
         self.survey.root_end_tag().map(|tag| text::original_offset(self.octets, tag.start))
     }
 
+    /// The octets of the caller that a node stands in, from its start tag to the end of its end tag.
+    pub(crate) fn span(&self, tree: &Document<'_>, node: NodeId) -> Option<Range<usize>> {
+        let range = tree.node_range(node)?;
+        Some(text::original_offset(self.octets, range.start)..text::original_offset(self.octets, range.end))
+    }
+
     /// Where a node begins in the caller's octets.
-    pub(super) fn place(&self, tree: &Document<'_>, node: NodeId) -> Option<Place> {
+    pub(crate) fn place(&self, tree: &Document<'_>, node: NodeId) -> Option<Place> {
         self.place_at(tree.node_range(node)?.start)
     }
 

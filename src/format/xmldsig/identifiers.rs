@@ -1,5 +1,6 @@
 //! Algorithm identifiers and the sets that belong together (customs.md §1.6).
 
+use crate::identifiers::IdentifierSet;
 use crate::suite::{DigestAlgorithm, Suite};
 
 /// A signature identifier with the digest identifier that goes with it.
@@ -35,6 +36,15 @@ impl Set {
     /// The set that is written for a suite.
     pub(crate) fn of(suite: Suite) -> Option<Set> {
         SETS.into_iter().find(|s| s.suite == suite)
+    }
+
+    /// The named set that these two identifiers are.
+    pub(super) fn named(signature: &str, digest: &str) -> Option<IdentifierSet> {
+        if (signature, digest) == (SM2_SM3_UNOFFICIAL, SHA1) {
+            return Some(IdentifierSet::MixedSm2Sha1);
+        }
+        let set = SETS.into_iter().find(|s| s.holds(signature, digest))?;
+        IdentifierSet::ALL.into_iter().filter(|named| named.is_for_signing()).find(|named| named.suite() == set.suite)
     }
 
     /// The set that a signature identifier belongs to, the unofficial SM2 identifier included.

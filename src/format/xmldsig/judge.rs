@@ -10,9 +10,9 @@ use super::identifiers::{self, Set};
 use super::read::{Parts, Reader, shown};
 use super::{dsig_elements, hints};
 use crate::cert::Certificate;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::suite::{PublicKey, RawSignature, Suite, ToBeSigned};
-use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+use crate::verify::{Finding, FindingKind, Report, Severity, VerifyContext};
 
 /// Judges the one signature of a document.
 ///
@@ -36,6 +36,27 @@ pub(crate) fn judge(checked: &Checked<'_>, report: &mut Report, context: &Verify
         value(&tree, &parts, set, &certificate, report)?;
     }
     Ok(())
+}
+
+/// Reads a finished document as a verifier does, and proves digest and signature with this certificate.
+///
+/// # Errors
+/// `SignatureWrong` where either is not right: the document must not leave.
+pub(crate) fn prove(octets: &[u8], by: &Certificate) -> Result<()> {
+    let wrong = |detail: &'static str| Error::new(ErrorKind::SignatureWrong, "prove Signature").detail(detail);
+    let checked = Checked::read(octets)?;
+    let tree = checked.tree()?;
+    let mut report = Report::new("ceb");
+    let signature = the_signature(&checked, &tree, &mut report).ok_or_else(|| wrong("no Signature"))?;
+    let parts = Reader { checked: &checked, tree: &tree, report: &mut report }.signature(signature);
+    let set = set(&parts, &mut report).ok_or_else(|| wrong("identifiers"))?;
+    digest(&checked, &tree, signature, &parts, &mut report)?;
+    value(&tree, &parts, set, by, &mut report)?;
+    let named = parts.certificate.as_deref() == Some(by.der());
+    match report.findings.iter().any(|f| f.severity() == Severity::Wrong) {
+        false if named && report.has(FindingKind::DigestRight) && report.has(FindingKind::SignatureRight) => Ok(()),
+        _ => Err(wrong("the finished document does not verify")),
+    }
 }
 
 /// The first Signature; a second one, or one in another place, is a finding.

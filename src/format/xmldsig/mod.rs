@@ -22,7 +22,7 @@ mod write;
 
 pub(crate) use canonical::{Checked, document, element};
 pub(crate) use identifiers::Set;
-pub(crate) use judge::judge;
+pub(crate) use judge::{judge, prove};
 pub use limits::{
     MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, MAX_NAME, MAX_NAMESPACES, MAX_OCTETS, MAX_OUTER_PIS, MAX_TEXTS,
 };
@@ -31,6 +31,7 @@ pub(crate) use write::blank;
 use uppsala::{Document, NodeId};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::identifiers::IdentifierSet;
 
 /// The namespace of XML Signature.
 pub(crate) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
@@ -61,6 +62,22 @@ pub fn signed_info(octets: &[u8]) -> Result<Option<Vec<u8>>> {
     let checked = Checked::read(octets)?;
     let tree = checked.tree()?;
     Ok(at_most_one(&tree, "SignedInfo")?.map(|found| element(&tree, found)).transpose()?)
+}
+
+/// The named identifier set that a signed document has; `None` where it has no signature, or identifiers of no set. Whether the signature is
+/// right is another question.
+///
+/// # Errors
+/// As [`digest_input`].
+pub fn identifier_set(octets: &[u8]) -> Result<Option<IdentifierSet>> {
+    let checked = Checked::read(octets)?;
+    let tree = checked.tree()?;
+    let identifier = |local: &str| -> Result<Option<String>> {
+        let found = at_most_one(&tree, local)?;
+        Ok(found.and_then(|node| tree.get_attribute(node, "Algorithm")).map(str::to_owned))
+    };
+    let (signature, digest) = (identifier("SignatureMethod")?, identifier("DigestMethod")?);
+    Ok(signature.zip(digest).and_then(|(signature, digest)| Set::named(&signature, &digest)))
 }
 
 fn at_most_one(tree: &Document<'_>, local: &str) -> Result<Option<NodeId>> {

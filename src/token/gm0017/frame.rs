@@ -74,7 +74,7 @@ pub(super) fn error(sw: Sw, name: &'static str) -> Error {
         0x6A81 | 0x6986 | 0x6A99 | 0x6A9D | 0x6D00 | 0x6E00 => (K::Unsupported, ""),
         0x6A97 => (K::TokenFailed, "writing failed"),
         0x6915 => (K::TokenAnswer, "the device made no key"),
-        0x6A9A | 0x6A9B | 0x6A9C => (K::TokenAnswer, "the key did not do it"),
+        0x6A9A..=0x6A9C => (K::TokenAnswer, "the key did not do it"),
         _ => return sw.error(name),
     };
     let error = sw.as_kind(kind, name);

@@ -5,18 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use p256::ecdsa::signature::hazmat::PrehashSigner;
-
 use super::GM0017;
 use super::container::public_key;
-use super::crypto::Key;
-use super::dialect::{Dialect, Order};
-use crate::apdu::{Limits, Transmit, Wire};
+use super::dialect::Dialect;
 use crate::cert::test_ca::{Shape, TestCa};
-use crate::error::{Error, ErrorKind, Result};
 use crate::link::Atr;
-use crate::pin::Pin;
-use crate::role::Role;
 use crate::suite::{KeyKind, SM2_DEFAULT_ID};
 use crate::token::{CardRules, DialectRule, Driver, Greeting, Insertion, Token};
 use crate::wait::lock;
@@ -24,7 +17,7 @@ use crate::wait::lock;
 pub(super) const CUSTOMS_PIN: &str = "12345678";
 pub(super) const BANK_PIN: &str = "87654321";
 pub(super) const ADMIN_PIN: &str = "adminpin";
-pub(super) const ATR: &[u8] = &[0x3B, 0x80, 0x17];
+pub(super) const ATR: &[u8] = &[0x3B, 0x80, 0x80, 0x01, 0x01];
 pub(super) const MODEL: &str = "GM/T 0017 type 7, hardware 2.1, firmware 3.4";
 pub(super) const SERIAL: &str = "GM00012345";
 
@@ -72,10 +65,10 @@ pub(super) struct Model {
     /// Every application gets this number.
     pub(super) one_number: Option<[u8; 2]>,
     pub(super) extended: bool,
-    next: u8,
-    randoms: u8,
-    random: Option<[u8; 8]>,
-    given: usize,
+    pub(super) next: u8,
+    pub(super) randoms: u8,
+    pub(super) random: Option<[u8; 8]>,
+    pub(super) given: usize,
     pub(super) log: Vec<Vec<u8>>,
     /// Answers to one instruction, whatever comes.
     pub(super) always: BTreeMap<u8, Vec<u8>>,
@@ -114,22 +107,36 @@ pub(super) fn point(kind: u8, secret: &[u8; 32]) -> [u8; 64] {
     octets[1..].try_into().unwrap()
 }
 
-fn sm2_key(secret: &[u8; 32]) -> sm2::dsa::SigningKey {
+pub(super) fn sm2_key(secret: &[u8; 32]) -> sm2::dsa::SigningKey {
     let secret = sm2::SecretKey::from_slice(secret).unwrap();
     sm2::dsa::SigningKey::new(SM2_DEFAULT_ID, &secret).unwrap()
 }
 
+pub(super) const CUSTOMS_CA: &str = "CN=Story customs CA";
+pub(super) const BANK_CA: &str = "CN=Story bank CA";
+const ENCRYPTION: &str = " encryption";
+
+type Made = BTreeMap<(u8, [u8; 32]), Vec<u8>>;
+
+/// A certificate, made once for each key.
 pub(super) fn certificate(kind: u8, secret: &[u8; 32], name: &str) -> Vec<u8> {
-    let now = SystemTime::now();
-    let ca = TestCa::new("CN=Model CA", now).unwrap();
-    let kind_of = if kind == 0x50 { KeyKind::P256 } else { KeyKind::Sm2 };
-    let key = public_key(kind_of, &point(kind, secret), "model").unwrap();
-    ca.issue(&Shape::plain(&format!("CN={name}"), vec![secret[0]], now), key.spki()).unwrap()
+    static MADE: Mutex<Made> = Mutex::new(BTreeMap::new());
+    let make = || {
+        let now = SystemTime::now();
+        let ca = TestCa::new(if name.starts_with("pay") { BANK_CA } else { CUSTOMS_CA }, now).unwrap();
+        let shape = Shape::plain(&format!("CN={name}"), vec![secret[0]], now);
+        let shape = if name.ends_with(ENCRYPTION) { shape.for_encryption() } else { shape };
+        let kind_of = if kind == 0x50 { KeyKind::P256 } else { KeyKind::Sm2 };
+        let key = public_key(kind_of, &point(kind, secret), "model").unwrap();
+        ca.issue(&shape, key.spki()).unwrap()
+    };
+    lock(&MADE).entry((kind, *secret)).or_insert_with(make).clone()
 }
 
 pub(super) fn container(name: &str, kind: u8, number: u8) -> Container {
     let (signing, encryption) = ([number; 32], [number + 0x40; 32]);
-    let certificates = [certificate(kind, &encryption, "encryption"), certificate(kind, &signing, name)].map(Some);
+    let for_encryption = certificate(kind, &encryption, &format!("{name}{ENCRYPTION}"));
+    let certificates = [for_encryption, certificate(kind, &signing, name)].map(Some);
     Container { name: name.as_bytes().to_vec(), kind, signing: Some(signing), certificates }
 }
 
@@ -220,238 +227,4 @@ pub(super) fn rules(dialect: &str, proven: bool) -> CardRules {
 
 pub(super) fn greeting() -> Greeting {
     Greeting(device_info())
-}
-
-type Answer = std::result::Result<Vec<u8>, u16>;
-
-impl Transmit for Card {
-    fn transmit(&mut self, wire: &Wire) -> Result<Vec<u8>> {
-        let mut model = lock(&self.0);
-        let command = wire.octets().to_vec();
-        model.log.push(command.clone());
-        let fault = model.fault.clone().filter(|(step, _)| *step == model.log.len()).map(|(_, fault)| fault);
-        let gone = || Err(Error::new(ErrorKind::CardRemoved, "SCardTransmit"));
-        if let Some(Fault::Gone) = fault {
-            return gone();
-        }
-        let answer = match model.always.get(&command[1]) {
-            Some(answer) => answer.clone(),
-            None => model.answer(&command),
-        };
-        match fault {
-            Some(Fault::Lost | Fault::Gone) => gone(),
-            Some(Fault::Answer(octets)) => Ok(octets),
-            Some(Fault::Cut(length)) => Ok(answer.into_iter().take(length).collect()),
-            None => Ok(answer),
-        }
-    }
-
-    fn limits(&self) -> Limits {
-        Limits { extended: lock(&self.0).extended }
-    }
-}
-
-impl Model {
-    fn answer(&mut self, command: &[u8]) -> Vec<u8> {
-        let whole = match self.act(command) {
-            Ok(data) => data,
-            Err(sw) => return sw.to_be_bytes().to_vec(),
-        };
-        let most = if self.extended { self.part } else { self.part.min(256) };
-        let rest = &whole[self.given.min(whole.len())..];
-        let part = &rest[..rest.len().min(most)];
-        let more = rest.len() > part.len();
-        let answer = [part, if more { &[0x6A, 0x9E] } else { &[0x90, 0] }].concat();
-        self.given = if more { self.given + part.len() } else { 0 };
-        answer
-    }
-
-    fn act(&mut self, command: &[u8]) -> Answer {
-        let random = self.random.take();
-        let (head, body) = command.split_at(4);
-        assert!(matches!(head[0], 0x80 | 0x84), "{head:02X?}");
-        let data = match body {
-            [0, _, _] | [] | [_] => &[][..],
-            [0, hi, lo, rest @ ..] => &rest[..usize::from(u16::from_be_bytes([*hi, *lo]))],
-            [lc, rest @ ..] => &rest[..usize::from(*lc)],
-        };
-        if matches!(head[1], 0x18 | 0x16 | 0x1A) && random.is_none() {
-            return Err(0x6985);
-        }
-        match head[1] {
-            0x04 => Ok(self.info.clone()),
-            0x50 => {
-                self.randoms = self.randoms.wrapping_add(1);
-                self.random = Some([self.randoms; 8]);
-                Ok(vec![self.randoms; 8])
-            }
-            0x22 => Ok(self.applications.iter().flat_map(|a| [&a.name[..], &[0]].concat()).collect()),
-            0x26 => self.open(data),
-            0x28 => self.with(data, |application, _| {
-                application.open = None;
-                Ok(vec![])
-            }),
-            0x1C => self.with(data, |application, _| {
-                application.login = false;
-                Ok(vec![])
-            }),
-            0x14 => self.with(data, |application, _| {
-                let (_, left, all) = application.pins[usize::from(head[3])];
-                Ok(vec![all, left, 0])
-            }),
-            0x46 => self.with(data, |application, _| {
-                Ok(application.containers.iter().flat_map(|c| [&c.name[..], &[0]].concat()).collect())
-            }),
-            0x18 => self.verify(data, usize::from(head[3]), random.unwrap()),
-            0x16 => self.change(data, usize::from(head[3]), random.unwrap(), [head[0], head[1], head[2], head[3]]),
-            0x1A => self.unblock(data, random.unwrap(), [head[0], head[1], head[2], head[3]]),
-            0x4A => self.with(data, |application, rest| {
-                let container = application.containers.iter().find(|c| c.name == rest).ok_or(0x6A91_u16)?;
-                let [encryption, signing] = container.certificates.each_ref().map(|c| u8::from(c.is_some()));
-                Ok([&[container.kind][..], &[0; 8], &[signing, encryption]].concat())
-            }),
-            0x42 => self.with(data, |application, rest| {
-                let at = application.containers.iter().position(|c| c.name == rest).ok_or(0x6A91_u16)?;
-                Ok(vec![0x30, u8::try_from(at).unwrap() + 1])
-            }),
-            0x40 => self.with(data, |application, rest| {
-                if !application.login {
-                    return Err(0x6982);
-                }
-                let new = Container { name: rest.to_vec(), kind: 0, signing: None, certificates: [None, None] };
-                application.containers.push(new);
-                Ok(vec![0x30, u8::try_from(application.containers.len()).unwrap()])
-            }),
-            _ => self.act_in_container(head, data),
-        }
-    }
-
-    fn act_in_container(&mut self, head: &[u8], data: &[u8]) -> Answer {
-        let (order, drops) = (self.dialect.order, self.drops_login);
-        self.with(data, |application, rest| {
-            let (id, rest) = rest.split_at(2);
-            let at = usize::from(id[1]).checked_sub(1).filter(|_| id[0] == 0x30).ok_or(0x6A94_u16)?;
-            let login = application.login;
-            let container = application.containers.get_mut(at).ok_or(0x6A94_u16)?;
-            if matches!(head[1], 0x70 | 0x4C | 0x72 | 0x74 | 0xA0) && !login {
-                return Err(0x6982);
-            }
-            match head[1] {
-                0x4E => {
-                    let der = container.certificates[usize::from(head[2])].clone().ok_or(0x6A96_u16)?;
-                    Ok([&order.word(u32::try_from(der.len()).unwrap())[..], &der].concat())
-                }
-                0x4C => {
-                    container.certificates[usize::from(rest[0])] = Some(rest[5..].to_vec());
-                    Ok(vec![])
-                }
-                0x88 => {
-                    let secret = container.signing.ok_or(0x6A95_u16)?;
-                    let secret = if head[2] == 1 { secret } else { [secret[0] + 0x40; 32] };
-                    Ok([&order.word(256)[..], &point(container.kind, &secret)].concat())
-                }
-                0x70 => {
-                    let kind = if head[3] == 0x50 { 0x50 } else { 2 };
-                    (container.kind, container.signing) = (kind, Some([0x21; 32]));
-                    Ok(point(kind, &[0x21; 32]).to_vec())
-                }
-                0x72 => Ok(vec![]),
-                0x74 => {
-                    application.login = !drops;
-                    sign(container, rest, order)
-                }
-                _ => Err(0x6D00),
-            }
-        })
-    }
-
-    fn with(&mut self, data: &[u8], act: impl FnOnce(&mut Application, &[u8]) -> Answer) -> Answer {
-        let (id, rest) = data.split_at_checked(2).ok_or(0x6700_u16)?;
-        let application = self.applications.iter_mut().find(|a| a.open.is_some_and(|open| open == id));
-        act(application.ok_or(0x698A_u16)?, rest)
-    }
-
-    fn open(&mut self, name: &[u8]) -> Answer {
-        if self.one_application && self.applications.iter().any(|a| a.open.is_some() && a.name != name) {
-            return Err(0x6A90);
-        }
-        if self.one_number.is_some() {
-            self.applications.iter_mut().for_each(|a| a.open = None);
-        }
-        let application = self.applications.iter_mut().find(|a| a.name == name).ok_or(0x6A88_u16)?;
-        if application.open.is_none() {
-            application.open = Some(self.one_number.unwrap_or([0x10, self.next]));
-            self.next += 1;
-        }
-        Ok([&[0; 8][..], &application.open.unwrap()].concat())
-    }
-
-    fn key(&self, pin: &str) -> Key {
-        Key::of_pin(self.dialect, &Pin::new(Role::Customs, pin.as_bytes()).unwrap())
-    }
-
-    /// Compares, and counts.
-    fn judge(&mut self, data: &[u8], holder: usize, right: impl Fn(&Key, &[u8]) -> bool) -> Answer {
-        let at = self.applications.iter().position(|a| a.open.is_some_and(|open| open == data[..2]));
-        let at = at.ok_or(0x698A_u16)?;
-        let key = self.key(&self.applications[at].pins[holder].0.clone());
-        let (_, left, all) = &mut self.applications[at].pins[holder];
-        if *left == 0 {
-            return Err(0x6983);
-        }
-        if right(&key, &data[2..]) {
-            *left = *all;
-            return Ok(vec![]);
-        }
-        *left -= 1;
-        Err(0x63C0 + u16::from(*left))
-    }
-
-    fn verify(&mut self, data: &[u8], holder: usize, random: [u8; 8]) -> Answer {
-        let dialect = self.dialect;
-        let outcome = self.judge(data, holder, |key, rest| *key.cryptogram(dialect, random) == rest);
-        self.with(data, |application, _| {
-            application.login = outcome.is_ok() && holder == 1;
-            outcome
-        })
-    }
-
-    fn change(&mut self, data: &[u8], holder: usize, random: [u8; 8], head: [u8; 4]) -> Answer {
-        self.replace(data, (holder, holder), random, head)
-    }
-
-    fn unblock(&mut self, data: &[u8], random: [u8; 8], head: [u8; 4]) -> Answer {
-        self.replace(data, (0, 1), random, head)
-    }
-
-    /// The new PIN is found by trying those that tests use: nothing here decrypts.
-    fn replace(&mut self, data: &[u8], (by, of): (usize, usize), random: [u8; 8], head: [u8; 4]) -> Answer {
-        let form = self.dialect.mac.ok_or(0x6D00_u16)?;
-        let (body, mac) = data.split_at(data.len() - 4);
-        self.judge(data, by, |key, _| head[0] == 0x84 && key.mac(form, random, head, body) == mac)?;
-        let at = self.applications.iter().position(|a| a.open.is_some_and(|open| open == data[..2])).unwrap();
-        let key = self.key(&self.applications[at].pins[by].0.clone());
-        let new = ["new-pin-1", "111111", CUSTOMS_PIN, ADMIN_PIN, "new-admin"];
-        let wrapped = |pin: &&&str| *key.wrap(&Pin::new(Role::Customs, pin.as_bytes()).unwrap()) == body[2..];
-        let new = new.iter().find(wrapped).ok_or(0x6A80_u16)?;
-        let (_, _, all) = self.applications[at].pins[of];
-        self.applications[at].pins[of] = ((*new).to_owned(), all, all);
-        Ok(vec![])
-    }
-}
-
-fn sign(container: &Container, e: &[u8], order: Order) -> Answer {
-    let secret = container.signing.ok_or(0x6A95_u16)?;
-    let octets = match container.kind {
-        0x50 => {
-            let key = p256::ecdsa::SigningKey::from_slice(&secret).unwrap();
-            let signature: p256::ecdsa::Signature = key.sign_prehash(e).unwrap();
-            signature.to_bytes().to_vec()
-        }
-        _ => {
-            let signature: sm2::dsa::Signature = sm2_key(&secret).sign_prehash(e).unwrap();
-            signature.to_bytes().to_vec()
-        }
-    };
-    Ok([&order.word(256)[..], &octets].concat())
 }

@@ -63,7 +63,7 @@ impl Seen {
 }
 
 /// What a person is asked to say explicitly before a PIN in this state is sent, or that none can be.
-fn risk(status: PinStatus) -> Option<ErrorKind> {
+pub(super) fn risk(status: PinStatus) -> Option<ErrorKind> {
     match status {
         PinStatus::Locked | PinStatus::Known(0) => Some(ErrorKind::PinLocked),
         PinStatus::Unknown { refused: true } => Some(ErrorKind::TriesUnknown),
@@ -151,7 +151,7 @@ impl GmToken {
     }
 
     /// As [`GmToken::look`], read after the last PIN went out.
-    fn look_for_login(&mut self, name: &Name) -> Result<Seen> {
+    pub(super) fn look_for_login(&mut self, name: &Name) -> Result<Seen> {
         if self.open_seen(name).is_some_and(|seen| seen.made) {
             self.set_seen(None);
         }

@@ -8,6 +8,7 @@ use super::pin;
 use super::token::GmToken;
 use crate::apdu::{Command, Expect, Sw};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pin::Pin;
 use crate::suite::{KeyKind, PublicKey, RawSignature, SM2_DEFAULT_ID, Suite, ToBeSigned};
 use crate::token::{Auth, KeyRef, PinRef, Wants};
 
@@ -16,6 +17,13 @@ const NAME: &str = "ECCSignData";
 const MESSAGE: u8 = 1;
 /// P1: the data is e, 32 octets.
 const DIGEST: u8 = 2;
+
+/// The numbers of a container and its application.
+pub(super) type Numbers = (AppId, ContainerId);
+
+/// What is done with a key: the status word and the answer.
+pub(super) trait Act: Fn(&mut GmToken, Numbers) -> Result<(Sw, Vec<u8>)> {}
+impl<F: Fn(&mut GmToken, Numbers) -> Result<(Sw, Vec<u8>)>> Act for F {}
 
 impl GmToken {
     /// What a device signs with such a key.
@@ -52,37 +60,62 @@ impl GmToken {
         if !self.suites(public.kind()).contains(&tbs.suite) || tbs.digest.algorithm() != tbs.suite.digest() {
             return Err(unsuited(format!("{} with {}", tbs.suite, public.kind())));
         }
-        self.form.dialect(NAME)?;
-        // The container is opened first, so that the login and the signature are adjacent.
-        let numbers = self.container(&spot)?;
-        let answer = match auth {
+        let order = self.form.dialect(NAME)?.order;
+        let answer = self.with_login(&spot, auth, |token, numbers| token.ask(numbers, tbs))?;
+        shaped(&answer, tbs.suite, order)
+    }
+
+    /// Does something with a key for which the user has to be logged in.
+    pub(super) fn with_login(&mut self, spot: &Spot, auth: Auth<'_>, act: impl Act) -> Result<Vec<u8>> {
+        let name = &spot.application;
+        // The container is opened first, so that the login and what it is for are adjacent.
+        let numbers = self.container(spot)?;
+        match auth {
             Auth::Pin(typed) => {
-                self.verify(&name, typed)?;
-                self.signed(&spot, numbers, tbs).map_err(|error| match error.kind() {
+                self.verify(name, typed)?;
+                self.once(spot, numbers, &act).map_err(|error| match error.kind() {
                     ErrorKind::PinRequired => error.detail("the PIN was accepted and the key wants more"),
                     _ => error,
-                })?
+                })
             }
-            Auth::Shared(accepted) if self.is_logged_in(&name) => match self.signed(&spot, numbers, tbs) {
-                Err(error) if error.kind() == ErrorKind::PinRequired => self.sign_again(&spot, accepted, tbs)?,
-                other => other?,
+            Auth::Shared(accepted) if self.is_logged_in(name) => match self.once(spot, numbers, &act) {
+                Err(error) if error.kind() == ErrorKind::PinRequired => self.once_again(spot, accepted, &act),
+                other => other,
             },
-            Auth::Shared(accepted) => self.sign_again(&spot, accepted, tbs)?,
-            Auth::Held if self.is_logged_in(&name) => self.signed(&spot, numbers, tbs)?,
+            Auth::Shared(accepted) => self.once_again(spot, accepted, &act),
+            Auth::Held if self.is_logged_in(name) => self.once(spot, numbers, &act),
             Auth::Held => {
-                let seen = self.glance(&name)?;
-                return Err(Error::new(ErrorKind::PinRequired, NAME).tries(seen.status));
+                let seen = self.glance(name)?;
+                Err(Error::new(ErrorKind::PinRequired, NAME).tries(seen.status))
             }
-            Auth::OnDevice => return Err(Error::new(ErrorKind::PinRequired, NAME).detail("nothing to type on")),
-        };
-        shaped(&answer, tbs.suite, self.form.dialect(NAME)?.order)
+            Auth::OnDevice => Err(Error::new(ErrorKind::PinRequired, NAME).detail("nothing to type on")),
+        }
     }
 
     /// With the PIN of a batch, where the login was ended by us or by the token: once more, while no risk is seen.
-    fn sign_again(&mut self, spot: &Spot, accepted: &crate::pin::Pin, tbs: &ToBeSigned) -> Result<Vec<u8>> {
+    fn once_again(&mut self, spot: &Spot, accepted: &Pin, act: &impl Act) -> Result<Vec<u8>> {
         self.verify_again(&spot.application, accepted)?;
         let numbers = self.container(spot)?;
-        self.signed(spot, numbers, tbs)
+        self.once(spot, numbers, act)
+    }
+
+    /// A number that is not known any more is asked for anew, once: what was remembered may have been closed by another program. No PIN is sent
+    /// for that.
+    fn once(&mut self, spot: &Spot, numbers: Numbers, act: &impl Act) -> Result<Vec<u8>> {
+        let mut answer = act(self, numbers)?;
+        if is_stale(answer.0) {
+            self.memory(|memory| memory.forget_container(&spot.application, &spot.container));
+            if matches!(answer.0.raw(), 0x698A | 0x6A88) {
+                self.reopen(&spot.application)?;
+            }
+            let numbers = self.container(spot)?;
+            answer = act(self, numbers)?;
+        }
+        self.after(&spot.application, answer.0);
+        match answer {
+            (Sw::Success, data) => Ok(data),
+            (sw, _) => Err(frame::error(sw, NAME)),
+        }
     }
 
     /// The certificate's key.
@@ -90,25 +123,6 @@ impl GmToken {
         let missing =
             || Error::new(ErrorKind::KeyMissing, "find key").detail(format!("no certificate in {}", spot.label()));
         self.read(spot)?.ok_or_else(missing)?.key().cloned()
-    }
-
-    /// One signature. A number that is not known any more is asked for anew, once: what was remembered may have been closed by another
-    /// program. No PIN is sent for that.
-    fn signed(&mut self, spot: &Spot, numbers: (AppId, ContainerId), tbs: &ToBeSigned) -> Result<Vec<u8>> {
-        let mut answer = self.ask(numbers, tbs)?;
-        if is_stale(answer.0) {
-            self.memory(|memory| memory.forget_container(&spot.application, &spot.container));
-            if matches!(answer.0.raw(), 0x698A | 0x6A88) {
-                self.reopen(&spot.application)?;
-            }
-            let numbers = self.container(spot)?;
-            answer = self.ask(numbers, tbs)?;
-        }
-        self.after(&spot.application, answer.0);
-        match answer {
-            (Sw::Success, data) => Ok(data),
-            (sw, _) => Err(frame::error(sw, NAME)),
-        }
     }
 
     /// What a signature, or its refusal, tells of the login.
@@ -124,7 +138,7 @@ impl GmToken {
         }
     }
 
-    fn ask(&mut self, numbers: (AppId, ContainerId), tbs: &ToBeSigned) -> Result<(Sw, Vec<u8>)> {
+    fn ask(&mut self, numbers: Numbers, tbs: &ToBeSigned) -> Result<(Sw, Vec<u8>)> {
         let answer = self.card.send(&digest_command(numbers, tbs))?;
         let message = tbs.message.as_deref().filter(|_| tbs.suite == Suite::Sm2Sm3);
         match (answer.sw(), message) {
@@ -139,7 +153,7 @@ impl GmToken {
     }
 
     /// P1 = 1: AppID, ContainerID, idLen4, id, message.
-    fn message_command(&self, (application, container): (AppId, ContainerId), message: &[u8]) -> Result<Command> {
+    fn message_command(&self, (application, container): Numbers, message: &[u8]) -> Result<Command> {
         let order = self.form.dialect(NAME)?.order;
         let length = u32::try_from(SM2_DEFAULT_ID.len()).unwrap_or(u32::MAX);
         let head = container::both(application, container);
@@ -149,7 +163,7 @@ impl GmToken {
 }
 
 /// P1 = 2: AppID, ContainerID, e.
-fn digest_command((application, container): (AppId, ContainerId), tbs: &ToBeSigned) -> Command {
+fn digest_command((application, container): Numbers, tbs: &ToBeSigned) -> Command {
     let data = [&container::both(application, container), tbs.digest.octets()].concat();
     frame::command(NAME, 0x74, DIGEST, 0).data(&data).expect(Expect::Exactly(68))
 }

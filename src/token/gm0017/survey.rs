@@ -84,7 +84,7 @@ impl GmToken {
     }
 
     /// The applications that the profile names, or all.
-    fn applications(&mut self) -> Result<Vec<Name>> {
+    pub(super) fn applications(&mut self) -> Result<Vec<Name>> {
         let given = &self.at.rules.applications;
         if given.is_empty() {
             let (names, passed_over) = application::list(&mut self.card)?;

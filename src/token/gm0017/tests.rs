@@ -1,32 +1,32 @@
 //! What a lease sends, how often, and what it never sends.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::process::Command;
-use std::sync::Arc;
 
 use super::crypto::Key;
 use super::dialect::Dialect;
-use super::model::{BANK_PIN, CUSTOMS_PIN, Card, Fault, rules};
+use super::model::{BANK_PIN, CUSTOMS_PIN, Card, rules};
 use super::name::{Half, Name, Spot};
 use crate::cert::Certificate;
-use crate::error::{ErrorKind, Result, Status};
+use crate::error::{ErrorKind, Result};
 use crate::pin::Pin;
 use crate::role::Role;
 use crate::suite::{PublicKey, RawSignature, Suite, ToBeSigned};
-use crate::token::{Auth, CardRules, Insertion, PinForm, PinRef, Slot, Token, Wants};
+use crate::token::{Auth, CardRules, PinForm, PinRef, Token, Wants};
 use crate::tries::PinStatus;
 
 pub(super) const EPORT: &str = "eport:customs";
 pub(super) const BANK: &str = "bank:pay";
 
-const OPEN: u8 = 0x26;
-const CLOSE: u8 = 0x28;
-const INFO: u8 = 0x14;
-const RANDOM: u8 = 0x50;
-const VERIFY: u8 = 0x18;
-const SIGN: u8 = 0x74;
-const CLEAR: u8 = 0x1C;
-const CONTAINER: u8 = 0x42;
+pub(super) const OPEN: u8 = 0x26;
+pub(super) const CLOSE: u8 = 0x28;
+pub(super) const INFO: u8 = 0x14;
+pub(super) const RANDOM: u8 = 0x50;
+pub(super) const VERIFY: u8 = 0x18;
+pub(super) const SIGN: u8 = 0x74;
+pub(super) const CLEAR: u8 = 0x1C;
+pub(super) const CONTAINER: u8 = 0x42;
 const EXPORT: u8 = 0x4E;
 
 pub(super) fn pin(text: &str) -> Pin {
@@ -41,7 +41,7 @@ pub(super) fn spot(label: &str) -> Spot {
     Spot::from_label(label).unwrap()
 }
 
-fn public(token: &mut dyn Token, label: &str) -> Result<PublicKey> {
+pub(super) fn public(token: &mut dyn Token, label: &str) -> Result<PublicKey> {
     Certificate::from_der(&token.certificate(&spot(label).certificate())?)?.key().cloned()
 }
 
@@ -53,7 +53,7 @@ pub(super) fn sign(token: &mut dyn Token, label: &str, auth: Auth<'_>) -> Result
     Ok(signature)
 }
 
-fn labels(token: &mut dyn Token) -> Vec<String> {
+pub(super) fn labels(token: &mut dyn Token) -> Vec<String> {
     token.slots().unwrap().into_iter().map(|slot| slot.label).collect()
 }
 
@@ -80,7 +80,12 @@ fn cryptograms_and_macs_are_those_that_openssl_makes_of_the_description() {
     for (old, new, random, id) in cases {
         let device = *b"1234567812345678";
         let [r, i, d] = [hex(&random), hex(&id), hex(&device)];
-        let judged = judged([old, new, &r, &i, &d]).expect("sh and an openssl with SM4 and SM3");
+        let Some(judged) = judged([old, new, &r, &i, &d]) else {
+            let missing = "sh and an openssl with SM3 and SM4";
+            assert!(std::env::var_os("SHIELD_NO_SKIP").is_none(), "cryptograms cannot be judged without {missing}");
+            let _ = writeln!(std::io::stderr(), "SKIPPED cryptograms: no {missing}");
+            return;
+        };
         let mut compared = 0;
         let mut same = |name: String, ours: &[u8]| {
             compared += 1;
@@ -172,63 +177,6 @@ fn budget_of_a_further_signature_where_the_login_is_dropped_is_four() {
 }
 
 #[test]
-fn a_pin_goes_to_no_application_that_was_not_opened_and_looked_at_in_the_same_transaction() {
-    let card = Card::new("gm3000");
-    let at = card.known(&[]);
-    card.lease(&at).slots().unwrap();
-    card.sent();
-    // The numbers were given anew: what was customs is the bank now.
-    card.set(|model| {
-        let [eport, bank] = &mut model.applications[..] else { panic!() };
-        std::mem::swap(&mut eport.open, &mut bank.open);
-        (eport.open, bank.pins[1].1) = (None, 3);
-    });
-    let mut token = card.lease(&at);
-    let glanced = token.pin_state(&pin_of(EPORT)).unwrap().status;
-    assert_eq!(glanced, PinStatus::Known(3), "a number alone tells of whoever has it");
-    sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
-    let sent = card.instructions();
-    assert_eq!(sent, [INFO, OPEN, CONTAINER, INFO, RANDOM, VERIFY, SIGN]);
-    assert_eq!(card.tries(), [5, 3]);
-}
-
-#[test]
-fn a_device_that_gives_every_application_the_same_number_never_gets_one_pin_for_the_other() {
-    let card = Card::new("gm3000");
-    card.set(|model| model.one_number = Some([0x10, 0]));
-    let at = card.known(&[]);
-    let mut token = card.lease(&at);
-    assert_eq!(labels(&mut *token).len(), 4);
-    for _ in 0..3 {
-        sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
-        sign(&mut *token, BANK, Auth::Pin(&pin(BANK_PIN))).unwrap();
-    }
-    drop(token);
-    assert_eq!(card.tries(), [5, 6]);
-    assert!(card.set(|model| model.applications.iter().all(|a| !a.login)), "both logins are over");
-}
-
-#[test]
-fn tries_that_another_application_told_spend_no_last_try() {
-    let card = Card::new("gm3000");
-    let at = card.known(&[]);
-    card.lease(&at).slots().unwrap();
-    card.set(|model| {
-        let [eport, bank] = &mut model.applications[..] else { panic!() };
-        bank.open = eport.open.take();
-        eport.pins[1].1 = 1;
-    });
-    let mut token = card.lease(&at);
-    assert_eq!(token.pin_state(&pin_of(EPORT)).unwrap().status, PinStatus::Known(6));
-    card.sent();
-    let error = sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap_err();
-    assert_eq!((error.kind(), error.tries_left()), (ErrorKind::LastTry, Some(PinStatus::Known(1))));
-    assert_eq!(card.logins(), 0);
-    // Now it is known, and whoever says so may spend it.
-    sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
-}
-
-#[test]
 fn without_a_dialect_everything_can_be_read_and_no_pin_goes_out() {
     for rules in [CardRules::default(), rules("gm3001", true)] {
         let card = Card::new("gm3000");
@@ -271,28 +219,6 @@ fn a_dialect_is_named_by_atr_and_manufacturer_and_model_alike() {
 }
 
 #[test]
-fn a_dialect_that_was_never_accepted_needs_a_word_and_three_tries() {
-    let card = Card::new("gm3000");
-    let refused = |allowed: bool, tries: u8| {
-        card.set(|model| model.applications[0].pins[1].1 = tries);
-        let rules = CardRules { try_unproven: allowed, ..rules("gm3000", false) };
-        let mut token = card.lease(&card.insertion(&[EPORT], rules));
-        sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).err().map(|e| e.kind())
-    };
-    assert_eq!(refused(false, 5), Some(ErrorKind::DialectUnproven));
-    assert_eq!(refused(true, 2), Some(ErrorKind::DialectUnproven));
-    assert_eq!(card.logins(), 0);
-    assert_eq!(refused(true, 3), None);
-    // What the device accepted once is known as long as this process knows the device.
-    let at = card.insertion(&[EPORT], CardRules { try_unproven: true, ..rules("gm3000", false) });
-    card.lease(&at).login(&pin_of(EPORT), Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
-    let rules = Arc::new(rules("gm3000", false));
-    let again = Insertion::new(crate::link::Atr::new(super::model::ATR), vec![]);
-    let again = Arc::new(again.with_tries(&at.tries()).greeted(super::model::greeting()).under(&rules));
-    assert_eq!(card.lease(&again).pin_state(&pin_of(EPORT)).unwrap().form, PinForm::Sure);
-}
-
-#[test]
 fn every_dialect_signs_in_short_and_extended_form_and_in_parts() {
     for dialect in super::DIALECTS {
         for (extended, part) in [(true, usize::MAX), (true, 100), (false, usize::MAX), (false, 70)] {
@@ -325,164 +251,6 @@ fn a_device_that_opens_one_application_at_a_time_is_left_with_none_open() {
 }
 
 #[test]
-fn an_application_that_another_program_has_open_is_not_closed_for_it() {
-    let card = Card::new("gm3000");
-    card.set(|model| {
-        model.one_application = true;
-        model.applications[1].open = Some([0x20, 0]);
-        model.applications[1].login = true;
-    });
-    let mut token = card.lease(&card.known(&[EPORT]));
-    card.sent();
-    let error = token.pin_state(&pin_of(EPORT)).unwrap_err();
-    assert_eq!((error.kind(), error.raw_status()), (ErrorKind::Busy, Some(&Status::Sw(0x6A90))));
-    drop(token);
-    assert_eq!(card.instructions(), [OPEN, OPEN]);
-    assert!(card.set(|model| model.applications[1].login && model.applications[1].open.is_some()));
-}
-
-#[test]
-fn a_login_that_another_program_opened_is_never_used() {
-    let card = Card::new("gm3000");
-    let at = card.known(&[]);
-    card.lease(&at).slots().unwrap();
-    card.set(|model| model.applications.iter_mut().for_each(|a| a.login = true));
-    card.sent();
-    let mut token = card.lease(&at);
-    for auth in [Auth::Held, Auth::OnDevice] {
-        assert_eq!(sign(&mut *token, EPORT, auth).unwrap_err().kind(), ErrorKind::PinRequired);
-        assert_eq!(token.login(&pin_of(EPORT), auth).unwrap_err().kind(), ErrorKind::PinRequired);
-    }
-    assert!(!token.pin_state(&pin_of(EPORT)).unwrap().open);
-    sign(&mut *token, EPORT, Auth::Shared(&pin(CUSTOMS_PIN))).unwrap();
-    let sent = card.instructions();
-    assert_eq!(sent.iter().filter(|ins| **ins == SIGN).count(), 1);
-    assert!(sent.contains(&VERIFY), "with our own PIN, shown by us");
-}
-
-#[test]
-fn the_login_ends_with_the_lease_unless_it_is_to_be_kept() {
-    let card = Card::new("gm3000");
-    let at = card.known(&[]);
-    let login = |application: usize| card.set(|model| model.applications[application].login);
-    let mut token = card.lease(&at);
-    token.keep_login(true);
-    token.slots().unwrap();
-    sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
-    drop(token);
-    assert!(login(0));
-    card.sent();
-    let mut token = card.lease(&at);
-    token.keep_login(true);
-    sign(&mut *token, EPORT, Auth::Shared(&pin(CUSTOMS_PIN))).unwrap();
-    sign(&mut *token, EPORT, Auth::Held).unwrap();
-    drop(token);
-    assert_eq!(card.instructions(), [OPEN, SIGN, SIGN]);
-    // Lost to another program: the PIN of the batch opens it again.
-    card.set(|model| model.applications[0].login = false);
-    let mut token = card.lease(&at);
-    token.keep_login(true);
-    sign(&mut *token, EPORT, Auth::Shared(&pin(CUSTOMS_PIN))).unwrap();
-    drop(token);
-    assert!(login(0) && card.logins() == 1);
-    // Whoever keeps nothing ends it, and needs no signature for that.
-    drop(card.lease(&at));
-    assert!(!login(0));
-    assert_eq!(sign(&mut *card.lease(&at), EPORT, Auth::Held).unwrap_err().kind(), ErrorKind::PinRequired);
-}
-
-#[test]
-fn a_batch_does_not_send_the_pin_again_after_somebodys_wrong_one() {
-    let card = Card::new("gm3000");
-    let at = card.known(&[EPORT]);
-    sign(&mut *card.lease(&at), EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
-    card.sent();
-    sign(&mut *card.lease(&at), EPORT, Auth::Shared(&pin(CUSTOMS_PIN))).unwrap();
-    assert_eq!(card.logins(), 1);
-    for (tries, kind) in [(4, ErrorKind::PinRequired), (1, ErrorKind::LastTry), (0, ErrorKind::PinLocked)] {
-        card.set(|model| model.applications[0].pins[1].1 = tries);
-        let error = sign(&mut *card.lease(&at), EPORT, Auth::Shared(&pin(CUSTOMS_PIN))).unwrap_err();
-        assert_eq!((error.kind(), card.logins()), (kind, 0), "{tries}");
-    }
-}
-
-#[test]
-fn a_wrong_pin_is_sent_once_and_never_touches_the_other_application() {
-    let card = Card::new("syno-2015");
-    let at = card.known(&[]);
-    for left in [4, 3, 2, 1] {
-        let error = sign(&mut *card.lease(&at), EPORT, Auth::Pin(&pin("000000"))).unwrap_err();
-        assert_eq!((error.kind(), error.tries_left()), (ErrorKind::PinIncorrect, Some(PinStatus::Known(left))));
-        assert_eq!(error.raw_status(), Some(&Status::Sw(0x63C0 + u16::from(left))));
-        assert!(!format!("{error} {error:?}").contains("000000"));
-        assert_eq!((card.logins(), card.tries()), (1, vec![left, 6]));
-    }
-    let error = sign(&mut *card.lease(&at), EPORT, Auth::Pin(&pin("000000"))).unwrap_err();
-    assert_eq!((error.kind(), error.tries_left()), (ErrorKind::PinLocked, Some(PinStatus::Locked)));
-    let error = sign(&mut *card.lease(&at), EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap_err();
-    assert_eq!((error.kind(), card.logins()), (ErrorKind::PinLocked, 1));
-    sign(&mut *card.lease(&at), BANK, Auth::Pin(&pin(BANK_PIN))).unwrap();
-}
-
-#[test]
-fn a_pin_that_cannot_be_one_costs_no_command() {
-    let card = Card::new("gm3000");
-    let at = card.known(&[EPORT]);
-    let mut token = card.lease(&at);
-    token.slots().unwrap();
-    card.sent();
-    for (text, kind) in [
-        ("12345", ErrorKind::PinLength),
-        ("12345678901234567", ErrorKind::PinLength),
-        ("密码密码", ErrorKind::PinEncoding),
-    ] {
-        assert_eq!(token.login(&pin_of(EPORT), Auth::Pin(&pin(text))).unwrap_err().kind(), kind, "{text}");
-    }
-    assert!(card.sent().is_empty());
-}
-
-#[test]
-fn a_pin_whose_answer_was_lost_is_in_doubt_and_goes_no_second_time_by_itself() {
-    let card = Card::new("gm3000");
-    let at = card.known(&[EPORT]);
-    sign(&mut *card.lease(&at), EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
-    card.set(|model| model.applications[0].pins[1].0 = "changed1".into());
-    card.sent();
-    card.set(|model| model.fault = Some((4, Fault::Lost)));
-    let mut token = card.lease(&at);
-    let error = sign(&mut *token, EPORT, Auth::Shared(&pin(CUSTOMS_PIN))).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::CardRemoved);
-    drop(token);
-    assert_eq!(card.instructions(), [OPEN, INFO, RANDOM, VERIFY], "a port that failed gets nothing more");
-    card.set(|model| (model.fault, model.applications[0].login) = (None, true));
-    let mut token = card.lease(&at);
-    assert!(token.pin_state(&pin_of(EPORT)).unwrap().in_doubt);
-    let error = sign(&mut *token, EPORT, Auth::Shared(&pin(CUSTOMS_PIN))).unwrap_err();
-    assert_eq!((error.kind(), card.logins()), (ErrorKind::PinRequired, 0));
-    drop(token);
-    assert!(!card.set(|model| model.applications[0].login), "what may have been opened then is ended now");
-}
-
-#[test]
-fn the_other_applications_pin_opens_no_key() {
-    let card = Card::new("gm3000");
-    let mut token = card.lease(&card.known(&[]));
-    let slots: Vec<Slot> = token.slots().unwrap();
-    card.sent();
-    let key = public(&mut *token, EPORT).unwrap();
-    let tbs = ToBeSigned::over(Suite::Sm2Sm3, &key, b"order").unwrap();
-    let typed = pin(BANK_PIN);
-    let error = token.sign(&slots[0].key, &slots[2].pin, Auth::Pin(&typed), &tbs).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::PinRole);
-    let error = token.sign(&slots[1].key, &slots[1].pin, Auth::Pin(&typed), &tbs).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::KeyUnsuited, "an encryption pair signs nothing");
-    let wrong = ToBeSigned { suite: Suite::P256Sha256, ..tbs.clone() };
-    let error = token.sign(&slots[0].key, &slots[0].pin, Auth::Pin(&typed), &wrong).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::KeyUnsuited);
-    assert!(card.sent().is_empty());
-}
-
-#[test]
 fn a_number_that_grew_old_is_asked_for_anew_and_the_pin_is_not() {
     let card = Card::new("gm3000");
     let at = card.known(&[EPORT]);
@@ -506,21 +274,6 @@ fn a_number_that_grew_old_is_asked_for_anew_and_the_pin_is_not() {
     card.sent();
     sign(&mut *card.lease(&at), EPORT, Auth::Pin(&typed)).unwrap();
     assert_eq!(card.instructions(), [OPEN, INFO, RANDOM, VERIFY, SIGN, CONTAINER, SIGN, CLEAR]);
-}
-
-#[test]
-fn a_reset_by_another_program_makes_all_numbers_and_logins_unknown() {
-    let card = Card::new("gm3000");
-    let at = card.known(&[EPORT]);
-    let mut token = card.lease(&at);
-    token.keep_login(true);
-    sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
-    drop(token);
-    at.was_reset();
-    card.sent();
-    let mut token = card.lease(&at);
-    assert!(!token.pin_state(&pin_of(EPORT)).unwrap().open);
-    assert_eq!(card.instructions(), [OPEN, INFO]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::pin::{self, Seen};
 use crate::apdu::Exchange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::suite::{RawSignature, ToBeSigned};
-use crate::token::{Auth, CertRef, Insertion, KeyRef, PinRef, PinState, Slot, Token};
+use crate::token::{self, Auth, CertRef, Insertion, KeyRef, PinRef, PinState, Slot, Token};
 use crate::wait::lock;
 
 /// The application that was opened last in this transaction: the only one that a PIN may go to.
@@ -37,6 +37,8 @@ pub(super) struct GmToken {
     pub(super) logins: BTreeSet<Name>,
     /// Applications that a PIN was sent to in this lease, whatever became of it.
     pub(super) touched: BTreeSet<Name>,
+    /// Content keys that were brought into the device in this lease.
+    pub(super) session_keys: Vec<Vec<u8>>,
     keep: bool,
     pub(super) notes: Vec<Error>,
 }
@@ -52,6 +54,7 @@ impl GmToken {
             glanced: None,
             logins: BTreeSet::new(),
             touched: BTreeSet::new(),
+            session_keys: Vec::new(),
             keep: false,
             notes: Vec::new(),
         }
@@ -207,6 +210,7 @@ impl Drop for GmToken {
     /// The transaction is still open: nobody else reaches the card before our logins are over.
     fn drop(&mut self) {
         let used = !self.touched.is_empty();
+        self.destroy_session_keys();
         self.end_logins();
         let Some(open) = self.open.take() else { return };
         if self.card.has_failed() {
@@ -263,5 +267,18 @@ impl Token for GmToken {
 
     fn sign(&mut self, key: &KeyRef, pin: &PinRef, auth: Auth<'_>, tbs: &ToBeSigned) -> Result<RawSignature> {
         self.sign_with(key, pin, auth, tbs)
+    }
+
+    fn opening(&mut self) -> Option<&mut dyn token::Opening> {
+        Some(self)
+    }
+
+    /// Without a dialect there is a side that says what is missing; where nobody knows the dialect's MAC there is none.
+    fn pins(&mut self) -> Option<&mut dyn token::Pins> {
+        if self.form.known().is_some_and(|dialect| dialect.mac.is_none()) { None } else { Some(self) }
+    }
+
+    fn issuing(&mut self) -> Option<&mut dyn token::Issuing> {
+        Some(self)
     }
 }

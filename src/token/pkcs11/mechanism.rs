@@ -199,7 +199,7 @@ mod tests {
         let spki = key.verifying_key().to_public_key_der().unwrap();
         let key = PublicKey::from_spki(spki.as_bytes()).unwrap();
         let input = |digest| {
-            let tbs = ToBeSigned { suite: Suite::P256Sha256, digest, message: None, display: None };
+            let tbs = ToBeSigned::of(Suite::P256Sha256, digest, &crate::suite::Sm2Id::default());
             input(Way::Standard, &key, &tbs)
         };
         let sha256 = Digest::new(DigestAlgorithm::Sha256, &[1; 32]).unwrap();

@@ -9,12 +9,8 @@ use super::raw::Raw;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::suite::{KeyKind, PublicKey, RawSignature, SM2_DEFAULT_ID, Suite, ToBeSigned};
+use crate::suite::{KeyKind, PublicKey, RawSignature, Sm2Id, Suite, ToBeSigned};
 use crate::token::{Sm2Input, Sm2Mechanism, Sm2Output, Sm2Table};
-
-/// Order of the curve's group (GB/T 32918.5-2017 §3).
-const ORDER: [u8; 32] = *b"\
-\xff\xff\xff\xfe\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x72\x03\xdf\x6b\x21\xc6\x05\x2b\x53\xbb\xf4\x09\x39\xd5\x41\x23";
 
 /// The table's mechanisms with which the token signs. Each is asked for by its number.
 ///
@@ -38,21 +34,31 @@ fn numbers(mechanisms: &[Sm2Mechanism]) -> String {
     mechanisms.iter().map(|m| format!("{:#x}", m.number)).collect::<Vec<_>>().join(" ")
 }
 
-/// The mechanism for a signature: one that takes the finished e, or one that hashes where the message is at hand.
+/// The mechanism for a signature: one that takes the finished e, or one that hashes where there is something to hash.
 ///
 /// # Errors
 /// `KeyUnsuited` where neither can be.
 pub(super) fn choose(offered: &[Sm2Mechanism], table: &Sm2Table, tbs: &ToBeSigned) -> Result<Sm2Mechanism> {
-    let taking_e = offered.iter().find(|m| m.input == Sm2Input::Digest);
-    let chosen = taking_e.or_else(|| offered.first().filter(|_| tbs.message.is_some()));
+    let takes_e = |m: &&Sm2Mechanism| m.input == Sm2Input::Digest;
+    let serves = |m: &&Sm2Mechanism| match m.input {
+        Sm2Input::Digest => true,
+        // The module knows the default identifier alone.
+        Sm2Input::Message => tbs.message.is_some() && tbs.sm2_id.as_ref().is_some_and(Sm2Id::is_default),
+        Sm2Input::ZMessage => tbs.message.is_some() && tbs.sm2_id.is_some(),
+    };
+    let chosen = offered.iter().find(takes_e).or_else(|| offered.iter().find(serves));
     chosen.copied().ok_or_else(|| {
-        let set = table.name;
-        Error::new(ErrorKind::KeyUnsuited, "C_GetMechanismInfo").detail(match offered {
-            [] => format!("the token offers none of the SM2 mechanisms of set {set}: a profile may name others ([[pkcs11.sm2]])"),
-            hashing => format!(
-                "the SM2 mechanisms of the token hash the message themselves ({}; set {set}), and of this document the digest alone is at hand",
-                numbers(hashing)
+        let (set, hashing) = (table.name, numbers(offered));
+        Error::new(ErrorKind::KeyUnsuited, "C_GetMechanismInfo").detail(match (offered, &tbs.message) {
+            ([], _) => format!(
+                "the token offers none of the SM2 mechanisms of set {set}: a profile may name others ([[pkcs11.sm2]])"
             ),
+            (_, None) => format!(
+                "the SM2 mechanisms of the token hash what they sign ({hashing}; set {set}), and the document is too large for that or its digest alone is at hand"
+            ),
+            (_, Some(_)) => {
+                format!("the SM2 mechanisms of the token hash with the default identifier alone ({hashing}; set {set})")
+            }
         })
     })
 }
@@ -62,11 +68,15 @@ pub(super) fn choose(offered: &[Sm2Mechanism], table: &Sm2Table, tbs: &ToBeSigne
 /// # Errors
 /// `Defect` for a hashing mechanism without a message: [`choose`] has seen to that.
 pub(super) fn input(mechanism: Sm2Mechanism, public: &PublicKey, tbs: &ToBeSigned) -> Result<Vec<u8>> {
-    let message = || tbs.message.as_deref().ok_or_else(|| Error::new(ErrorKind::Defect, "C_SignInit"));
+    let defect = || Error::new(ErrorKind::Defect, "C_SignInit");
+    let message = || tbs.message.as_deref().ok_or_else(defect);
     match mechanism.input {
         Sm2Input::Digest => Ok(tbs.digest.octets().to_vec()),
         Sm2Input::Message => Ok(message()?.to_vec()),
-        Sm2Input::ZMessage => Ok([public.z(SM2_DEFAULT_ID)?.octets(), message()?].concat()),
+        Sm2Input::ZMessage => {
+            let z = public.z(tbs.sm2_id.as_ref().ok_or_else(defect)?)?;
+            Ok([z.octets(), message()?].concat())
+        }
     }
 }
 
@@ -101,12 +111,7 @@ pub(super) fn output(mechanism: Sm2Mechanism, octets: &[u8]) -> Result<RawSignat
         (Sm2Output::Der, Some(_), None) => return Err(bad("r and s where the table says DER")),
         (Sm2Output::Raw | Sm2Output::Der, None, None) => return Err(bad("which are no signature")),
     };
-    let (r, s) = pair.split_at(32);
-    let in_range = |value: &[u8]| value.iter().any(|o| *o != 0) && value < ORDER.as_slice();
-    if !in_range(r) || !in_range(s) {
-        return Err(bad("r or s out of range"));
-    }
-    RawSignature::new(Suite::Sm2Sm3, pair.to_vec())
+    RawSignature::new(Suite::Sm2Sm3, pair.to_vec()).map_err(|e| bad(e.what().unwrap_or_default()))
 }
 
 /// SEQUENCE { r INTEGER, s INTEGER } (GM/T 0009-2012 §7.3) to r‖s. The numbers are read as what they have to be, positive: some modules leave

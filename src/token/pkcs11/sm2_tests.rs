@@ -2,6 +2,11 @@ use sm2::dsa::SigningKey;
 use sm2::dsa::signature::hazmat::PrehashSigner;
 
 use super::*;
+use crate::suite::SM2_DEFAULT_ID;
+
+/// GB/T 32918.5-2017 §2: n.
+const ORDER: [u8; 32] = *b"\
+\xff\xff\xff\xfe\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x72\x03\xdf\x6b\x21\xc6\x05\x2b\x53\xbb\xf4\x09\x39\xd5\x41\x23";
 
 fn mechanism(input: Sm2Input, output: Sm2Output) -> Sm2Mechanism {
     Sm2Mechanism { number: 0x8000_8105, input, output }
@@ -32,7 +37,7 @@ fn the_finished_e_goes_before_a_message_and_without_a_message_nothing_is_hashed_
         [Sm2Input::Digest, Sm2Input::Message, Sm2Input::ZMessage].map(|input| mechanism(input, Sm2Output::Raw));
     assert_eq!(chosen(&[message, e], &tbs).unwrap(), Sm2Input::Digest);
     for (offered, words) in
-        [(&[][..], "offers none of the SM2 mechanisms of set C"), (&[message, z], "hash the message")]
+        [(&[][..], "offers none of the SM2 mechanisms of set C"), (&[message, z], "its digest alone is at hand")]
     {
         let refused = chosen(offered, &tbs).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::KeyUnsuited);
@@ -41,6 +46,15 @@ fn the_finished_e_goes_before_a_message_and_without_a_message_nothing_is_hashed_
     tbs.message = Some(b"order 4711".as_slice().into());
     assert_eq!(chosen(&[message, e], &tbs).unwrap(), Sm2Input::Digest);
     assert_eq!(chosen(&[z, message], &tbs).unwrap(), Sm2Input::ZMessage);
+    // Another identifier is not the module's.
+    tbs.sm2_id = Some(Sm2Id::new("ALICE123@YAHOO.COM").unwrap());
+    assert_eq!(chosen(&[message, z], &tbs).unwrap(), Sm2Input::ZMessage);
+    let refused = chosen(&[message], &tbs).unwrap_err();
+    assert!(refused.to_string().contains("default identifier alone"), "{refused}");
+    // Whoever gave e did not say which identifier is in it.
+    tbs.sm2_id = None;
+    assert_eq!(chosen(&[message, z, e], &tbs).unwrap(), Sm2Input::Digest);
+    chosen(&[message, z], &tbs).unwrap_err();
 }
 
 #[test]
@@ -51,6 +65,10 @@ fn each_mechanism_is_given_what_its_row_says() {
     let given = |kind| input(mechanism(kind, Sm2Output::Raw), &public, &tbs).unwrap();
     assert_eq!(given(Sm2Input::Digest), tbs.digest.octets());
     assert_eq!(given(Sm2Input::Message), b"order 4711");
+    tbs = ToBeSigned::over_with(Suite::Sm2Sm3, &public, &Sm2Id::new("ALICE123@YAHOO.COM").unwrap(), b"order 4711")
+        .unwrap();
+    tbs.message = Some(b"order 4711".as_slice().into());
+    let given = |kind| input(mechanism(kind, Sm2Output::Raw), &public, &tbs).unwrap();
     let hashed = crate::suite::DigestAlgorithm::Sm3.of(&given(Sm2Input::ZMessage)).unwrap();
     assert_eq!(hashed, tbs.digest, "whoever hashes Z and the message gets e");
 }
@@ -107,7 +125,8 @@ fn r_and_s_are_from_one_to_the_order_less_one() {
         let wrapped = output(mechanism(Sm2Input::Digest, Sm2Output::Der), &der(&r, &s));
         for read in [raw, wrapped] {
             assert_eq!(read.as_ref().map_err(Error::kind).err(), (!fits).then_some(ErrorKind::SignatureMalformed));
-            assert!(fits || read.unwrap_err().to_string().contains("out of range"));
+            let words = |e: Error| ["is zero", "below the order"].iter().any(|w| e.to_string().contains(w));
+            assert!(fits || read.is_err_and(words));
         }
     }
 }

@@ -228,6 +228,7 @@ impl Pkcs11Token {
     }
 
     fn probe(&self, key: Key, auth: Auth<'_>, wanted: Wanted<'_>) -> Result<bool> {
+        // Its identifier is the default one, which every mechanism that hashes knows.
         let mut tbs = ToBeSigned::over(wanted.tbs.suite, wanted.public, PROBE)?;
         tbs.message = Some(Arc::from(PROBE));
         let probe = Wanted { tbs: &tbs, ..wanted };

@@ -248,29 +248,10 @@ pub(crate) unsafe fn sign(
         None => rv,
         Some(Err(rv)) => *rv,
         // SAFETY: by this function's contract.
-        Some(Ok(signature)) => unsafe { give(signature, out, len) },
+        Some(Ok(signature)) => unsafe { sm2::give(signature, out, len) },
     };
     // SAFETY: by this function's contract.
     unsafe { sign_final(call, &answered, out, len) }
-}
-
-/// Gives octets by PKCS#11's length convention (v2.40, section 5.2).
-///
-/// # Safety
-/// `len` is null or readable and writable, `out` is null or has room for `*len` octets.
-unsafe fn give(octets: &[u8], out: *mut u8, len: *mut CK_ULONG) -> CK_RV {
-    // SAFETY: by this function's contract.
-    let Some(len) = (unsafe { len.as_mut() }) else { return CKR_ARGUMENTS_BAD };
-    let room = std::mem::replace(len, octets.len() as CK_ULONG);
-    if out.is_null() {
-        return CKR_OK;
-    }
-    if room < *len {
-        return CKR_BUFFER_TOO_SMALL;
-    }
-    // SAFETY: `octets` fits the room, by the test above.
-    unsafe { items(out, *len) }.copy_from_slice(octets);
-    CKR_OK
 }
 
 /// # Safety
@@ -373,32 +354,13 @@ pub(crate) unsafe fn attributes(
         }
         if given.type_ == CKA_KEY_TYPE && !given.pValue.is_null() && rv == CKR_OK {
             // SAFETY: the module has written a CK_KEY_TYPE there, by the length that it tells.
-            unsafe { other_key_type(call, attribute, session, object) };
+            unsafe { sm2::other_key_type(call, attribute, session, object) };
         }
         if let Some(rule) = call.attribute_fault("huge-attribute", phase(given.pValue), given.type_) {
             attribute.ulValueLen = rule.number as CK_ULONG;
         }
     }
     rv
-}
-
-/// Shows an SM2 key as one of a vendor's key type.
-///
-/// # Safety
-/// `attribute` holds as many octets as its length says.
-unsafe fn other_key_type(
-    call: &mut Call,
-    attribute: &CK_ATTRIBUTE,
-    session: CK_SESSION_HANDLE,
-    object: CK_OBJECT_HANDLE,
-) {
-    let Some(kind) = call.fault_where("sm2-key-type", |_| true).map(|rule| rule.number as CK_KEY_TYPE) else { return };
-    if attribute.ulValueLen as usize == size_of::<CK_KEY_TYPE>()
-        && shim().is_some_and(|shim| sm2::is_sm2(shim, session, object))
-    {
-        // SAFETY: by this function's contract; the caller's buffer need not be aligned.
-        unsafe { attribute.pValue.cast::<CK_KEY_TYPE>().write_unaligned(kind) };
-    }
 }
 
 /// Gives `value` for an attribute by PKCS#11's rules (v2.40, section 5.7, C_GetAttributeValue).

@@ -2,9 +2,9 @@
 //! CKA_VALUE that can be read after a login. Throw-away keys of tests alone. Which mechanisms there are, and what they mean, says the
 //! control file.
 
-use crate::Shim;
 use crate::call::Call;
 use crate::control::{Phase, Rule};
+use crate::{Shim, shim};
 use cryptoki_sys::*;
 use sm2::dsa::signature::Signer;
 use sm2::dsa::signature::hazmat::PrehashSigner;
@@ -167,7 +167,7 @@ fn integer(value: &[u8], signs: bool) -> Vec<u8> {
 }
 
 /// Whether a key of the real module is on the SM2 curve.
-pub(crate) fn is_sm2(shim: &Shim, session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> bool {
+fn is_sm2(shim: &Shim, session: CK_SESSION_HANDLE, object: CK_OBJECT_HANDLE) -> bool {
     attribute(shim, session, object, CKA_EC_PARAMS).is_ok_and(|curve| curve == CURVE)
 }
 
@@ -187,4 +187,42 @@ fn attribute(
         rv => return Err(rv),
     }
     Ok(value)
+}
+
+/// Gives octets by PKCS#11's length convention (v2.40, section 5.2).
+///
+/// # Safety
+/// `len` is null or readable and writable, `out` is null or has room for `*len` octets.
+pub(crate) unsafe fn give(octets: &[u8], out: *mut u8, len: *mut CK_ULONG) -> CK_RV {
+    // SAFETY: by this function's contract.
+    let Some(len) = (unsafe { len.as_mut() }) else { return CKR_ARGUMENTS_BAD };
+    let room = std::mem::replace(len, octets.len() as CK_ULONG);
+    if out.is_null() {
+        return CKR_OK;
+    }
+    if room < *len {
+        return CKR_BUFFER_TOO_SMALL;
+    }
+    // SAFETY: `octets` fits the room, by the test above.
+    unsafe { std::ptr::copy_nonoverlapping(octets.as_ptr(), out, octets.len()) };
+    CKR_OK
+}
+
+/// Shows an SM2 key as one of a vendor's key type.
+///
+/// # Safety
+/// `attribute` holds as many octets as its length says.
+pub(crate) unsafe fn other_key_type(
+    call: &mut Call,
+    attribute: &CK_ATTRIBUTE,
+    session: CK_SESSION_HANDLE,
+    object: CK_OBJECT_HANDLE,
+) {
+    let Some(kind) = call.fault_where("sm2-key-type", |_| true).map(|rule| rule.number as CK_KEY_TYPE) else { return };
+    if attribute.ulValueLen as usize == size_of::<CK_KEY_TYPE>()
+        && shim().is_some_and(|shim| is_sm2(shim, session, object))
+    {
+        // SAFETY: by this function's contract; the caller's buffer need not be aligned.
+        unsafe { attribute.pValue.cast::<CK_KEY_TYPE>().write_unaligned(kind) };
+    }
 }

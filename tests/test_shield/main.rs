@@ -1,14 +1,22 @@
 //! The test shield that `make-test-shield` makes is one that the library takes for a shared shield.
 
-#[path = "../examples/shield/made.rs"]
+#[path = "../../examples/shield/made.rs"]
 mod made;
-#[path = "../examples/shield/make_test_shield.rs"]
+#[cfg(feature = "simulator")]
+#[path = "../../examples/shield/make_simulated.rs"]
+mod make_simulated;
+#[path = "../../examples/shield/make_test_shield.rs"]
 mod make_test_shield;
-#[path = "support/softhsm.rs"]
+#[cfg(feature = "simulator")]
+mod simulated;
+#[path = "../support/softhsm.rs"]
 mod softhsm;
-#[path = "../examples/shield/test_ca.rs"]
+#[path = "../../examples/shield/test_ca.rs"]
 mod test_ca;
-#[path = "../examples/shield/test_token.rs"]
+#[cfg(feature = "simulator")]
+#[path = "../../examples/shield/test_ca_sm2.rs"]
+mod test_ca_sm2;
+#[path = "../../examples/shield/test_token.rs"]
 mod test_token;
 
 use std::path::Path;

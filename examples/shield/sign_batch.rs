@@ -1,0 +1,230 @@
+//! `sign-batch`: the messages of a folder or a manifest in one unlock, by several threads, with a journal.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use shared_shield::batch::{self, Batch, Item, Journal, Outcome, Plan, Present, Report};
+use shared_shield::format::ceb;
+use shared_shield::{Certificate, Content, Error, ErrorKind, Request, Result, Role, Session, Shield, Unlock, Wait};
+
+use crate::args::Global;
+use crate::args_ceb::SignBatch;
+use crate::declaration::bar;
+use crate::dialect;
+use crate::done::{self, Output};
+use crate::exit::Exit;
+use crate::pin::Asker;
+use crate::reach;
+use crate::screen::{Screen, clean};
+use crate::words;
+
+/// The journal's name in the folder of the outputs.
+const JOURNAL: &str = ".shield-batch.journal";
+/// Threads unless said: the shield is the bottleneck, and a few keep it busy.
+const THREADS: usize = 4;
+
+pub(crate) fn run(global: &Global, args: &SignBatch, screen: &Screen) -> Result<Exit> {
+    let mut asker = Asker::new(&args.signing.pin, screen)?;
+    let items = match (&args.folder, &args.manifest) {
+        (Some(folder), _) => batch::folder(folder, &args.out_dir)?,
+        (_, Some(manifest)) => batch::manifest(manifest, &args.out_dir)?,
+        _ => return Err(Error::new(ErrorKind::Argument, "list documents").detail("--folder or --manifest")),
+    };
+    fs::create_dir_all(&args.out_dir).map_err(|e| {
+        Error::new(ErrorKind::OutputFailed, "make folder").io(&e).detail(args.out_dir.display().to_string())
+    })?;
+    let journal = Journal::open(&args.journal.clone().unwrap_or_else(|| args.out_dir.join(JOURNAL)))?;
+    let shield = reach::shield(global, Role::Customs, &args.signing.choice, args.signing.even_outside_validity)?;
+    done::sweep(&items.iter().map(|i| i.output.as_path()).collect::<Vec<_>>());
+    let job = Job { global, args, screen, items: &items, journal: &journal, shield: &shield };
+    let report = job.run(&mut asker)?;
+    Ok(job.tell(&report))
+}
+
+struct Job<'j> {
+    global: &'j Global,
+    args: &'j SignBatch,
+    screen: &'j Screen,
+    items: &'j [Item],
+    journal: &'j Journal,
+    shield: &'j Shield,
+}
+
+impl Job<'_> {
+    fn run(&self, asker: &mut Asker<'_>) -> Result<Report> {
+        let bar = bar(self.items.len());
+        let settled = |_: usize, _: &Outcome| bar.inc(1);
+        let (args, profile) = (self.args, self.shield.profile());
+        let request = |item: &Item, document: Content| request(args, item, document);
+        let present = |item: &Item, document: &[u8], by: &Certificate| {
+            let at = if args.signing.even_outside_validity { by.not_before() } else { SystemTime::now() };
+            match unsigned(args, document) {
+                Err(error) => Present::Other(error.to_string()),
+                Ok(document) => match done::judge(&item.output, &document, by, profile, at) {
+                    Output::Absent => Present::Absent,
+                    Output::Done => Present::Done,
+                    Output::Other(en, _) => Present::Other(en),
+                },
+            }
+        };
+        // Several threads wait at a time: each of them telling so would be one too many.
+        let longest = Duration::from_secs(self.global.wait);
+        let wait = || Wait::at_most(longest);
+        let batch = Batch {
+            items: self.items,
+            journal: self.journal,
+            request: &request,
+            present: &present,
+            settled: &settled,
+            wait: &wait,
+            threads: args.threads.map_or(THREADS, NonZeroUsize::get),
+            overwrite: args.signing.overwrite,
+            again: args.again,
+        };
+        let plan = batch.plan(self.shield)?;
+        let report = match plan.to_sign() {
+            0 => batch.unsigned(plan, None),
+            _ => {
+                let whose = (Role::Customs, &args.signing.choice.selector());
+                dialect::tried((self.global, self.screen), self.shield, whose, || Ok(self.signed(&batch, plan, asker)))?
+            }
+        };
+        bar.finish_and_clear();
+        Ok(report)
+    }
+
+    fn signed(&self, batch: &Batch<'_>, plan: Plan, asker: &mut Asker<'_>) -> Report {
+        match self.unlock(plan.to_sign(), asker) {
+            Ok(session) => batch.sign(plan, &session),
+            Err(why) => batch.unsigned(plan, Some(why)),
+        }
+    }
+
+    fn unlock(&self, documents: usize, asker: &mut Asker<'_>) -> Result<Session> {
+        let first = self.items.first().and_then(|i| i.input.file_name()).map(|n| clean(&n.to_string_lossy()));
+        let first = first.unwrap_or_default();
+        let text = self.screen.lang.pick(
+            format!("a batch of {documents} customs messages, the first in the list is {first}"),
+            format!("批量签名 {documents} 份海关报文，列表首份为 {first}"),
+        );
+        let signing = &self.args.signing;
+        asker.run(signing.consent(), |prompt, consent| {
+            let unlock =
+                Unlock::of(Role::Customs).certificate(signing.choice.selector()).shown(text.clone()).consent(consent);
+            let unlock = if signing.even_outside_validity { unlock.even_outside_validity() } else { unlock };
+            self.shield.unlock(unlock, prompt, &self.global.wait())
+        })
+    }
+
+    /// Says what became of the batch, and how the program ends.
+    fn tell(&self, report: &Report) -> Exit {
+        let tally = report.tally();
+        let first = report.outcomes.iter().find_map(|o| match o {
+            Outcome::Refused(error) => Some(Exit::from(error)),
+            _ => None,
+        });
+        let exit = match (&report.stopped, first) {
+            (Some(error), _) => Exit::from(error),
+            (None, None) => Exit::Done,
+            (None, Some(_)) if tally.signed + tally.before > 0 => Exit::Some,
+            (None, Some(first)) => first,
+        };
+        let (screen, lang) = (self.screen, self.screen.lang);
+        if self.journal.damaged() > 0 {
+            let lines = self.journal.damaged();
+            screen.note(lang.pick(
+                format!("{lines} damaged lines of the journal were passed over"),
+                format!("日志中有 {lines} 行损坏，已跳过"),
+            ));
+        }
+        if let Some(error) = &report.stopped {
+            screen.error(error);
+        }
+        if self.args.json {
+            screen.json(&self.json(report, exit));
+            return exit;
+        }
+        for (item, outcome) in self.items.iter().zip(&report.outcomes) {
+            let name = clean(&item.input.display().to_string());
+            if let Outcome::Refused(error) = outcome {
+                let why = screen.sentence(error);
+                screen.line(lang.pick(format!("refused {name}: {why}"), format!("拒绝 {name}：{why}")));
+            }
+        }
+        let notes = report.outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Signed { receipt, .. } => {
+                Some(receipt.notes.iter().map(|note| lang.pick(note.text(), note.text_zh())))
+            }
+            _ => None,
+        });
+        for note in notes.flatten().collect::<BTreeSet<_>>() {
+            screen.line(lang.pick(format!("note: {note}"), format!("注意：{note}")));
+        }
+        screen.line(lang.pick(
+            format!(
+                "{} signed, {} done before, {} refused, {} not tried",
+                tally.signed, tally.before, tally.refused, tally.not_tried
+            ),
+            format!(
+                "已签名 {}，先前已完成 {}，被拒绝 {}，未处理 {}",
+                tally.signed, tally.before, tally.refused, tally.not_tried
+            ),
+        ));
+        exit
+    }
+
+    fn json(&self, report: &Report, exit: Exit) -> Value {
+        let tally = report.tally();
+        let documents: Vec<Value> = self.items.iter().zip(&report.outcomes).map(|(i, o)| document_json(i, o)).collect();
+        json!({
+            "signed": tally.signed,
+            "before": tally.before,
+            "refused": tally.refused,
+            "not_tried": tally.not_tried,
+            "stopped": report.stopped.as_ref().map(words::error_json),
+            "journal": self.journal.path().display().to_string(),
+            "damaged_lines": self.journal.damaged(),
+            "documents": documents,
+            "exit": exit as u8,
+        })
+    }
+}
+
+fn request(args: &SignBatch, item: &Item, document: Content) -> Request {
+    let signing = &args.signing;
+    let request = Request::declaration_as(document, args.message.options())
+        .of(signing.choice.selector())
+        .shown(clean(&item.input.display().to_string()));
+    if signing.even_outside_validity { request.even_outside_validity() } else { request }
+}
+
+/// What an output has to be of: a document whose signature is replaced loses that first.
+fn unsigned(args: &SignBatch, document: &[u8]) -> Result<Vec<u8>> {
+    let taken_out = if args.message.replace_signature { ceb::without_signature(document)? } else { None };
+    Ok(taken_out.unwrap_or_else(|| document.to_vec()))
+}
+
+fn document_json(item: &Item, outcome: &Outcome) -> Value {
+    let path = |path: &PathBuf| path.display().to_string();
+    let mut value = json!({ "input": path(&item.input), "output": path(&item.output) });
+    let more = match outcome {
+        Outcome::Signed { receipt, output } => json!({
+            "state": "signed",
+            "certNo": receipt.number,
+            "suite": receipt.suite.to_string(),
+            "output_sha256": output.hex(),
+            "notes": receipt.notes.iter().map(shared_shield::Note::text).collect::<Vec<_>>(),
+        }),
+        Outcome::Before { moved } => json!({ "state": "before", "output_moved": moved }),
+        Outcome::Refused(error) => json!({ "state": "refused", "error": words::error_json(error) }),
+        _ => json!({ "state": "not-tried" }),
+    };
+    if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
+        value.extend(more);
+    }
+    value
+}

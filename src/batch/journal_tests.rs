@@ -1,0 +1,114 @@
+use std::fs;
+
+use super::*;
+
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("shield-journal-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn digest(text: &str) -> Digest {
+    DigestAlgorithm::Sha256.of(text.as_bytes()).unwrap()
+}
+
+fn record(input: &str, name: &str) -> Record {
+    let (output, fingerprint) = (digest("output").hex(), Fingerprint::parse(&"ab".repeat(32)).unwrap());
+    Record { input: digest(input).hex(), output, fingerprint, name: encoded(Path::new(name)), done: Done::Signed }
+}
+
+#[test]
+fn what_was_added_is_known_after_a_restart() {
+    let folder = folder("restart");
+    let path = folder.join("journal");
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(journal.known(&digest("one")), None);
+    journal.add(record("one", "合 成\n.xml"), SystemTime::now()).unwrap();
+    let found = Record { done: Done::Found, ..record("two", "two.xml") };
+    journal.add(found.clone(), SystemTime::now()).unwrap();
+    let again = Journal::open(&path).unwrap();
+    assert_eq!(again.known(&digest("one")).unwrap(), record("one", "合 成\n.xml"));
+    assert_eq!(again.known(&digest("two")).unwrap(), found);
+    assert_eq!((again.damaged(), again.known(&digest("three"))), (0, None));
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.lines().count(), 3);
+    assert!(text.is_ascii() && text.contains("%E5%90%88%20%E6%88%90%0A.xml"), "{text}");
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_journal_that_was_cut_anywhere_is_read_up_to_there_and_goes_on() {
+    let folder = folder("cut");
+    let path = folder.join("journal");
+    let journal = Journal::open(&path).unwrap();
+    journal.add(record("one", "one.xml"), SystemTime::now()).unwrap();
+    journal.add(record("two", "two.xml"), SystemTime::now()).unwrap();
+    drop(journal);
+    let whole = fs::read(&path).unwrap();
+    let first = HEAD.len() + whole[HEAD.len()..].iter().position(|o| *o == b'\n').unwrap() + 1;
+    // Every place in the first line and around the ends; a few in between.
+    let near = |end: usize| end.saturating_sub(2)..=(end + 1).min(whole.len());
+    let cuts: std::collections::BTreeSet<usize> =
+        (0..=HEAD.len() + 2).chain((0..whole.len()).step_by(23)).chain(near(first)).chain(near(whole.len())).collect();
+    for cut in cuts {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.known(&digest("one")).is_some(), cut >= first - 1, "{cut}");
+        assert_eq!(journal.known(&digest("two")).is_some(), cut >= whole.len() - 1, "{cut}");
+        journal.add(record("three", "three.xml"), SystemTime::now()).unwrap();
+        let again = Journal::open(&path).unwrap();
+        assert!(again.known(&digest("three")).is_some(), "{cut}: a torn line must not swallow the next");
+        let is_torn = cut > HEAD.len() && ![first - 1, first, whole.len() - 1, whole.len()].contains(&cut);
+        assert_eq!(again.damaged(), usize::from(is_torn), "{cut}");
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_changed_line_counts_as_not_there() {
+    let folder = folder("changed");
+    let path = folder.join("journal");
+    Journal::open(&path).unwrap().add(record("one", "one.xml"), SystemTime::now()).unwrap();
+    let whole = fs::read(&path).unwrap();
+    for place in HEAD.len()..whole.len() - 1 {
+        let mut changed = whole.clone();
+        changed[place] ^= 1;
+        fs::write(&path, &changed).unwrap();
+        let journal = Journal::open(&path).unwrap();
+        assert!(journal.known(&digest("one")).is_none() && journal.damaged() > 0, "octet {place}");
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_file_that_is_no_journal_is_left_as_it_is() {
+    let folder = folder("foreign");
+    for (name, octets) in [
+        ("letter", &b"Dear Sir or Madam"[..]),
+        ("other", b"shield-journal 2\n"),
+        ("binary", b"\0\xff"),
+        ("blank", b"\n"),
+    ] {
+        let path = folder.join(name);
+        fs::write(&path, octets).unwrap();
+        assert_eq!(Journal::open(&path).unwrap_err().kind(), ErrorKind::JournalForeign, "{name}");
+        assert_eq!(fs::read(&path).unwrap(), octets);
+    }
+    assert_eq!(Journal::open(&folder).unwrap_err().kind(), ErrorKind::JournalForeign);
+    assert_eq!(Journal::open(&folder.join("no/such")).unwrap_err().kind(), ErrorKind::OutputFailed);
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn two_runs_on_one_journal_notice_each_other() {
+    let folder = folder("two");
+    let path = folder.join("journal");
+    let (mine, other) = (Journal::open(&path).unwrap(), Journal::open(&path).unwrap());
+    mine.add(record("one", "one.xml"), SystemTime::now()).unwrap();
+    let refused = other.add(record("two", "two.xml"), SystemTime::now()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::JournalBusy);
+    mine.add(record("three", "three.xml"), SystemTime::now()).unwrap();
+    assert_eq!(Journal::open(&path).unwrap().damaged(), 0);
+    fs::remove_dir_all(&folder).unwrap();
+}

@@ -1,0 +1,88 @@
+//! Which documents a batch is of: a folder, or a manifest.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::Item;
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy::{BATCH_DOCUMENTS_MAX, BATCH_LIST_MAX};
+
+const LIST: &str = "list documents";
+
+/// The messages of a folder: its ordinary files that end in `.xml` and do not begin with a dot, by name. Folders in it are not looked into.
+///
+/// # Errors
+/// `InputFailed`; `Argument` where an output would be one of the documents, or where there are too many.
+pub fn folder(folder: &Path, out: &Path) -> Result<Vec<Item>> {
+    let failed =
+        |e: std::io::Error| Error::new(ErrorKind::InputFailed, LIST).io(&e).detail(folder.display().to_string());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let path = PathBuf::from(entry.file_name());
+        let is_xml = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml"));
+        let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
+        if is_xml && !is_hidden && entry.path().is_file() {
+            names.push(entry.file_name());
+        }
+    }
+    names.sort();
+    items(names.into_iter().map(|name| (folder.join(&name), PathBuf::from(name))), out)
+}
+
+/// The documents of a manifest: a text in UTF-8 with one document on a line, by its path (from the manifest's folder, or absolute), and after a tab the name
+/// of its output, where that is another one. Empty lines and lines that begin with `#` are passed over.
+///
+/// # Errors
+/// `InputFailed`; `Argument`, with the line, for an output that is no bare name; as [`folder`].
+pub fn manifest(path: &Path, out: &Path) -> Result<Vec<Item>> {
+    let failed = |e: std::io::Error| Error::new(ErrorKind::InputFailed, LIST).io(&e).detail(path.display().to_string());
+    let mut octets = Vec::new();
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(BATCH_LIST_MAX.saturating_add(1)).read_to_end(&mut octets).map_err(failed)?;
+    let refuse = |line: usize, what: &str| {
+        Error::new(ErrorKind::Argument, LIST).detail(format!("{}, line {line}: {what}", path.display()))
+    };
+    if u64::try_from(octets.len()).unwrap_or(u64::MAX) > BATCH_LIST_MAX {
+        return Err(refuse(0, "too long"));
+    }
+    let text = String::from_utf8(octets).map_err(|_| refuse(0, "not UTF-8"))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let beside = path.parent().unwrap_or(Path::new(""));
+    let mut named = Vec::new();
+    for (index, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty() && !l.starts_with('#')) {
+        let number = index.saturating_add(1);
+        let (input, output) = line.split_once('\t').unwrap_or((line, ""));
+        let name = match output {
+            "" => Path::new(input).file_name().map(PathBuf::from).ok_or_else(|| refuse(number, "no file"))?,
+            given if Path::new(given).file_name().is_some_and(|n| n == given) => PathBuf::from(given),
+            _ => return Err(refuse(number, "the output is a name without a folder")),
+        };
+        named.push((beside.join(input), name));
+    }
+    items(named.into_iter(), out)
+}
+
+/// Two documents for one output, or an output that is a document, would lose one.
+fn items(named: impl Iterator<Item = (PathBuf, PathBuf)>, out: &Path) -> Result<Vec<Item>> {
+    let refuse =
+        |path: &Path, why: String| Error::new(ErrorKind::Argument, LIST).detail(format!("{}: {why}", path.display()));
+    let mut taken: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+    let mut items = Vec::new();
+    for (input, name) in named {
+        let output = out.join(name);
+        if let Some(other) = taken.insert(output.clone(), input.clone()) {
+            return Err(refuse(&input, format!("would be written to the same output as {}", other.display())));
+        }
+        if matches!((input.canonicalize(), output.canonicalize()), (Ok(a), Ok(b)) if a == b) {
+            return Err(refuse(&input, "would be replaced by its own output: choose another folder".to_owned()));
+        }
+        items.push(Item { input, output });
+        if items.len() > BATCH_DOCUMENTS_MAX {
+            return Err(refuse(out, format!("more than {BATCH_DOCUMENTS_MAX} documents")));
+        }
+    }
+    Ok(items)
+}
