@@ -3,9 +3,7 @@
 use shared_shield::{Declined, ErrorKind, PinEntry, PinQuestion, Policy, Role, Unlock, Wait};
 
 use crate::gm_desk::{Desk, Kind};
-use crate::gm_shield::{
-    CUSTOMS_PIN, WRONG_PIN, certificate, pin, raw, sign, sign_in, tries, typist, unlock, verifies,
-};
+use crate::gm_shield::{CUSTOMS_PIN, WRONG_PIN, certificate, pin, raw, sign, sign_in, tries, typist, unlock, verifies};
 
 const SIGN: u8 = 0x74;
 
@@ -64,7 +62,11 @@ fn a_customs_pin_never_reaches_the_bank_when_numbers_are_given_anew_between_our_
     for n in 0..20 {
         for batch in [true, false] {
             // Also in the middle of a lease, as no honest card can.
-            if n % 2 == 0 { desk.renumber() } else { desk.exchange_in_order() }
+            if n % 2 == 0 {
+                desk.renumber()
+            } else {
+                desk.renumber_back()
+            }
             let text = format!("document {n}");
             let signed = match batch {
                 true => sign_in(&session, &text, &Wait::default()),
@@ -88,7 +90,7 @@ fn a_wrong_customs_pin_is_counted_by_customs_when_its_number_was_the_banks() {
         let error = sign(&shield, Role::Customs, "x", WRONG_PIN, &Wait::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PinIncorrect);
         assert_eq!((desk.tries(Role::Customs)[0], desk.tries(Role::Bank)[0]), (4, tries(Role::Bank)));
-        desk.exchange_in_order();
+        desk.renumber_back();
     }
 }
 

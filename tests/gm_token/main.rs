@@ -2,8 +2,12 @@
 //! and told. What the simulator computes is judged by openssl; what is sent is counted at the link and at the card.
 #![cfg(all(feature = "gm0017", feature = "simulator", feature = "xml"))]
 
+mod attacks;
 mod budget;
+mod dialects;
 mod faults;
+mod pins;
+mod vector;
 
 #[path = "../support/child.rs"]
 mod child;

@@ -3,9 +3,7 @@
 use shared_shield::{Consent, Error, ErrorKind, Pin, PinStatus, Role, Shield, Wait};
 
 use crate::gm_desk::{Desk, Kind};
-use crate::gm_shield::{
-    OTHER_PIN, WRONG_PIN, admin_pin, any, certificate, pin, raw, sign, tries, typist, verifies,
-};
+use crate::gm_shield::{OTHER_PIN, WRONG_PIN, admin_pin, any, certificate, pin, raw, sign, tries, typist, verifies};
 
 const BOTH: [(Role, Role); 2] = [(Role::Customs, Role::Bank), (Role::Bank, Role::Customs)];
 

@@ -72,7 +72,7 @@ fn with_the_published_key_in_the_simulator_our_signature_of_the_published_messag
     }
     let (simulator, certificate) = vector_shield();
     // The certificate is self-signed, and an authority's by its own word.
-    let rule = "\n[[customs.issuer]]\nunit = \"Synthetic Trading Co\"\nallow_ca = true\n";
+    let rule = "[[customs.issuer]]\nunit = \"Synthetic Trading Co\"\nallow_ca = true\n";
     let profile = shared_shield::Profile::parse(&profile_text(&door(&simulator.readers()), Some(SYNO), true, rule));
     let scanner = Scanner::new()
         .profile(Arc::new(profile.unwrap()))

@@ -76,6 +76,7 @@ impl Trouble {
                     | K::NoCredential
                     | K::CertificateChanged
                     | K::CertificateMalformed
+                    | K::DeviceInfo
                     | K::AdminKey
                     | K::SessionEnded
             ),

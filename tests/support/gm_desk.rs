@@ -161,6 +161,11 @@ impl Desk {
         self.exchange(&[Role::Bank, Role::Customs]);
     }
 
+    /// The numbers are as they were first. Nobody is told of that either.
+    pub fn renumber_back(&self) {
+        self.exchange(&Role::ALL);
+    }
+
     fn exchange(&self, order: &[Role]) {
         let new = issued(self.kind, &self.dialect, self.habits, order).card();
         lock(&self.card).card = new;
@@ -218,6 +223,9 @@ impl Desk {
         let data = [&number[..], &container, &[7; 32]].concat();
         let (_, sw) = self.foreign([0x80, 0x74, 2, 0], &data, 68);
         assert!(matches!(sw, 0x9000 | 0x6982), "{sw:04X}");
+        if self.habits.one_application {
+            self.foreign([0x80, 0x28, 0, 0], &number, 0);
+        }
         sw == 0x9000
     }
 
@@ -232,6 +240,21 @@ impl Desk {
         (number, container)
     }
 
+    /// Nobody is logged in, and where one application is open at a time there is none.
+    pub fn nothing_is_open(&self) {
+        if self.habits.one_application {
+            // Which answers 6A90 where another one is open.
+            for role in Role::ALL {
+                let (told, sw) = self.foreign([0x80, 0x26, 0, 0], application(role).as_bytes(), 10);
+                assert_eq!(sw, 0x9000, "{:?}: an application was left open", self.habits);
+                self.foreign([0x80, 0x28, 0, 0], &told[8..], 0);
+            }
+        }
+        for role in Role::ALL {
+            assert!(!self.is_logged_in(role), "{:?}: a login of {role} was left behind", self.habits);
+        }
+    }
+
     /// After whatever happened: the PIN is one of the two that it can be, a further signature succeeds, and then nobody is logged in.
     pub fn goes_on(&self, shield: &Shield) -> Result<(), Error> {
         let mut accepted = Ok(Vec::new());
@@ -242,9 +265,7 @@ impl Desk {
             }
         }
         assert!(verifies(certificate(self.kind, Role::Customs), "the next one", &accepted?), "{:?}", self.kind);
-        for role in Role::ALL {
-            assert!(!self.is_logged_in(role), "a login of {role} was left behind");
-        }
+        self.nothing_is_open();
         self.renew();
         Ok(())
     }

@@ -161,10 +161,14 @@ pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Issuers give the roles. A dialect is named for the very device that `door` is, and proven on it or not.
 pub fn profile(door: &DoorInfo, dialect: Option<&str>, proven: bool) -> Profile {
-    let mut text =
-        "schema = 1\nname = \"story\"\ntest = true\n\n[[customs.issuer]]\ncommon_name = \"Story customs CA\"\n\n\
-                    [[bank.issuer]]\ncommon_name = \"Story bank CA\"\n"
-            .to_owned();
+    let rules =
+        "[[customs.issuer]]\ncommon_name = \"Story customs CA\"\n\n[[bank.issuer]]\ncommon_name = \"Story bank CA\"\n";
+    Profile::parse(&profile_text(door, dialect, proven, rules)).unwrap()
+}
+
+/// The same with other rules for roles, as it stands in a file.
+pub fn profile_text(door: &DoorInfo, dialect: Option<&str>, proven: bool, rules: &str) -> String {
+    let mut text = format!("schema = 1\nname = \"story\"\ntest = true\n\n{rules}");
     if let Some(dialect) = dialect {
         let atr: String = door.atr.iter().flat_map(|atr| atr.octets()).map(|o| format!("{o:02X}")).collect();
         let proven = if proven { format!("{:?}", door.serial) } else { String::new() };
@@ -173,7 +177,7 @@ pub fn profile(door: &DoorInfo, dialect: Option<&str>, proven: bool) -> Profile 
             door.manufacturer, door.model
         ));
     }
-    Profile::parse(&text).unwrap()
+    text
 }
 
 /// What the device in these readers says of itself.
@@ -193,11 +197,15 @@ pub fn only(scan: &Scan) -> Shield {
     scan.only().unwrap_or_else(|e| panic!("{e}; {:?}; {:?}", scan.problems, scan.cards)).clone()
 }
 
-/// A command to a card itself, in extended form with the data and the length that are given.
+/// A command to a card itself with the data and the length that are given, in the form that the card takes.
 pub fn foreign(card: &SharedCard, header: [u8; 4], data: &[u8], expected: u8) -> (Vec<u8>, u16) {
+    let mut card = lock(card);
     let length = u16::try_from(data.len()).unwrap().to_be_bytes();
-    let apdu = [&header[..], &[0], &length, data, &[0, expected]].concat();
-    let mut answer = lock(card).command(&apdu);
+    let apdu = match card.extended() {
+        true => [&header[..], &[0], &length, data, &[0, expected]].concat(),
+        false => [&header[..], &length[1..], data, &[expected]].concat(),
+    };
+    let mut answer = card.command(&apdu);
     let sw = answer.split_off(answer.len() - 2);
     (answer, u16::from_be_bytes([sw[0], sw[1]]))
 }
