@@ -17,13 +17,13 @@ use shared_shield::{
     Certificate, Consent, Content, Error, ErrorKind, Event, Pin, PinStatus, Reference, Request, Role, Scan, Scanner,
     Session, Suite, Unlock, Wait,
 };
-use vpcd_card::{Desk, MANAGEMENT_KEY, PIN, PUK, READER, any, driver, made, typist};
+use vpcd_card::{self as bench, Desk, Kind, MANAGEMENT_KEY, PIN, PUK, READER, any, driver, made, typist};
 
 /// What a new PIN is in these stories, and a wrong one.
 const OTHER: &str = "654321";
 
 fn story(name: &'static str, tell: fn(&Run) -> Result<(), Error>) -> Story {
-    Story { name, tell, resends: 0, changes: 0, wrong: 0, bare: false }
+    Story { name, kind: Kind, tell, resends: 0, changes: 0, wrong: 0, bare: false }
 }
 
 fn pin(octets: &str) -> Pin {

@@ -44,6 +44,10 @@ struct Memory {
     /// What the device does whenever it is asked.
     #[cfg(feature = "gm0017")]
     habits: super::gm0017::Habits,
+    /// Logins that may be open on the card, by the octets of their [`super::PinRef`]. A connection that fails says nothing of the card's power, nor
+    /// does one that looks like a reset, so they stay until they were ended. True: left on purpose, for the next lease.
+    #[cfg(feature = "gm0017")]
+    left: BTreeMap<Vec<u8>, bool>,
 }
 
 #[derive(Debug, Default)]
@@ -173,6 +177,12 @@ impl Insertion {
     pub(crate) fn was_reset(&self) {
         #[cfg(feature = "gm0017")]
         lock(&self.gm0017).reset();
+    }
+
+    /// Looks at, or adds to, the logins that may be open on the card.
+    #[cfg(feature = "gm0017")]
+    pub(super) fn left<R>(&self, look: impl FnOnce(&mut BTreeMap<Vec<u8>, bool>) -> R) -> R {
+        look(&mut lock(&self.tries.0).left)
     }
 
     /// Looks at, or adds to, what the device does whenever it is asked.

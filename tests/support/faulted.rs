@@ -1,4 +1,4 @@
-//! Every fault at every step of a story, on the card of `vpcd_card.rs` (which has to stand beside this).
+//! Every fault at every step of a story, on the card of whichever module is called `bench` at the root of the test: `vpcd_card.rs` or `gm_desk.rs`.
 //!
 //! A story runs once as it is, which tells its steps, and then once for each step and each fault that can strike there. After each run the
 //! card is put in again, nobody has been told anything, and the next signature has to succeed.
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use shared_shield::link::faults::{Fault, Faults, Moment, Step};
 use shared_shield::{Error, ErrorKind, Recovery, Role, Scanner, Shield, Wait};
 
-use crate::vpcd_card::{self, Desk, PIN, READER, Seen, made};
+use crate::bench::{self, Desk, Kind, READER, Seen};
 
 /// How long a run may take that nobody made slow: a service that went away is waited for, everything else is there at once.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -76,6 +76,7 @@ impl Trouble {
                     | K::NoCredential
                     | K::CertificateChanged
                     | K::CertificateMalformed
+                    | K::DeviceInfo
                     | K::AdminKey
                     | K::SessionEnded
             ),
@@ -105,6 +106,7 @@ pub struct Run {
     pub scanner: Scanner,
     /// A shield that was found before the first step.
     pub shield: Shield,
+    pub kind: Kind,
     desk: Arc<Desk>,
     patience: Duration,
     entries: Cell<usize>,
@@ -129,20 +131,16 @@ impl Run {
     /// Signs once; what comes out is right.
     pub fn sign(&self, role: Role, text: &str, pin: &str) -> Result<(), Error> {
         self.enters();
-        signs(&self.shield, role, text, pin, &self.wait())
+        let out = bench::sign(&self.shield, role, text, pin, &self.wait())?;
+        assert!(bench::verifies(bench::certificate(self.kind, role), text, &out), "a wrong signature was handed out");
+        Ok(())
     }
-}
-
-fn signs(shield: &Shield, role: Role, text: &str, pin: &str, wait: &Wait) -> Result<(), Error> {
-    let certificate = if role == Role::Customs { &made().customs } else { &made().bank };
-    let out = vpcd_card::sign(shield, role, text, pin, wait)?;
-    assert!(vpcd_card::verifies(certificate, text, &out), "a wrong signature was handed out");
-    Ok(())
 }
 
 /// A story and what it may cost.
 pub struct Story {
     pub name: &'static str,
+    pub kind: Kind,
     pub tell: fn(&Run) -> Result<(), Error>,
     /// Times that an accepted PIN may go again without another entry, in a batch.
     pub resends: usize,
@@ -172,8 +170,8 @@ struct Ended {
 }
 
 impl Bench {
-    fn new() -> Self {
-        let desk = Arc::new(Desk::new());
+    fn new(kind: Kind) -> Self {
+        let desk = Arc::new(Desk::of_kind(kind));
         let faults = Faults::new(Arc::new(desk.readers.clone()));
         let stays_out = Arc::<Mutex<bool>>::default();
         let readers = desk.readers.clone();
@@ -195,7 +193,7 @@ impl Bench {
                 table.put_in();
             });
         });
-        let scanner = Desk::scanner(Arc::new(faults.clone()));
+        let scanner = desk.looks_at(Arc::new(faults.clone()));
         Bench { desk, faults, scanner, stays_out }
     }
 
@@ -204,7 +202,7 @@ impl Bench {
         self.desk.readers.reset(READER);
         let shield = self.scanner.scan(&Wait::default()).unwrap().only().unwrap().clone();
         let (faults, scanner, desk) = (self.faults.clone(), self.scanner.clone(), Arc::clone(&self.desk));
-        let run = Run { faults, scanner, shield, desk, patience, entries: Cell::new(0) };
+        let run = Run { faults, scanner, shield, kind: story.kind, desk, patience, entries: Cell::new(0) };
         self.desk.seen();
         self.faults.restart();
         *self.stays_out.lock().unwrap() = matches!(at, Some((_, Out(_))));
@@ -221,8 +219,8 @@ impl Bench {
         let seen = self.desk.seen();
         check_ledger(&where_, story, run.entries.get(), &seen);
         self.faults.restart();
-        self.desk.renew_pin();
-        let next = signs(&run.shield, Role::Customs, "the next one", PIN, &Wait::default());
+        let next = catch_unwind(AssertUnwindSafe(|| self.desk.goes_on(&run.shield)));
+        let next = next.unwrap_or_else(|_| panic!("{where_}: what came after it is wrong (before: {result:?})"));
         next.unwrap_or_else(|e| panic!("{where_}: the next signature fails: {e} (before: {result:?})"));
         Ended { result, steps, seen, struck, took }
     }
@@ -250,7 +248,7 @@ fn fault(trouble: Trouble, patience: Duration) -> Fault {
 fn check_ledger(where_: &str, story: &Story, entries: usize, seen: &[Seen]) {
     let sent = seen.iter().filter(|command| command.is_login()).count();
     assert!(sent <= entries + story.resends, "{where_}: {entries} entries, {sent} VERIFYs: {seen:?}");
-    let changes = seen.iter().filter(|command| matches!(command.ins, 0x24 | 0x2C)).count();
+    let changes = seen.iter().filter(|command| command.is_change()).count();
     assert!(changes <= story.changes, "{where_}: {changes} changes: {seen:?}");
     let refused = seen.iter().filter(|command| command.is_refused()).count();
     assert!(refused <= story.wrong, "{where_}: {refused} refused PINs: {seen:?}");
@@ -268,11 +266,11 @@ struct Count {
 
 /// Runs a story without a fault, and then with each.
 pub fn every_fault_at_every_step(story: &Story) {
-    vpcd_card::with_cards(story.name, || {
+    bench::with_cards(story.name, || {
         let begun = Instant::now();
         let next = AtomicUsize::new(0);
         let count = Mutex::new(Count::default());
-        let first = Bench::new();
+        let first = Bench::new(story.kind);
         let Recorded { steps, reading } = recorded(&first, story);
         let jobs: Vec<(usize, Trouble)> =
             steps.iter().enumerate().flat_map(|(at, step)| troubles(*step).into_iter().map(move |t| (at, t))).collect();
@@ -286,7 +284,7 @@ pub fn every_fault_at_every_step(story: &Story) {
         std::thread::scope(|scope| {
             let others = (1..CARDS).map(|_| {
                 scope.spawn(|| {
-                    let bench = Bench::new();
+                    let bench = Bench::new(story.kind);
                     assert_eq!(recorded(&bench, story).steps, steps, "{}: another card, other steps", story.name);
                     work(&bench);
                 })
@@ -320,11 +318,8 @@ fn recorded(bench: &Bench, story: &Story) -> Recorded {
     ended.result.unwrap_or_else(|e| panic!("{}: {e}", story.name));
     assert!(!ended.steps.is_empty(), "{} touches no card", story.name);
     let mut seen = ended.seen.iter();
-    let reads = |command: &Seen| match command.ins {
-        0x20 => !command.data,
-        ins => matches!(ins, 0xA4 | 0xC0 | 0xCB),
-    };
-    let reading = ended.steps.iter().map(|step| !matches!(step, Step::Command(_)) || seen.next().is_some_and(reads));
+    let mut reads = |step: &Step| !matches!(step, Step::Command(_)) || seen.next().is_some_and(Seen::only_reads);
+    let reading = ended.steps.iter().map(&mut reads);
     Recorded { reading: reading.collect(), steps: ended.steps }
 }
 

@@ -48,6 +48,10 @@ const SELECT: [u8; 14] = *b"\x00\xA4\x04\x00\x09\xA0\x00\x00\x03\x08\x00\x00\x10
 /// RESET RETRY COUNTER: by the PUK of a new card, to the PIN of a new card.
 const RENEW_PIN: [u8; 21] = *b"\x00\x2C\x00\x80\x1012345678123456\xFF\xFF";
 
+/// There is one kind of card here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kind;
+
 /// A command that the card got, from whomever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
@@ -61,6 +65,16 @@ impl Seen {
     /// A VERIFY with a PIN.
     pub fn is_login(&self) -> bool {
         self.ins == 0x20 && self.data
+    }
+
+    /// CHANGE REFERENCE DATA, RESET RETRY COUNTER.
+    pub fn is_change(&self) -> bool {
+        matches!(self.ins, 0x24 | 0x2C)
+    }
+
+    /// Neither a PIN nor what it is for: SELECT, GET DATA, GET RESPONSE, a look at the tries.
+    pub fn only_reads(&self) -> bool {
+        matches!(self.ins, 0xA4 | 0xC0 | 0xCB) || self.ins == 0x20 && !self.data
     }
 
     /// A PIN or PUK went out and was refused.
@@ -177,6 +191,11 @@ pub fn made() -> &'static Made {
     })
 }
 
+/// The certificate of a role.
+pub fn certificate(Kind: Kind, role: Role) -> &'static [u8] {
+    if role == Role::Customs { &made().customs } else { &made().bank }
+}
+
 fn scratch(name: &str) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -214,6 +233,16 @@ impl Desk {
             fs::write(folder.join(name), octets).unwrap();
         }
         Desk::of(Gone(folder))
+    }
+
+    pub fn of_kind(Kind: Kind) -> Self {
+        Desk::new()
+    }
+    /// After whatever happened a further signature succeeds.
+    pub fn goes_on(&self, shield: &Shield) -> Result<(), Error> {
+        self.renew_pin();
+        sign(shield, Role::Customs, "the next one", PIN, &Wait::default())
+            .map(|out| assert!(verifies(&made().customs, "the next one", &out), "a wrong signature was handed out"))
     }
 
     fn of(folder: Gone) -> Self {
@@ -263,6 +292,10 @@ impl Desk {
     /// Looks at 9A and 9C of the card behind `readers`.
     pub fn scanner(readers: Arc<dyn Readers>) -> Scanner {
         Scanner::new().profile(Arc::new(profile())).readers(readers)
+    }
+
+    pub fn looks_at(&self, readers: Arc<dyn Readers>) -> Scanner {
+        Desk::scanner(readers)
     }
 
     /// The shield on this desk.

@@ -108,16 +108,16 @@ impl<'a> Fields<'a> {
         Ok(*field)
     }
 
-    /// A length of four octets and what is as long as that, up to the end of the answer. Where the order is not known, either may be meant.
+    /// A length of four octets and so many octets; a device may give all that its file has room for, so what comes after them is passed over.
+    /// Where the order is not known, either may be meant: a length that fits in one is far too long in the other.
     pub(super) fn counted(mut self, order: Option<Order>) -> Result<&'a [u8]> {
         let length = self.take()?;
         let orders = order.map_or(vec![Order::Big, Order::Little], |order| vec![order]);
-        let right = |order: &Order| usize::try_from(order.read(length)).is_ok_and(|n| n == self.rest.len());
-        if orders.iter().any(right) {
-            Ok(self.rest)
-        } else {
-            Err(nonsense(self.name, format!("{} octets, and another length in front", self.rest.len())))
-        }
+        let of = |order: Order| self.rest.get(..usize::try_from(order.read(length)).ok()?);
+        orders
+            .into_iter()
+            .find_map(of)
+            .ok_or_else(|| nonsense(self.name, format!("{} octets, and a greater length in front", self.rest.len())))
     }
 
     /// There is nothing more.
@@ -151,7 +151,8 @@ mod tests {
         assert_eq!(counted(Some(Order::Little)), Some(vec![8, 9]));
         assert_eq!(counted(None), Some(vec![8, 9]));
         assert_eq!(counted(Some(Order::Big)), None);
-        for bad in [&[][..], &[0, 0, 0], &[0, 0, 0, 1], &[0xFF; 9], &[0, 0, 0, 1, 2, 3]] {
+        assert_eq!(Fields::of(&[0, 0, 0, 1, 2, 3], "X").counted(None).unwrap(), [2]);
+        for bad in [&[][..], &[0, 0, 0], &[0, 0, 0, 1], &[0xFF; 9], &[0, 0, 0, 3, 1, 2]] {
             assert!(Fields::of(bad, "X").counted(None).is_err(), "{bad:?}");
         }
     }

@@ -252,6 +252,32 @@ fn a_pin_whose_answer_was_lost_is_in_doubt_and_goes_no_second_time_by_itself() {
     assert!(!card.set(|model| model.applications[0].login), "what may have been opened then is ended now");
 }
 
+/// A connection that fails tells nothing of the card's power: whoever connects again to the same device ends what may be open.
+#[test]
+fn a_login_whose_end_was_lost_with_the_connection_ends_with_the_next_one() {
+    for keep in [false, true] {
+        let card = Card::new("gm3000");
+        let at = card.known(&[]);
+        card.lease(&at).slots().unwrap();
+        card.sent();
+        // OPEN, INFO, RANDOM, VERIFY, and the answer to the signature does not come.
+        card.set(|model| model.fault = Some((5, Fault::Lost)));
+        let mut token = card.lease(&at);
+        token.keep_login(keep);
+        sign(&mut *token, BANK, Auth::Pin(&pin(BANK_PIN))).unwrap_err();
+        drop(token);
+        card.set(|model| model.fault = None);
+        assert!(card.set(|model| model.applications[1].login), "{keep}");
+        let again = Insertion::new(Atr::new(ATR), vec![]).with_tries(&at.tries()).greeted(greeting());
+        let again = Arc::new(again.under(&Arc::new(rules("gm3000", true))));
+        sign(&mut *card.lease(&again), EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
+        assert!(!card.set(|model| model.applications[1].login), "{keep}");
+        card.sent();
+        drop(card.lease(&again));
+        assert!(card.sent().is_empty(), "ended once");
+    }
+}
+
 #[test]
 fn the_other_applications_pin_opens_no_key() {
     let card = Card::new("gm3000");

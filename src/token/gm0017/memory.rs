@@ -13,8 +13,6 @@ pub(in crate::token) struct Memory {
     applications: BTreeMap<Name, Application>,
     /// Logins that a lease left open for the next one.
     kept: BTreeSet<Name>,
-    /// Logins that should have been ended, and the card was not reached.
-    owed: BTreeSet<Name>,
 }
 
 #[derive(Debug)]
@@ -104,23 +102,6 @@ impl Memory {
         match kept {
             true => drop(self.kept.insert(name.clone())),
             false => drop(self.kept.remove(name)),
-        }
-    }
-
-    pub(super) fn owe(&mut self, name: &Name) {
-        self.owed.insert(name.clone());
-    }
-
-    pub(super) fn paid(&mut self, name: &Name) {
-        self.owed.remove(name);
-        self.kept.remove(name);
-    }
-
-    /// Logins that end with a lease that keeps none; those of one that does: only what an earlier one owes.
-    pub(super) fn to_end(&self, keep: bool) -> BTreeSet<Name> {
-        match keep {
-            true => self.owed.clone(),
-            false => self.owed.union(&self.kept).cloned().collect(),
         }
     }
 }

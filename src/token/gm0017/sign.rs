@@ -170,7 +170,7 @@ fn digest_command((application, container): Numbers, tbs: &ToBeSigned) -> Comman
 
 /// bits4, r32, s32; both in 1 to n − 1.
 fn shaped(answer: &[u8], suite: Suite, order: super::dialect::Order) -> Result<RawSignature> {
-    let bad = |what: &str| Error::new(ErrorKind::SignatureMalformed, NAME).detail(what.to_owned());
+    let bad = |what: &str| frame::nonsense(NAME, what.to_owned());
     let mut fields = Fields::of(answer, NAME);
     let parts = fields.take().and_then(|bits| Ok((bits, fields.take::<64>()?)));
     let (bits, octets) = parts.map_err(|_| bad("shorter than 68 octets"))?;

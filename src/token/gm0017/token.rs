@@ -130,7 +130,7 @@ impl GmToken {
     fn close_all(&mut self) {
         let ours = self.memory(|memory| memory.open_applications());
         for (name, id) in ours {
-            let owed = self.memory(|memory| memory.to_end(false).contains(&name));
+            let owed = self.to_end(false).contains(&name);
             if self.touched.contains(&name) || owed {
                 self.end_login(&name, id);
             }
@@ -147,13 +147,29 @@ impl GmToken {
         match application::clear(&mut self.card, id) {
             Ok(()) => {
                 self.touched.remove(name);
-                self.memory(|memory| memory.paid(name));
+                self.paid(name);
             }
             Err(error) => {
                 tracing::warn!(%error, "a login could not be ended");
-                self.memory(|memory| memory.owe(name));
+                self.owe(name);
             }
         }
+    }
+
+    /// The login is to end as soon as the card is reached.
+    fn owe(&self, name: &Name) {
+        self.at.left(|left| left.insert(name.octets().to_vec(), false));
+    }
+
+    fn paid(&self, name: &Name) {
+        self.at.left(|left| left.remove(name.octets()));
+        self.memory(|memory| memory.set_kept(name, false));
+    }
+
+    /// Logins that end with a lease that keeps none; of one that does, only what an earlier one owes.
+    fn to_end(&self, keep: bool) -> BTreeSet<Name> {
+        let ends = |(octets, kept): (&Vec<u8>, &bool)| Name::of(octets).filter(|_| !(keep && *kept));
+        self.at.left(|left| left.iter().filter_map(ends).collect())
     }
 
     /// Whether this process has logged in to it, in this lease or in one before that kept the login.
@@ -164,7 +180,7 @@ impl GmToken {
     /// The login is not there any more, whoever ended it.
     pub(super) fn lost_login(&mut self, name: &Name) {
         self.logins.remove(name);
-        self.memory(|memory| memory.set_kept(name, false));
+        self.paid(name);
     }
 
     /// The number of a container in the application that is open.
@@ -181,25 +197,30 @@ impl GmToken {
     /// Ends every login that this process owes an end, at the end of the lease.
     fn end_logins(&mut self) {
         if self.keep {
-            self.logins.iter().for_each(|name| self.memory(|memory| memory.set_kept(name, true)));
+            for name in &self.logins {
+                self.memory(|memory| memory.set_kept(name, true));
+                self.at.left(|left| left.insert(name.octets().to_vec(), true));
+            }
             self.touched.retain(|name| !self.logins.contains(name));
         }
         let mut tried = BTreeSet::new();
         loop {
             // Closing one application, where a device opens one at a time, may have ended the login of another.
-            let mut to_end = self.memory(|memory| memory.to_end(self.keep));
+            let mut to_end = self.to_end(self.keep);
             to_end.extend(self.touched.iter().cloned());
             let Some(name) = to_end.difference(&tried).next().cloned() else { return };
             tried.insert(name.clone());
             if self.card.has_failed() {
-                self.memory(|memory| memory.owe(&name));
+                self.owe(&name);
                 continue;
             }
             match self.open(&name) {
                 Ok(id) => self.end_login(&name, id),
+                // Its login went with it.
+                Err(error) if error.kind() == ErrorKind::CardApplication => self.paid(&name),
                 Err(error) => {
                     tracing::warn!(%error, "a login could not be ended");
-                    self.memory(|memory| memory.owe(&name));
+                    self.owe(&name);
                 }
             }
         }
