@@ -91,9 +91,10 @@ impl Memory {
         self.applications.clear();
     }
 
-    /// The card was reset: it has no numbers and no login.
+    /// The card was reset, or an answer was lost, which a link does not tell apart: no number is known, and a login that is to be ended may be
+    /// there still.
     pub(in crate::token) fn reset(&mut self) {
-        *self = Memory::default();
+        *self = Memory { owed: std::mem::take(&mut self.owed), ..Memory::default() };
     }
 
     pub(super) fn is_kept(&self, name: &Name) -> bool {
