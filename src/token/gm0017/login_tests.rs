@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::model::{ATR, BANK_PIN, CUSTOMS_PIN, Card, Fault, greeting, rules};
 use super::tests::{
-    BANK, CLEAR, CLOSE, CONTAINER, EPORT, INFO, OPEN, RANDOM, SIGN, VERIFY, labels, pin, pin_of, public, sign,
+    BANK, CLEAR, CLOSE, CONTAINER, EPORT, INFO, OPEN, RANDOM, SIGN, VERIFY, labels, pin, pin_of, public, sign, spot,
 };
 use crate::error::{ErrorKind, Status};
 use crate::link::Atr;
@@ -47,6 +47,10 @@ fn a_device_that_gives_every_application_the_same_number_never_gets_one_pin_for_
     drop(token);
     assert_eq!(card.tries(), [5, 6]);
     assert!(card.set(|model| model.applications.iter().all(|a| !a.login)), "both logins are over");
+    // The number is the bank's now, so it tells nothing of customs.
+    card.lease(&at).certificate(&spot(BANK).certificate()).unwrap();
+    sign(&mut *card.lease(&at), BANK, Auth::Pin(&pin(BANK_PIN))).unwrap();
+    assert_eq!(card.lease(&at).pin_state(&pin_of(EPORT)).unwrap().status, PinStatus::Known(5));
 }
 
 #[test]
