@@ -151,14 +151,7 @@ impl GmToken {
             }
             Err(error) => {
                 tracing::warn!(%error, "a login could not be ended");
-                // A device that has no such command will not have it later either.
-                match error.kind() {
-                    ErrorKind::Unsupported => {
-                        self.touched.remove(name);
-                        self.memory(|memory| memory.paid(name));
-                    }
-                    _ => self.memory(|memory| memory.owe(name)),
-                }
+                self.memory(|memory| memory.owe(name));
             }
         }
     }
