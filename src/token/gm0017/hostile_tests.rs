@@ -84,6 +84,9 @@ fn a_place_that_is_asked_for_by_name_and_is_not_there_says_so() {
     assert_eq!(look("eport:customs:gone"), [ErrorKind::Argument]);
     card.set(|model| model.applications[0].containers[0].certificates[1] = None);
     assert_eq!(look(EPORT), [ErrorKind::CertificateChanged]);
+    card.set(|model| model.applications[0].containers[0].kind = 0);
+    assert_eq!(look(EPORT), [ErrorKind::KeyMissing]);
+    card.set(|model| model.applications[0].containers[0].kind = 2);
     let mut token = card.lease(&card.known(&[]));
     let error = token.certificate(&spot(EPORT).certificate()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::CertificateChanged);

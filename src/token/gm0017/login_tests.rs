@@ -48,6 +48,10 @@ fn a_device_that_gives_every_application_the_same_number_never_gets_one_pin_for_
     drop(token);
     assert_eq!(card.tries(), [5, 6]);
     assert!(card.set(|model| model.applications.iter().all(|a| !a.login)), "both logins are over");
+    // The number is the bank's now, so it tells nothing of customs.
+    card.lease(&at).certificate(&spot(BANK).certificate()).unwrap();
+    sign(&mut *card.lease(&at), BANK, Auth::Pin(&pin(BANK_PIN))).unwrap();
+    assert_eq!(card.lease(&at).pin_state(&pin_of(EPORT)).unwrap().status, PinStatus::Known(5));
 }
 
 #[test]

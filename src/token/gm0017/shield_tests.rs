@@ -89,6 +89,17 @@ fn by_reference_the_first_signature_takes_eight_commands_and_its_certificate() {
     assert_eq!(card.instructions(), [INFO, OPEN, INFO, RANDOM, VERIFY, SIGN, CLEAR]);
     assert_eq!(sign(&named, Role::Customs, CUSTOMS_PIN).unwrap(), PinStatus::Known(5));
     assert_eq!(card.instructions(), [INFO, OPEN, INFO, RANDOM, VERIFY, SIGN, CLEAR]);
+    // However often somebody looks at the tries meanwhile, the lease that sends the PIN opens the application once.
+    for looks in 1..4 {
+        for _ in 0..looks {
+            named.pin_status(Role::Customs, &Selector::default(), &Wait::default()).unwrap();
+        }
+        card.sent();
+        sign(&named, Role::Customs, CUSTOMS_PIN).unwrap();
+        let sent = card.instructions();
+        assert_eq!(sent[sent.len() - 6..], [OPEN, INFO, RANDOM, VERIFY, SIGN, CLEAR], "{looks}");
+        assert!(sent.len() <= 8, "{sent:02X?}");
+    }
 }
 
 #[test]
