@@ -118,6 +118,10 @@ impl Screen {
                 "add --spend-last-try if you are sure of the PIN; a wrong one locks it.",
                 "如确信口令正确，请加 --spend-last-try；口令错误将锁定。",
             ),
+            ErrorKind::PukIncorrect => self.lang.pick(
+                "enter the right unlock code: of the office whose PIN it is, not the PIN itself.",
+                "输入正确的解锁码：由该口令所属机构发放，不是口令本身。",
+            ),
             ErrorKind::SeveralShields | ErrorKind::SeveralCredentials => self.lang.pick(
                 "choose with --entity-code, --card or --fingerprint (see: shield list).",
                 "用 --entity-code、--card 或 --fingerprint 选择（见 shield list）。",

@@ -19,7 +19,7 @@ use self::doubt::Doubts;
 use self::signing::{Entry, Job, Ready};
 use crate::cert::Certificate;
 use crate::credential::{self, Credential, Found, Listed, Selector};
-use crate::door::{Door, DoorId, DoorInfo, Way};
+use crate::door::{Door, DoorId, DoorInfo, Lease, Way};
 use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::format::SignContext;
 use crate::note::Note;
@@ -168,13 +168,7 @@ impl Shield {
         drop(entry);
         let signature = match signed {
             Ok(signature) => signature,
-            Err(error) => {
-                drop(lease);
-                if signing::is_disturbed(&error) {
-                    self.end_logins(&route.door);
-                }
-                return Err(error);
-            }
+            Err(error) => return Err(self.leave(lease, &route.door, error)),
         };
         let after = signing::read_state(&mut lease, &route.slot, &job.credential.certificate, &wait)
             .map_or(PinStatus::Unknown { refused: false }, |s| s.status);
@@ -290,6 +284,15 @@ impl Shield {
     pub(crate) fn hold(&self, credential: &Credential) -> Vec<Box<dyn Send + Sync>> {
         let leads = |door: &&Arc<dyn Door>| credential.routes.iter().any(|route| route.door == *door.id());
         self.0.doors.iter().filter(leads).filter_map(|door| door.hold()).collect()
+    }
+
+    /// Ends a lease in which something failed. Where the card was not reached any more, its login may be open still: another lease ends it.
+    pub(crate) fn leave(&self, lease: Lease, door: &DoorId, error: Error) -> Error {
+        drop(lease);
+        if signing::is_disturbed(&error) {
+            self.end_logins(door);
+        }
+        error
     }
 
     /// Ends the logins that this process left on a card: a lease that keeps none does it, where the one that opened them is long over, or failed

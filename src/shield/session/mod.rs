@@ -101,11 +101,15 @@ impl Session {
         let keeps_login = policy.keep_login && credential.role == Role::Customs;
         let keep_login = keeps_login.then(Arc::<AtomicBool>::default);
         let keep = keep_login.clone();
-        lease.call("unlock", wait, move |token| {
+        let opened = lease.call("unlock", wait, move |token| {
             keep.iter().for_each(|keep| token.keep_login(keep));
             token.login(&pin, copy.auth())
-        })?;
-        let full = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?.status;
+        });
+        let opened = opened.and_then(|()| signing::read_state(&mut lease, &route.slot, &credential.certificate, wait));
+        let full = match opened {
+            Ok(state) => state.status,
+            Err(error) => return Err(shield.leave(lease, &route.door, error)),
+        };
         let (now, at) = (Instant::now(), shield.clock().now());
         // A card's lease is none to keep beside another one.
         let (anchor, idle) = match shield.way(&route.door) {

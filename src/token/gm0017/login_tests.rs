@@ -345,3 +345,18 @@ fn a_login_whose_signature_was_lost_on_the_way_ends_with_the_next_lease() {
         assert!(card.set(|model| !model.applications[1].login), "kept: {kept}");
     }
 }
+
+#[test]
+fn an_accepted_pin_fills_its_tries_so_that_later_wrong_ones_show() {
+    let card = Card::new("gm3000");
+    card.set(|model| model.applications[0].pins[1].1 = 2);
+    let at = card.known(&[EPORT]);
+    sign(&mut *card.lease(&at), EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
+    assert_eq!(card.tries(), [5, 6]);
+    // As many as were seen at first, and still not all of them.
+    card.set(|model| model.applications[0].pins[1].1 = 2);
+    card.sent();
+    let error = sign(&mut *card.lease(&at), EPORT, Auth::Shared(&pin(CUSTOMS_PIN))).unwrap_err();
+    assert_eq!((error.kind(), error.tries_left()), (ErrorKind::PinRequired, Some(PinStatus::Known(2))));
+    assert_eq!(card.logins(), 0);
+}

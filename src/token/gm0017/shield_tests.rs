@@ -234,4 +234,11 @@ fn the_login_of_a_signature_that_was_lost_on_the_way_is_over_when_the_call_retur
     assert_eq!(error.kind(), ErrorKind::TokenFailed);
     assert!(!card.set(|model| model.applications[1].login));
     assert_eq!(card.logins(), 1);
+    // Nor does an unlock leave one that did not come about.
+    card.set(|model| model.lost = Some(VERIFY));
+    let policy = Policy { keep_login: true, ..Policy::of(Role::Customs) };
+    let unlock = Unlock::of(Role::Customs).policy(policy);
+    shield.unlock(unlock, &mut typist(CUSTOMS_PIN), &Wait::default()).unwrap_err();
+    assert!(!card.set(|model| model.applications[0].login));
+    assert_eq!(card.logins(), 1);
 }
