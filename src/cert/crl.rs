@@ -249,9 +249,8 @@ impl Crl {
     #[must_use]
     pub fn covers(&self, certificate: &Certificate) -> bool {
         let Some(point) = &self.point else { return self.issuer == *certificate.issuer() };
-        let kind = !point.only_contains_attribute_certs
-            && !(point.only_contains_user_certs && certificate.is_ca())
-            && !(point.only_contains_ca_certs && !certificate.is_ca());
+        let other = if certificate.is_ca() { point.only_contains_user_certs } else { point.only_contains_ca_certs };
+        let kind = !point.only_contains_attribute_certs && !other;
         let named = match &point.distribution_point {
             None => true,
             Some(DistributionPointName::FullName(names)) => certificate.crl_names().iter().any(|n| names.contains(n)),

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use base64ct::{Base64, Encoding};
 use shared_shield::format::Format;
 use shared_shield::format::ceb::CEB;
-use shared_shield::{Content, Profile, RawSignature, Suite, Trust, Verdict, VerifyContext};
+use shared_shield::{Content, Profile, RawSignature, Sm2Id, Suite, Trust, Verdict, VerifyContext};
 
 use crate::ceb_kit::{Folder, Signer, customs, have, run_well, say, skip};
 use crate::libxml2::{ask_libxml2, python};
@@ -49,6 +49,7 @@ fn ours(signer: &Signer, document: &[u8]) -> bool {
         profile: Arc::new(Profile::builtin()),
         at: SystemTime::now(),
         certificate: None,
+        sm2_id: Sm2Id::default(),
     };
     CEB.verify(&Content::bytes(document), None, &context).is_ok_and(|report| report.verdict() == Verdict::Valid)
 }
@@ -210,6 +211,7 @@ fn openssl_agrees_with_us_on_sm2_messages_of_every_form() {
             profile: Arc::new(Profile::builtin()),
             at: crate::ceb_kit::vectors_time(),
             certificate: None,
+            sm2_id: Sm2Id::default(),
         };
         let report = CEB.verify(&Content::bytes(document.clone()), None, &context).unwrap();
         assert_eq!(report.verdict() == Verdict::Valid, theirs, "{index}: {:?}", report.findings);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use shared_shield::{Certificate, Crl, FindingKind, Profile, Report, Severity, Store, Trust, VerifyContext};
+use shared_shield::{Certificate, Crl, FindingKind, Profile, Report, Severity, Sm2Id, Store, Trust, VerifyContext};
 
 use crate::ceb_kit::{Folder, have, run, run_well, say};
 
@@ -213,6 +213,7 @@ impl Question {
             profile: Arc::new(Profile::builtin()),
             at: self.at.unwrap_or_else(SystemTime::now),
             certificate: None,
+            sm2_id: Sm2Id::default(),
         };
         let mut report = Report::new("raw");
         report.judge_certificate(&signer, &context);

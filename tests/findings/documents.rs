@@ -11,7 +11,7 @@ use shared_shield::format::login::SIGNATURE_OUT as LOGIN;
 use shared_shield::format::payment179::VALUE_OUT;
 use shared_shield::format::{Format, ceb::CEB, cms::CMS, raw::RAW};
 use shared_shield::{
-    Certificate, Content, Finding, FindingKind, Language, Profile, Report, Role, Severity, Trust, Verdict,
+    Certificate, Content, Finding, FindingKind, Language, Profile, Report, Role, Severity, Sm2Id, Trust, Verdict,
     VerifyContext,
 };
 
@@ -73,6 +73,7 @@ impl Documents {
             profile: Arc::new(Profile::parse(&profile).unwrap()),
             at: if text("at").is_some() { later() } else { SystemTime::now() },
             certificate: text("given").map(|name| self.certificate(name)),
+            sm2_id: Sm2Id::default(),
         }
     }
 

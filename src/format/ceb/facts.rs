@@ -49,7 +49,8 @@ fn declaring_unit(checked: &Checked<'_>, tree: &Document<'_>, certificate: &Cert
     let Some(names) = names else { return };
     let Some(fields) = certificate.eport() else { return };
     type Field = fn(&EportFields) -> Option<&EportText>;
-    let compared: [(&str, Field, fn(&str, &str) -> Compared); 2] = [
+    type Compare = fn(&str, &str) -> Compared;
+    let compared: [(&str, Field, Compare); 2] = [
         (names.code, |f| f.entity_code.as_ref(), declarant::codes),
         (names.name, |f| f.entity_name.as_ref(), declarant::names),
     ];
