@@ -61,7 +61,7 @@ mod watch;
 
 pub use atomic::{write_new, write_whole};
 pub use card::{CardReport, Tried};
-pub use cert::{CardKind, Certificate, Fingerprint, Personal, Purpose};
+pub use cert::{CardKind, Certificate, Crl, Fingerprint, Personal, Purpose};
 pub use credential::{Credential, Found, Listed, Reference, Route, Selector, Standing};
 pub use doctor::Diagnosis;
 pub use door::{Door, DoorId, DoorInfo, Lease, Way};
@@ -84,6 +84,6 @@ pub use source::{Content, FileSource, Source};
 pub use suite::{Digest, DigestAlgorithm, RawSignature, Sm2Id, Suite, Summary, ToBeSigned};
 pub use token::{PinForm, PinState};
 pub use tries::{Consent, PinStatus};
-pub use verify::{Finding, FindingKind, Report, Severity, Trust, Verdict, VerifyContext};
+pub use verify::{Finding, FindingKind, Language, Report, Severity, Store, Trust, Verdict, VerifyContext, Words};
 pub use wait::{Cancel, Clock, FixedClock, SystemClock, Wait};
 pub use watch::{Event, Watch};

@@ -18,6 +18,12 @@ pub const CLOSE_TIME: Duration = Duration::from_secs(2);
 pub const CERTIFICATE_MAX: usize = 16 * 1024;
 /// The largest PEM text that is read, in octets: a file of many issuers.
 pub const PEM_MAX: usize = 1024 * 1024;
+/// The largest revocation list that is read, in octets: some million entries.
+pub const CRL_MAX: usize = 48 * 1024 * 1024;
+/// The longest chain of certificates that is built, the signer's and the anchor's included.
+pub const CHAIN_MAX: usize = 8;
+/// Issuers that are tried while a chain is built: each is a signature to verify.
+pub const CHAIN_TRIES: usize = 64;
 /// The largest attribute that is read from a PKCS#11 object, in octets.
 pub const ATTRIBUTE_MAX: usize = 64 * 1024;
 /// The most objects of one class that are looked at on one token.

@@ -48,6 +48,20 @@ impl PinStatus {
     }
 }
 
+impl PinStatus {
+    /// In Chinese.
+    pub(crate) fn zh(self) -> String {
+        match self {
+            PinStatus::Known(n) => n.to_string(),
+            PinStatus::AtLeast(n) => format!("至少 {n}"),
+            PinStatus::Final => "1（最后一次）".to_owned(),
+            PinStatus::Locked => "0（已锁定）".to_owned(),
+            PinStatus::Unknown { refused: false } => "未知".to_owned(),
+            PinStatus::Unknown { refused: true } => "未知，且之前有口令被拒绝".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for PinStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -386,5 +386,32 @@ fn form_fields_are_signed_one_after_the_other_and_shown_apart() {
         ..ceb_kit::context(ceb_kit::vectors_time())
     };
     let judge = |text: &str| EMS.verify(&Content::bytes(text), Some(&value), &context).unwrap();
-    assert!(judge("123 件").has(FindingKind::SignatureRight) && judge("123 件\n").has(FindingKind::SignatureWrong));
+    assert!(judge("123 件").has(FindingKind::SignatureRight));
+    let wrong = judge("123 件\n");
+    assert!(wrong.has(FindingKind::SignatureWrong) && wrong.has(FindingKind::NoKnownReason), "{:?}", wrong.findings);
+}
+
+#[test]
+fn a_digest_alone_that_another_card_signed_names_the_other_card() {
+    use shared_shield::format::digest::DIGEST_ALONE;
+    use shared_shield::{DigestAlgorithm, Trust, VerifyContext};
+    if !have("a digest alone", &["openssl"]) {
+        return;
+    }
+    let [own, other] = [Signer::vectors("rsa"), Signer::rsa("2048")];
+    let (document, out) = (other.folder.write("order", b"order"), other.folder.0.join("order.sig"));
+    let [key, document, out] = [&other.key, &document, &out].map(|path| path.to_str().unwrap());
+    ceb_kit::run_well("openssl", &["dgst", "-sha1", "-sign", key, "-out", out, document]);
+    let value = std::fs::read(out).unwrap();
+    let judge = |octets: &[u8], trust| {
+        let digest = DigestAlgorithm::Sha1.of(octets).unwrap();
+        let context = ceb_kit::context(ceb_kit::vectors_time());
+        let context = VerifyContext { certificate: Some(own.certificate.clone()), trust, ..context };
+        DIGEST_ALONE.verify(&Content::Digest(digest.into()), Some(&value), &context).unwrap()
+    };
+    let both = || Trust::Anchors(vec![other.certificate.clone()]);
+    assert!(judge(b"order", both()).has(FindingKind::KeyNotSigner));
+    let unknown = judge(b"other", both());
+    assert!(unknown.has(FindingKind::SignatureWrong) && unknown.has(FindingKind::NoKnownReason));
+    assert!(!unknown.has(FindingKind::KeyNotSigner));
 }

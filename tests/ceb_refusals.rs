@@ -248,8 +248,9 @@ fn a_der_value_where_r_and_s_belong_is_named() {
     let raw = RawSignature::new(Suite::Sm2Sm3, Base64::decode_vec(value).unwrap()).unwrap();
     let der = Base64::encode_string(&raw.to_wire().unwrap());
     let report = report(format!("{before}<ds:SignatureValue>{der}<{after}").as_bytes(), vectors_time());
-    let finding = report.findings.iter().find(|f| f.kind == FindingKind::SignatureUnreadable).unwrap();
-    assert!(finding.to_string().contains("DER"), "{finding}");
+    let finding = report.findings.iter().find(|f| f.kind == FindingKind::DerForRaw).unwrap();
+    assert!(finding.to_string().contains("octets, DER at line"), "{finding}");
+    assert!(report.has(FindingKind::SignatureRight) && report.verdict() == Verdict::Invalid);
 }
 
 #[test]

@@ -190,13 +190,13 @@ fn another_hash_and_another_encoding_are_named() {
     let judge = |value: &[u8]| VALUE_OUT.verify(&Content::bytes(string()), Some(value), &judging(&sm2)).unwrap();
     let right = sm2_sign(ToBeSigned::over(Suite::Sm2Sm3, key, string().as_bytes()).unwrap().digest.octets());
     assert_eq!(reasons(&judge(right.octets())), []);
-    for z in [vec![], key.z("").unwrap().octets().to_vec()] {
+    for (z, kind) in [(vec![], K::Sm2WithoutZ), (key.z("").unwrap().octets().to_vec(), K::Sm2EmptyId)] {
         let digest = shared_shield::DigestAlgorithm::Sm3.of(&[&z, string().as_bytes()].concat()).unwrap();
         let report = judge(sm2_sign(digest.octets()).octets());
-        assert_eq!(reasons(&report), [K::SignatureWrong, K::OtherHash], "{:?}", report.findings);
+        assert_eq!(reasons(&report), [K::SignatureWrong, kind], "{:?}", report.findings);
     }
     let report = judge(&right.to_wire().unwrap());
-    assert_eq!(reasons(&report), [K::SignatureUnreadable]);
+    assert_eq!((reasons(&report), report.has(K::SignatureRight)), (vec![K::DerForRaw], true));
     assert!(report.findings.iter().any(|f| f.to_string().contains("DER")), "{:?}", report.findings);
     assert_eq!(reasons(&judge(b"AAAA")), [K::SignatureUnreadable]);
 }

@@ -5,54 +5,18 @@
 mod c14n_gen;
 #[path = "support/ceb_kit.rs"]
 mod ceb_kit;
+#[path = "support/libxml2.rs"]
+mod libxml2;
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
-use ceb_kit::{Folder, say, skip};
+use ceb_kit::{say, skip};
+use libxml2::{ask_libxml2, python};
 use shared_shield::Error;
 use shared_shield::format::xmldsig;
 
 const DOCUMENTS: usize = 20_000;
 const SEED: u64 = 20_261_123;
-
-/// The three answers of the oracle for one document: whole, without Signature, SignedInfo.
-type Answers = [Option<Vec<u8>>; 3];
-
-/// A Python that has lxml.
-fn python() -> Option<&'static str> {
-    ["python3", "/usr/bin/python3"].into_iter().find(|p| {
-        Command::new(p).args(["-c", "import lxml.etree"]).output().is_ok_and(|output| output.status.success())
-    })
-}
-
-fn ask_libxml2(python: &str, documents: &[Vec<u8>]) -> Vec<Answers> {
-    let folder = Folder::new();
-    let mut batch = Vec::new();
-    for document in documents {
-        batch.extend(u32::try_from(document.len()).unwrap().to_le_bytes());
-        batch.extend(document);
-    }
-    let (input, output) = (folder.write("in", &batch), folder.0.join("out"));
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/c14n_oracle.py");
-    let ran = Command::new(python).arg(script).args([&input, &output]).output().unwrap();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    say(&format!("{} octets judged by {}", batch.len(), String::from_utf8_lossy(&ran.stdout).trim()));
-    let answers = std::fs::read(&output).unwrap();
-    let mut rest = answers.as_slice();
-    let mut next = || {
-        let (length, after) = rest.split_at(4);
-        let length = u32::from_le_bytes(length.try_into().unwrap());
-        rest = after;
-        if length == u32::MAX {
-            return None;
-        }
-        let (answer, after) = rest.split_at(length as usize);
-        rest = after;
-        Some(answer.to_vec())
-    };
-    documents.iter().map(|_| [next(), next(), next()]).collect()
-}
 
 /// The reason without its place.
 fn reason(error: &Error) -> String {

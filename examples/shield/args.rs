@@ -9,6 +9,7 @@ use shared_shield::{Consent, Fingerprint, Reference, Role, Selector};
 use crate::args_ceb::{SignBatch, SignDeclaration, SignDigest, SignEms};
 use crate::args_pins::{ChangePin, ChangePuk, Unblock};
 use crate::args_test::MakeTestShield;
+use crate::args_verify::Verify;
 use crate::exit;
 use crate::progress;
 use crate::screen::Lang;
@@ -99,6 +100,8 @@ pub(crate) enum Command {
     SignLogin(SignLogin),
     /// Verifies what was signed: customs messages, CMS, announcement 179, logins, raw signatures
     Verify(Verify),
+    /// Says why a signature is wrong, and what to do: as verify, with everything that was expected, found and where
+    Explain(Verify),
     /// Shows shields as they are plugged in and pulled out, until Ctrl-C
     Watch(Watch),
     /// Changes the PIN of a role
@@ -286,40 +289,6 @@ pub(crate) struct SignLogin {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Verify {
-    /// Signed documents; with --signature, the one file that was signed; with --content, the one detached CMS message
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// What FILE is; by its first octets unless said
-    #[arg(long, value_enum, default_value_t = FormatName::Auto)]
-    pub(crate) format: FormatName,
-    /// Signature beside FILE: of sign-raw, sign-179 --signature-only, sign-login (FILE holds the challenge), or a detached CMS message
-    #[arg(long, value_name = "SIG")]
-    pub(crate) signature: Option<PathBuf>,
-    /// The document that FILE, a detached CMS message, is about
-    #[arg(long, value_name = "FILE", conflicts_with = "signature")]
-    pub(crate) content: Option<PathBuf>,
-    /// The signer's certificate (PEM or DER), where it does not stand in FILE: announcement 179, logins, raw signatures
-    #[arg(long, value_name = "CERT")]
-    pub(crate) certificate: Option<PathBuf>,
-    /// Trusted issuers (PEM, or DER with one certificate); may be given several times
-    #[arg(long, value_name = "CA", conflicts_with = "pin_fingerprint")]
-    pub(crate) trust: Vec<PathBuf>,
-    /// Trusts exactly the signer's certificate with this SHA-256 fingerprint; may be given several times
-    #[arg(long, value_name = "HEX", value_parser = fingerprint)]
-    pub(crate) pin_fingerprint: Vec<Fingerprint>,
-    /// The role that the signer must have
-    #[arg(long, value_enum)]
-    pub(crate) role: Option<RoleName>,
-    /// The time at which the certificate is judged, UTC: 2027-01-01 or 2027-01-01T12:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = crate::words::parse_time)]
-    pub(crate) at: Option<std::time::SystemTime>,
-    /// Prints JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Watch {
     /// Prints a line of JSON for each event
     #[arg(long)]
@@ -378,6 +347,6 @@ fn reference(text: &str) -> Result<Reference, String> {
     Reference::parse(text).ok_or_else(|| "a reference is what `shield list` shows: DOOR/PLACE/FINGERPRINT".to_owned())
 }
 
-fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+pub(crate) fn fingerprint(text: &str) -> Result<Fingerprint, String> {
     Fingerprint::parse(text).ok_or_else(|| "a SHA-256 fingerprint has 64 hex digits".to_owned())
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use shared_shield::format::{Format, ceb::CEB, xmldsig};
 use shared_shield::{
-    Certificate, Content, ErrorKind, Profile, Result, Role, Severity, Trust, Verdict, VerifyContext, write_new,
-    write_whole,
+    Certificate, Content, ErrorKind, Finding, FindingKind, Profile, Result, Role, Severity, Trust, VerifyContext,
+    write_new, write_whole,
 };
 
 /// Puts an output in its place. Nothing that exists is replaced without `--overwrite`.
@@ -91,11 +91,13 @@ pub(crate) fn judge(
     if report.signer.as_ref().is_none_or(|s| s.fingerprint() != by.fingerprint()) {
         return other("another certificate signed it".to_owned(), "由另一张证书签名");
     }
-    if report.verdict() == Verdict::Valid {
+    // What the document says of itself is no question of this signature: somebody has answered it when it was signed.
+    let of_document = |f: &&Finding| matches!(f.kind, FindingKind::ExpiredAtSigning | FindingKind::DeclarantOther);
+    let wrong = report.findings.iter().filter(|f| f.severity() == Severity::Wrong && !of_document(f));
+    let why: Vec<_> = wrong.map(ToString::to_string).collect();
+    if why.is_empty() && report.has(FindingKind::DigestRight) && report.has(FindingKind::SignatureRight) {
         return Output::Done;
     }
-    let why: Vec<_> =
-        report.findings.iter().filter(|f| f.severity() == Severity::Wrong).map(ToString::to_string).collect();
     other(format!("its signature is not right: {}", why.join("; ")), "其签名不正确")
 }
 

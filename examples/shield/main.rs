@@ -8,6 +8,7 @@ mod args;
 mod args_ceb;
 mod args_pins;
 mod args_test;
+mod args_verify;
 mod change;
 mod declaration;
 mod desk;
@@ -17,6 +18,7 @@ mod done;
 mod ems;
 mod entry;
 mod exit;
+mod explain;
 mod form179;
 mod held;
 mod info;
@@ -108,7 +110,8 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
         Command::SignEms(args) => ems::ems(global, args, screen),
         Command::SignDigest(args) => ems::digest(global, args, screen),
         Command::SignLogin(args) => login::run(global, args, screen),
-        Command::Verify(args) => verify::run(global, args, screen),
+        Command::Verify(args) => verify::run(global, args, verify::Style::Lines, screen),
+        Command::Explain(args) => verify::run(global, args, verify::Style::Explained, screen),
         Command::Watch(args) => watch::run(global, args, screen),
         Command::ChangePin(args) => change::change_pin(global, args, screen),
         Command::Unblock(args) => change::unblock(global, args, screen),

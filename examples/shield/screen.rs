@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
-use shared_shield::{Error, ErrorKind, Recovery, Role};
+use shared_shield::{Error, ErrorKind, Language, Recovery, Role};
 
 /// The language of what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -19,6 +19,11 @@ impl Lang {
             Lang::En => en,
             Lang::Zh => zh,
         }
+    }
+
+    /// As the library names it.
+    pub(crate) fn language(self) -> Language {
+        self.pick(Language::English, Language::Chinese)
     }
 
     pub(crate) fn role(self, role: Role) -> &'static str {
@@ -112,6 +117,10 @@ impl Screen {
             ErrorKind::LastTry => self.lang.pick(
                 "add --spend-last-try if you are sure of the PIN; a wrong one locks it.",
                 "如确信口令正确，请加 --spend-last-try；口令错误将锁定。",
+            ),
+            ErrorKind::PukIncorrect => self.lang.pick(
+                "enter the right unlock code: of the office whose PIN it is, not the PIN itself.",
+                "输入正确的解锁码：由该口令所属机构发放，不是口令本身。",
             ),
             ErrorKind::SeveralShields | ErrorKind::SeveralCredentials => self.lang.pick(
                 "choose with --entity-code, --card or --fingerprint (see: shield list).",

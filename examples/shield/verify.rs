@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,18 +11,29 @@ use shared_shield::format::login::SIGNATURE_OUT as LOGIN;
 use shared_shield::format::payment179::VALUE_OUT;
 use shared_shield::format::{Format, ceb::CEB, cms::CMS, raw::RAW};
 use shared_shield::{
-    Certificate, Content, Error, ErrorKind, Finding, Report, Result, Role, Severity, Trust, Verdict, VerifyContext,
-    policy,
+    Certificate, Content, Crl, Error, ErrorKind, Finding, FindingKind, Report, Result, Role, Severity, Store, Trust,
+    Verdict, VerifyContext, policy,
 };
 
-use crate::args::{FormatName, Global, Verify};
+use crate::args::{FormatName, Global};
+use crate::args_verify::Verify;
 use crate::exit::Exit;
+use crate::explain;
 use crate::reach;
 use crate::recognise::recognise;
 use crate::screen::{Screen, clean};
 use crate::words;
 
-pub(crate) fn run(global: &Global, args: &Verify, screen: &Screen) -> Result<Exit> {
+/// How a report is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// One line for each finding.
+    Lines,
+    /// With what was expected, found, where, and what to do.
+    Explained,
+}
+
+pub(crate) fn run(global: &Global, args: &Verify, style: Style, screen: &Screen) -> Result<Exit> {
     let context = context(global, args)?;
     for (given, option) in [(&args.signature, "--signature"), (&args.content, "--content")] {
         if given.is_some() && args.files.len() != 1 {
@@ -38,7 +49,7 @@ pub(crate) fn run(global: &Global, args: &Verify, screen: &Screen) -> Result<Exi
         if args.json {
             reports.push(to_json(file, &report, &context));
         } else {
-            print(file, &report, &context, screen);
+            print(file, &report, &context, style, screen);
         }
     }
     let worst = worst(&exits);
@@ -66,7 +77,7 @@ fn judge(file: &Path, args: &Verify, signature: Option<&[u8]>, context: &VerifyC
             None => CMS.verify(&content, signature, context),
         },
         FormatName::Payment179 => VALUE_OUT.verify(&content, signature, context),
-        FormatName::Login => LOGIN.verify(&content, sign_data(signature, context)?.as_deref(), context),
+        FormatName::Login => login(&content, signature, context),
         FormatName::Raw => RAW.verify(&content, signature, context),
         FormatName::Auto | FormatName::Ceb => CEB.verify(&content, None, context),
     }
@@ -84,10 +95,8 @@ fn check(format: FormatName, args: &Verify, signature: Option<&[u8]>) -> Result<
     if matches!(format, Login | Raw) && signature.is_none() {
         return Err(refused("the signature does not stand in it: give --signature"));
     }
-    if format == Ceb && (signature.is_some() || args.certificate.is_some()) {
-        return Err(refused(
-            "a customs message carries its signature and its certificate: take --trust or --pin-fingerprint",
-        ));
+    if format == Ceb && signature.is_some() {
+        return Err(refused("a customs message carries its signature"));
     }
     if format != Cms && signature.is_some_and(|s| s.len() > policy::SIGNATURE_MAX * 2) {
         return Err(Error::new(ErrorKind::SignatureMalformed, "verify").detail("--signature: too long for a signature"));
@@ -95,10 +104,10 @@ fn check(format: FormatName, args: &Verify, signature: Option<&[u8]>) -> Result<
     Ok(())
 }
 
-/// The signature value of a login: as it is, or out of what the login page posts.
-fn sign_data(signature: Option<&[u8]>, context: &VerifyContext) -> Result<Option<Vec<u8>>> {
+/// A login with its signature value as it is, or out of what the login page posts.
+fn login(content: &Content, signature: Option<&[u8]>, context: &VerifyContext) -> Result<Report> {
     let Some(posted) = signature.filter(|s| s.trim_ascii_start().starts_with(b"{")) else {
-        return Ok(signature.map(<[u8]>::to_vec));
+        return LOGIN.verify(content, signature, context);
     };
     let bad = |what: &str| Error::new(ErrorKind::SignatureMalformed, "verify login").detail(what.to_owned());
     let posted: Value = serde_json::from_slice(posted).map_err(|e| bad(&e.to_string()))?;
@@ -108,16 +117,25 @@ fn sign_data(signature: Option<&[u8]>, context: &VerifyContext) -> Result<Option
     if !number.eq_ignore_ascii_case(&own) {
         return Err(bad(&format!("certNo is {}, the certificate's is {own}", clean(number))));
     }
-    Ok(Some(value.as_bytes().to_vec()))
+    let mut report = LOGIN.verify(content, Some(value.as_bytes()), context)?;
+    if number != own {
+        report.add(Finding::new(FindingKind::NumberCase).compared(own, clean(number)));
+    }
+    Ok(report)
 }
 
 fn context(global: &Global, args: &Verify) -> Result<VerifyContext> {
     let trust = if !args.trust.is_empty() {
-        let mut anchors = Vec::new();
-        for path in &args.trust {
-            anchors.extend(certificates(path)?);
+        let all = |paths: &[PathBuf]| -> Result<Vec<Arc<Certificate>>> {
+            let each = paths.iter().map(|path| certificates(path)).collect::<Result<Vec<_>>>()?;
+            Ok(each.into_iter().flatten().collect())
+        };
+        let mut crls = Vec::new();
+        for path in &args.crl {
+            let read = Crl::all_from(&read(path, policy::CRL_MAX)?).map_err(|e| named(e, path))?;
+            crls.extend(read.into_iter().map(Arc::new));
         }
-        Trust::Anchors(anchors)
+        Trust::Store(Arc::new(Store::new(all(&args.trust)?).between(all(&args.intermediate)?).crls(crls)))
     } else if !args.pin_fingerprint.is_empty() {
         Trust::Pinned(args.pin_fingerprint.clone())
     } else {
@@ -136,12 +154,14 @@ fn context(global: &Global, args: &Verify) -> Result<VerifyContext> {
 
 /// The certificates of a file: PEM with any number of them, or DER with one.
 fn certificates(path: &Path) -> Result<Vec<Arc<Certificate>>> {
-    let name = |e: Error| {
-        let what = e.what().map(|w| format!(": {w}")).unwrap_or_default();
-        e.detail(format!("{}{what}", path.display()))
-    };
     let octets = read(path, policy::PEM_MAX)?;
-    Ok(Certificate::all_from(&octets).map_err(name)?.into_iter().map(Arc::new).collect())
+    Ok(Certificate::all_from(&octets).map_err(|e| named(e, path))?.into_iter().map(Arc::new).collect())
+}
+
+/// The error with the file that it is about.
+fn named(error: Error, path: &Path) -> Error {
+    let what = error.what().map(|w| format!(": {w}")).unwrap_or_default();
+    error.detail(format!("{}{what}", path.display()))
 }
 
 /// A whole file, at most `cap` octets.
@@ -180,17 +200,17 @@ fn worst(exits: &[Exit]) -> Exit {
         .unwrap_or(Exit::Done)
 }
 
-fn verdict_words(verdict: Verdict) -> (&'static str, &'static str, &'static str) {
+fn verdict_words(verdict: Verdict) -> (&'static str, &'static str) {
     match verdict {
-        Verdict::Valid => ("valid", "valid", "有效"),
+        Verdict::Valid => ("valid", "有效"),
         Verdict::SignatureOnly => {
-            ("signature-only", "the signature is right, nothing is said of who signed", "签名正确，但未确认签名人身份")
+            ("the signature is right, nothing is said of who signed", "签名正确，但未确认签名人身份")
         }
-        _ => ("invalid", "NOT valid", "无效"),
+        _ => ("NOT valid", "无效"),
     }
 }
 
-fn print(file: &Path, report: &Result<Report>, context: &VerifyContext, screen: &Screen) {
+fn print(file: &Path, report: &Result<Report>, context: &VerifyContext, style: Style, screen: &Screen) {
     let lang = screen.lang;
     let name = clean(&file.display().to_string());
     let report = match report {
@@ -201,10 +221,13 @@ fn print(file: &Path, report: &Result<Report>, context: &VerifyContext, screen: 
             return;
         }
     };
-    let (_, en, zh) = verdict_words(report.verdict());
+    let (en, zh) = verdict_words(report.verdict());
     screen.line(format!("{name}: {}", lang.pick(en, zh)));
-    for finding in &report.findings {
-        screen.line(format!("  {} {}", severity(finding.severity()), text(finding, screen)));
+    match style {
+        Style::Explained => explain::print(file, report, screen),
+        Style::Lines => report.findings.iter().for_each(|finding| {
+            screen.line(format!("  {} {}", severity(finding.severity()), clean(&finding.line(lang.language()))));
+        }),
     }
     if let Some(signer) = &report.signer {
         let role = context.profile.role_of(signer).map_or("-", |r| lang.role(r));
@@ -226,60 +249,17 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-fn text(finding: &Finding, screen: &Screen) -> String {
-    if screen.lang.pick(true, false) {
-        return clean(&finding.to_string());
-    }
-    let mut text = format!("{} {}", finding.kind.code(), finding.kind.text_zh());
-    if let Some(detail) = &finding.detail {
-        text.push_str(&format!("（{detail}）"));
-    }
-    if let (Some(expected), Some(found)) = (&finding.expected, &finding.found) {
-        text.push_str(&format!("；应为 {expected}，实为 {found}"));
-    }
-    if let Some(place) = finding.place {
-        text.push_str(&format!("；第 {} 行，偏移 {}", place.line, place.offset));
-    }
-    clean(&text)
-}
-
+/// The library's JSON, with the file's name and the signer's role.
 fn to_json(file: &Path, report: &Result<Report>, context: &VerifyContext) -> Value {
     let name = file.display().to_string();
     let report = match report {
         Ok(report) => report,
         Err(error) => return json!({ "file": name, "verdict": "unreadable", "error": words::error_json(error) }),
     };
-    let signer = report.signer.as_ref().map(|c| {
-        json!({
-            "number": c.number(),
-            "issuer": c.issuer().shown(),
-            "fingerprint": c.fingerprint().to_string(),
-            "role": context.profile.role_of(c).ok().map(Role::name),
-            "not_before": words::instant(c.not_before()),
-            "not_after": words::instant(c.not_after()),
-        })
-    });
-    json!({
-        "file": name,
-        "format": report.format,
-        "verdict": verdict_words(report.verdict()).0,
-        "suite": report.suite.map(|s| s.to_string()),
-        "signer": signer,
-        "findings": report.findings.iter().map(finding_json).collect::<Vec<_>>(),
-    })
-}
-
-fn finding_json(finding: &Finding) -> Value {
-    json!({
-        "code": finding.kind.code(),
-        "kind": format!("{:?}", finding.kind),
-        "severity": match finding.severity() { Severity::Info => "info", Severity::Warning => "warning", _ => "wrong" },
-        "text": finding.kind.text(),
-        "text_zh": finding.kind.text_zh(),
-        "detail": finding.detail,
-        "expected": finding.expected,
-        "found": finding.found,
-        "line": finding.place.map(|p| p.line),
-        "offset": finding.place.map(|p| p.offset),
-    })
+    let mut told: Value = serde_json::from_str(&report.json()).unwrap_or_default();
+    told["file"] = name.into();
+    if let Some(signer) = &report.signer {
+        told["signer"]["role"] = context.profile.role_of(signer).ok().map(Role::name).into();
+    }
+    told
 }

@@ -3,10 +3,13 @@
 //! The input is read by [`script`]; what always holds is judged by [`story`] and by the ledger in [`link`].
 
 pub mod card;
+pub mod commands;
 pub mod link;
 pub mod memory;
 pub mod script;
 pub mod story;
+#[path = "../../tests/support/gm_terminal.rs"]
+pub mod terminal;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,6 +37,18 @@ pub fn prepare() {
     assert_eq!(good.signed, 8, "{good:?}");
     // SAFETY: the function takes nothing and gives nothing.
     unsafe { atexit(print_sum) };
+}
+
+/// Makes sure that an input without anything in it reaches the end. The sum is printed at the end.
+pub fn prepare_commands() {
+    commands::run(&[]);
+    assert!(commands::sum().contains("1 inputs, 1 reached"), "{}", commands::sum());
+    // SAFETY: the function takes nothing and gives nothing.
+    unsafe { atexit(print_commands) };
+}
+
+extern "C" fn print_commands() {
+    eprintln!("{}", commands::sum());
 }
 
 extern "C" fn print_sum() {

@@ -15,7 +15,7 @@ use x509_cert::ext::Extension;
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 
-use super::issued::{algorithm_of, signed_octets, suite_of};
+use super::issued::{algorithm_of, first_of_sequence, suite_of};
 use super::{Certificate, NameFacts, refuse_twice};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
@@ -285,7 +285,7 @@ impl CertificateRequest {
         let key = self.key.as_ref().map_err(|_| "its key is of an unsupported kind")?;
         let octets = self.inner.signature.as_bytes().ok_or(wrong)?;
         let signature = RawSignature::from_wire(suite, octets).map_err(|_| wrong)?;
-        let tbs = ToBeSigned::over(suite, key, signed_octets(&self.der).ok_or(wrong)?)
+        let tbs = ToBeSigned::over(suite, key, first_of_sequence(&self.der).ok_or(wrong)?)
             .map_err(|_| "its key does not fit the signature algorithm")?;
         key.verify(&tbs, &signature).map_err(|_| wrong)
     }

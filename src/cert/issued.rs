@@ -22,30 +22,43 @@ const UNDERSTOOD: [&str; 10] = [
     "1.3.6.1.5.5.7.1.1", // authority information access
 ];
 
+/// Why not, in a clause of English and one of Chinese, without a person's name.
+pub type Why = (&'static str, &'static str);
+
 impl Certificate {
     /// Whether `issuer` issued this certificate: names, key identifiers, the issuer's right to do so, and the signature.
     /// Time is not looked at.
     ///
     /// # Errors
-    /// Why not, in one clause without a person's name.
-    pub fn check_issued_by(&self, issuer: &Certificate) -> Result<(), &'static str> {
+    /// Why not.
+    pub fn check_issued_by(&self, issuer: &Certificate) -> Result<(), Why> {
         if self.issuer != issuer.subject {
-            return Err("the issuer's name is another");
+            return Err(("the issuer's name is another", "签发者名称不同"));
         }
         // Two keys of one authority (a change of generation) tell themselves apart by their identifiers.
         if let (Some(wanted), Some(has)) = (self.authority_key_id(), issuer.subject_key_id())
             && wanted != has
         {
-            return Err("the issuer has another key identifier");
+            return Err(("the issuer has another key identifier", "签发者的密钥标识不同"));
         }
         if !issuer.is_ca() {
-            return Err("the issuer's certificate is not one of an authority");
+            return Err(("the issuer's certificate is not one of an authority", "签发者证书不是 CA 证书"));
         }
         if issuer.usage.is_some_and(|u| !u.key_cert_sign()) {
-            return Err("the issuer's key usage does not allow certificates");
+            return Err(("the issuer's key usage does not allow certificates", "签发者密钥用途不允许签发证书"));
         }
         if issuer.unknown_critical().is_some() {
-            return Err("the issuer's certificate has a critical extension that is not understood");
+            return Err((
+                "the issuer's certificate has a critical extension that is not understood",
+                "签发者证书含有无法识别的关键扩展",
+            ));
+        }
+        // Name constraints should be critical (RFC 5280 §4.2.1.10). Where they are not, they bind all the same.
+        if issuer.has_extension(NAME_CONSTRAINTS) {
+            return Err((
+                "the issuer's certificate has name constraints, which are not supported",
+                "签发者证书含有不支持的名称约束",
+            ));
         }
         self.check_signature_of(issuer)
     }
@@ -61,32 +74,63 @@ impl Certificate {
             .find(|oid| !UNDERSTOOD.contains(&oid.as_str()) && !oid.starts_with("1.3.6.1.4.1.5315.100."))
     }
 
-    fn check_signature_of(&self, issuer: &Certificate) -> Result<(), &'static str> {
+    /// How many certificates of authorities may stand between this one and a signer's (RFC 5280 §4.2.1.9); `None`: any number.
+    #[must_use]
+    pub fn path_length(&self) -> Option<usize> {
+        self.basic.as_ref().and_then(|b| b.path_len_constraint).map(usize::from)
+    }
+
+    /// Whether this certificate's key may sign revocation lists.
+    pub(super) fn may_sign_crls(&self) -> bool {
+        self.usage.is_none_or(|u| u.crl_sign())
+    }
+
+    fn has_extension(&self, oid: &str) -> bool {
+        let extensions = self.inner.tbs_certificate().extensions().map(Vec::as_slice).unwrap_or_default();
+        extensions.iter().any(|e| e.extn_id.to_string() == oid)
+    }
+
+    fn check_signature_of(&self, issuer: &Certificate) -> Result<(), Why> {
         let named = self.inner.signature_algorithm();
-        // RFC 5280 §4.1.1.2: the unsigned field must repeat the signed one, or it could be exchanged.
-        if named.oid != self.inner.tbs_certificate().signature().oid {
-            return Err("its signature algorithm is named in two ways");
-        }
-        let suite = suite_of(named).ok_or("its signature algorithm is not supported")?;
-        let wrong = "its signature is not the issuer's";
-        let key = issuer.key().map_err(|_| "the issuer's key is of an unsupported kind")?;
-        let octets = self.inner.signature().as_bytes().ok_or(wrong)?;
-        let signature = RawSignature::from_wire(suite, octets).map_err(|_| wrong)?;
-        let tbs = ToBeSigned::over(suite, key, signed_octets(&self.der).ok_or(wrong)?)
-            .map_err(|_| "the issuer's key does not fit the signature algorithm")?;
-        key.verify(&tbs, &signature).map_err(|_| wrong)
+        let signature = self.inner.signature().as_bytes().ok_or(NOT_THE_ISSUERS)?;
+        let signed = first_of_sequence(&self.der).ok_or(NOT_THE_ISSUERS)?;
+        let inside = self.inner.tbs_certificate().signature();
+        check_signature(issuer, [named, inside], signed, signature)
     }
 }
 
-/// TBSCertificate, or CertificationRequestInfo, as it stands. Never encoded again: certificates that are not quite DER would change.
-pub(super) fn signed_octets(der: &[u8]) -> Option<&[u8]> {
+const NAME_CONSTRAINTS: &str = "2.5.29.30";
+const NOT_THE_ISSUERS: Why = ("its signature is not the issuer's", "其签名不是签发者所作");
+
+/// Whether `signature` over `signed` is the issuer's. The algorithm is named outside and inside of what is signed.
+pub(super) fn check_signature(
+    issuer: &Certificate,
+    [named, inside]: [&AlgorithmIdentifierOwned; 2],
+    signed: &[u8],
+    signature: &[u8],
+) -> Result<(), Why> {
+    // RFC 5280 §4.1.1.2: the unsigned field must repeat the signed one, or it could be exchanged.
+    if named != inside {
+        return Err(("its signature algorithm is named in two ways", "签名算法在两处不一致"));
+    }
+    let suite = suite_of(named).ok_or(("its signature algorithm is not supported", "不支持其签名算法"))?;
+    let key = issuer.key().map_err(|_| ("the issuer's key is of an unsupported kind", "不支持签发者的密钥类型"))?;
+    let signature = RawSignature::from_wire(suite, signature).map_err(|_| NOT_THE_ISSUERS)?;
+    let tbs = ToBeSigned::over(suite, key, signed)
+        .map_err(|_| ("the issuer's key does not fit the signature algorithm", "签发者密钥与签名算法不符"))?;
+    key.verify(&tbs, &signature).map_err(|_| NOT_THE_ISSUERS)
+}
+
+/// What is signed of a certificate, a revocation list or a request, as it stands there: the first value of its SEQUENCE. Never encoded again:
+/// what is not quite DER would change.
+pub(super) fn first_of_sequence(der: &[u8]) -> Option<&[u8]> {
     let mut reader = SliceReader::new(der).ok()?;
     reader
         .sequence(|r| {
-            let tbs = r.tlv_bytes()?;
+            let first = r.tlv_bytes()?;
             let rest = r.remaining_len();
             r.read_slice(rest)?;
-            Ok::<_, der::Error>(tbs)
+            Ok::<_, der::Error>(first)
         })
         .ok()
 }

@@ -22,6 +22,7 @@
     )
 )]
 
+mod crl;
 mod csr;
 mod eport;
 mod facts;
@@ -46,9 +47,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
 use crate::suite::{DigestAlgorithm, PublicKey};
 
+pub use crl::{Crl, Revoked};
 pub use csr::{CertificateRequest, RequestBuilder, UnsignedRequest};
 pub use eport::{EportFields, EportText, Unreadable};
 pub use facts::{CardKind, Personal, Purpose};
+pub use issued::Why;
 pub use name::NameFacts;
 #[cfg(test)]
 pub(crate) use name::hex;

@@ -241,7 +241,7 @@ impl Error {
             .zh
             .replace("{role}", role.map_or("", Role::name_zh))
             .replace("{office}", role.map_or("发证机构", Role::office_zh));
-        self.with_facts(text, "（", "）", "；剩余次数：")
+        self.with_facts(text, ("（", "）"), |left| format!("；剩余次数：{}", left.zh()))
     }
 
     fn message_en(&self) -> String {
@@ -251,11 +251,11 @@ impl Error {
             .en
             .replace("{role} ", &role.map_or(String::new(), |r| format!("{r} ")))
             .replace("{office}", role.map_or("the issuing office", Role::office));
-        self.with_facts(text, " (", ")", "; tries left: ")
+        self.with_facts(text, (" (", ")"), |left| format!("; tries left: {left}"))
     }
 
     /// The table's sentence, then the facts of this case in brackets.
-    fn with_facts(&self, mut text: String, open: &str, close: &str, tries: &str) -> String {
+    fn with_facts(&self, mut text: String, (open, close): (&str, &str), tries: impl Fn(PinStatus) -> String) -> String {
         let inner = &self.0;
         if let Some(detail) = &inner.detail {
             text.push_str(open);
@@ -271,8 +271,7 @@ impl Error {
             text.push_str(&status.to_string());
         }
         if let Some(left) = inner.tries {
-            text.push_str(tries);
-            text.push_str(&left.to_string());
+            text.push_str(&tries(left));
         }
         text.push_str(close);
         text
@@ -327,6 +326,8 @@ mod tests {
         assert!(customs.to_string().contains("e-port card office"), "{customs}");
         assert!(bank.to_string().contains("branch of the bank"), "{bank}");
         assert!(bank.message_zh().contains("开户银行网点"));
+        let told = bank.clone().tries(PinStatus::Locked).message_zh();
+        assert!(told.contains("剩余次数：0（已锁定）") && !told.contains("locked"), "{told}");
         assert_eq!(bank.recovery(), Recovery::UnlockAtIssuer(Some(Role::Bank)));
     }
 }

@@ -4,6 +4,7 @@
 //! element, at the place that the parser reports, and nothing is added before or after it.
 
 mod declarant;
+mod facts;
 mod messages;
 mod options;
 
@@ -159,9 +160,11 @@ impl Format for Ceb {
         customs::identifier(&context.sm2_id, "verify customs message")?;
         let octets = content.read(xmldsig::MAX_OCTETS, "verify customs message")?;
         let checked = Checked::read(&octets)?;
-        message(&checked.tree()?)?;
+        let tree = checked.tree()?;
+        message(&tree)?;
         let mut report = Report::proven_by(self.name(), &[FindingKind::DigestRight, FindingKind::SignatureRight]);
         xmldsig::judge(&checked, &mut report, context)?;
+        facts::judge(&checked, &tree, &mut report);
         Ok(report)
     }
 }

@@ -4,13 +4,12 @@
 use base64ct::{Base64, Encoding};
 
 use super::SignContext;
+use super::proof::{self, Form, Proof};
 use crate::error::{Error, ErrorKind, Result};
 use crate::note::Note;
 use crate::role::Role;
-use crate::suite::{
-    Digest, DigestAlgorithm, KeyKind, PublicKey, RawSignature, SM2_DEFAULT_ID, Sm2Id, Suite, ToBeSigned,
-};
-use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+use crate::suite::{Digest, KeyKind, RawSignature, SM2_DEFAULT_ID, Sm2Id, Suite};
+use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext};
 
 /// Refuses another identifier in Z than the one that customs has (manual::customs §1.4), whatever the key: who names one expects it to be used.
 pub(super) fn identifier(id: &Sm2Id, operation: &'static str) -> Result<()> {
@@ -82,28 +81,27 @@ fn octets(given: &[u8]) -> Vec<u8> {
 /// A signature that can be tried on messages. What stands in the way of that is added to the report.
 #[derive(Debug)]
 pub(super) struct Judge {
-    key: PublicKey,
-    sm2_id: Sm2Id,
-    signatures: Vec<RawSignature>,
+    /// One for each suite that may have been used.
+    proofs: Vec<Proof>,
 }
 
 impl Judge {
     /// Judges the context's certificate, and reads the signature with its key.
     ///
-    /// `der_too` takes ECDSA and SM2 signatures in DER beside r‖s. `suites` are those that may have been used.
+    /// `form` is that of ECDSA and SM2 signatures. `suites` are those that may have been used; `place` is where the value stands.
     pub(super) fn open(
         report: &mut Report,
-        given: Option<&[u8]>,
+        given: Option<(&[u8], Option<Place>)>,
         context: &VerifyContext,
         suites: &[Suite],
-        der_too: bool,
+        form: Form,
     ) -> Option<Self> {
         let Some(certificate) = &context.certificate else {
             report.add(Finding::new(FindingKind::CertificateMissing));
             return None;
         };
         report.judge_certificate(certificate, context);
-        let Some(given) = given else {
+        let Some((given, place)) = given else {
             report.add(Finding::new(FindingKind::NoSignature));
             return None;
         };
@@ -117,76 +115,68 @@ impl Judge {
         };
         let fitting: Vec<Suite> = suites.iter().copied().filter(|s| s.fits(key.kind())).collect();
         if fitting.is_empty() {
-            report.add(Finding::new(FindingKind::KeyMismatch).detail(key.kind().to_string()));
+            let expected = crate::suite::names(suites);
+            report.add(Finding::new(FindingKind::KeyMismatch).compared(expected, key.kind().to_string()));
             return None;
         }
         let octets = octets(given);
-        let read = |suite: Suite| {
-            let raw = RawSignature::new(suite, octets.clone());
-            raw.or_else(|e| if der_too { RawSignature::from_wire(suite, &octets) } else { Err(e) }).ok()
-        };
-        let signatures: Vec<RawSignature> = fitting.iter().copied().filter_map(read).collect();
-        if signatures.is_empty() {
-            let der = fitting.iter().any(|s| {
-                matches!(s, Suite::P256Sha256 | Suite::Sm2Sm3) && RawSignature::from_wire(*s, &octets).is_ok()
-            });
-            let detail = match der {
-                true => "DER; customs takes r and s as 64 octets".to_owned(),
-                false => format!("{} octets", octets.len()),
-            };
-            report.add(Finding::new(FindingKind::SignatureUnreadable).detail(detail));
+        let mut proofs = Vec::new();
+        let mut refused = None;
+        for suite in fitting {
+            match proof::read(suite, &octets, form) {
+                Ok((signature, told)) => {
+                    report.findings.extend(told.map(|f| f.maybe_at(place)));
+                    proofs.push(Proof::new(&key, signature, &context.sm2_id));
+                }
+                Err(finding) => refused = Some(finding),
+            }
+        }
+        if proofs.is_empty() {
+            report.findings.extend(refused.map(|f| f.maybe_at(place)));
             return None;
         }
-        Some(Judge { key, sm2_id: context.sm2_id.clone(), signatures })
+        Some(Judge { proofs })
     }
 
     /// The suite with which the signature is this key's over `message`.
     pub(super) fn fits(&self, message: &[u8]) -> Option<Suite> {
-        let right = |s: &&RawSignature| {
-            let tbs = ToBeSigned::over_with(s.suite(), &self.key, &self.sm2_id, message);
-            tbs.is_ok_and(|tbs| self.key.verify(&tbs, s).is_ok())
-        };
-        self.signatures.iter().find(right).map(RawSignature::suite)
+        self.proofs.iter().find(|proof| proof.is_over(message)).map(Proof::suite)
     }
 
     /// The suite with which the signature is this key's over a digest.
     pub(super) fn fits_digest(&self, digest: &Digest) -> Option<Suite> {
-        let right = |s: &&RawSignature| {
-            let tbs = ToBeSigned::of(s.suite(), digest.clone(), &self.sm2_id);
-            s.suite().digest() == digest.algorithm() && self.key.verify(&tbs, s).is_ok()
-        };
-        self.signatures.iter().find(right).map(RawSignature::suite)
+        self.proofs.iter().find(|proof| proof.is_over_digest(digest)).map(Proof::suite)
     }
 
-    /// How the signature was made over `message`, where it was made with a hash that customs does not ask for.
-    pub(super) fn other_hash(&self, message: &[u8]) -> Option<&'static str> {
-        self.signatures.iter().find_map(|signature| match signature.suite() {
-            Suite::Sm2Sm3 => self.other_z(message, signature),
-            Suite::RsaSha1 => {
-                let other = RawSignature::new(Suite::RsaSha256, signature.octets().to_vec()).ok()?;
-                let tbs = ToBeSigned::over(Suite::RsaSha256, &self.key, message).ok()?;
-                self.key.verify(&tbs, &other).is_ok().then_some("SHA-256, where customs asks for SHA-1")
-            }
-            _ => None,
-        })
+    /// That it is not right over `message`.
+    pub(super) fn wrong(&self, message: &[u8]) -> Finding {
+        self.proofs.first().map_or_else(|| Finding::new(FindingKind::SignatureWrong), |proof| proof.wrong(message))
     }
 
-    /// Z left out, or made with an empty identifier (manual::customs §1.4).
-    fn other_z(&self, message: &[u8], signature: &RawSignature) -> Option<&'static str> {
-        let right = |z: &[u8]| {
-            let digest = DigestAlgorithm::Sm3.of(&[z, message].concat()).ok()?;
-            let tbs = ToBeSigned::of(Suite::Sm2Sm3, digest, &self.sm2_id);
-            self.key.verify(&tbs, signature).ok()
-        };
-        if right(&[]).is_some() {
-            return Some("SM3 without Z");
-        }
-        let empty = self.key.z("").ok()?;
-        if right(empty.octets()).is_some() {
-            return Some("SM3 with Z of an empty identifier");
-        }
-        let default = self.key.z(SM2_DEFAULT_ID).ok().filter(|_| !self.sm2_id.is_default())?;
-        right(default.octets()).map(|()| "SM3 with Z of the default identifier, where another was expected")
+    /// That it is not right over a digest.
+    pub(super) fn wrong_digest(&self, digest: &Digest) -> Finding {
+        let said = format!("{} {}", digest.algorithm().name(), digest.hex());
+        let told = |proof: &Proof| proof.wrong_digest(&said);
+        self.proofs.first().map_or_else(|| Finding::new(FindingKind::SignatureWrong), told)
+    }
+
+    /// How the signature was made over `message`, where it was made in another way than is asked for.
+    pub(super) fn other_way(&self, message: &[u8]) -> Option<Finding> {
+        self.proofs.iter().find_map(|proof| proof.way(message)?.finding(proof))
+    }
+
+    /// The certificate that the caller trusts and whose key made the signature over `message`, where it is not the context's own.
+    pub(super) fn other_signer(&self, message: &[u8], context: &VerifyContext) -> Option<Finding> {
+        let (own, known) = (context.certificate.as_ref()?, context.known_certificates());
+        let tried = |other: &Proof| other.is_over(message).then_some(());
+        self.proofs.iter().find_map(|proof| Some(proof.other_signer(own, &known, tried)?.0))
+    }
+
+    /// The same for a signature over a digest.
+    pub(super) fn other_signer_of(&self, digest: &Digest, context: &VerifyContext) -> Option<Finding> {
+        let (own, known) = (context.certificate.as_ref()?, context.known_certificates());
+        let tried = |other: &Proof| other.is_over_digest(digest).then_some(());
+        self.proofs.iter().find_map(|proof| Some(proof.other_signer(own, &known, tried)?.0))
     }
 
     /// Adds what is to be said of a suite that fitted.

@@ -10,15 +10,18 @@ use std::sync::Arc;
 use base64ct::{Base64, Encoding};
 
 use super::customs::{self, Judge};
+use super::proof::Form;
 use super::{Format, Prepared, SignContext};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::role::Role;
 use crate::source::Content;
 use crate::suite::{Digest, KeyKind, RawSignature, Suite, Summary, ToBeSigned, names};
-use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext};
 
 const PREPARE: &str = "prepare digest";
+/// The signature stands beside the digest: what is said of it is said of its first octet.
+const BESIDE: Place = Place { offset: 0, line: 1 };
 
 /// The format `digest`: base64 of the signature is written, as customs takes it (RSA octets, r‖s), for the bank with curves in DER.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,11 +64,16 @@ impl Format for DigestAlone {
         let mut report = Report::new(self.name());
         let customs = context.role == Some(Role::Customs);
         let suites: Vec<Suite> = Suite::ALL.into_iter().filter(|s| s.digest() == digest.algorithm()).collect();
-        if let Some(judge) = Judge::open(&mut report, signature, context, &suites, !customs) {
-            match judge.fits_digest(&digest) {
-                Some(suite) => judge.accept(&mut report, suite, customs),
-                None => report.add(Finding::new(FindingKind::SignatureWrong)),
+        let form = if customs { Form::Raw } else { Form::Either };
+        if let Some(judge) = Judge::open(&mut report, signature.map(|s| (s, Some(BESIDE))), context, &suites, form) {
+            if let Some(suite) = judge.fits_digest(&digest) {
+                judge.accept(&mut report, suite, customs);
+                return Ok(report);
             }
+            report.add(judge.wrong_digest(&digest).at(BESIDE));
+            let cause = judge.other_signer_of(&digest, context);
+            let unknown = || Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值"));
+            report.add(cause.unwrap_or_else(unknown).maybe_at(Some(BESIDE)));
         }
         Ok(report)
     }

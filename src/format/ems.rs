@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 use super::customs::{self, Judge};
 use super::double::{self, START};
+use super::proof::Form;
 use super::{Format, Prepared, SignContext};
 use crate::cert::{Certificate, plain};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Content;
 use crate::suite::{DigestAlgorithm, RawSignature, Suite, Summary, ToBeSigned, is_hidden};
-use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext};
 
 /// The most octets of all values together.
 pub const MAX_OCTETS: usize = 64 * 1024;
@@ -27,6 +28,8 @@ pub const MAX_OCTETS: usize = 64 * 1024;
 pub const MAX_FIELDS: usize = 256;
 
 const PREPARE: &str = "prepare EMS form";
+/// The signature stands beside the values: what is said of it is said of its first octet.
+const BESIDE: Place = Place { offset: 0, line: 1 };
 /// As much of a form as a prompt shows: characters of a name and of a value, and fields. Together they fit into `policy::DISPLAY_MAX`.
 const SHOWN_NAME: usize = 24;
 const SHOWN_VALUE: usize = 40;
@@ -130,16 +133,16 @@ impl Format for Ems {
         let text = content.read(MAX_OCTETS, "verify EMS form")?;
         let mut report = Report::new(self.name());
         let suites = [Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256];
-        if let Some(judge) = Judge::open(&mut report, signature, context, &suites, false) {
-            match judge.fits(&text) {
-                Some(suite) => judge.accept(&mut report, suite, true),
-                None => {
-                    report.add(Finding::new(FindingKind::SignatureWrong));
-                    if let Some(hash) = judge.other_hash(&text) {
-                        report.add(Finding::new(FindingKind::OtherHash).detail(hash));
-                    }
-                }
+        let given = signature.map(|s| (s, Some(BESIDE)));
+        if let Some(judge) = Judge::open(&mut report, given, context, &suites, Form::Raw) {
+            if let Some(suite) = judge.fits(&text) {
+                judge.accept(&mut report, suite, true);
+                return Ok(report);
             }
+            report.add(judge.wrong(&text).at(BESIDE));
+            let cause = judge.other_way(&text).or_else(|| judge.other_signer(&text, context));
+            let unknown = || Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值"));
+            report.add(cause.unwrap_or_else(unknown).maybe_at(Some(BESIDE)));
         }
         Ok(report)
     }

@@ -10,7 +10,9 @@ pub mod ems;
 pub mod login;
 #[cfg(feature = "json")]
 pub mod payment179;
+mod proof;
 pub mod raw;
+mod variants;
 #[cfg(feature = "xml")]
 pub mod xmldsig;
 

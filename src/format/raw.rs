@@ -4,13 +4,15 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use super::double::{self, START};
+use super::proof::{self, Form, Proof};
+use super::variants::Variants;
 use super::{Format, Prepared, SignContext, small};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::note::Note;
 use crate::source::Content;
 use crate::suite::{Digest, PublicKey, RawSignature, Sm2Id, Suite, Summary, ToBeSigned, names};
-use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext};
 
 /// The format `raw`: what is written is the signature alone, as `openssl dgst -verify` reads it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -77,21 +79,62 @@ impl Format for Raw {
         };
         report.suite = Some(suite);
         report.judge_certificate(certificate, context);
-        let Ok(raw) = RawSignature::from_wire(suite, wire) else {
-            report.add(Finding::new(FindingKind::SignatureUnreadable).detail(format!("{} octets", wire.len())));
-            return Ok(report);
+        let (raw, otherwise) = match proof::read(suite, wire, Form::Der) {
+            Ok(read) => read,
+            Err(finding) => {
+                report.add(finding.at(START_OF_SIGNATURE));
+                return Ok(report);
+            }
         };
+        report.findings.extend(otherwise.map(|f| f.at(START_OF_SIGNATURE)));
         if let Some(what) = stands_for(content)? {
-            report.add(Finding::new(FindingKind::ContentIsAttributes).detail(what));
+            report.add(Finding::new(FindingKind::ContentIsAttributes).detail(what).at(START_OF_SIGNATURE));
         }
         let tbs = ToBeSigned::of(suite, hashed(content, key, suite, &context.sm2_id)?.digest, &context.sm2_id);
-        let kind = match key.verify(&tbs, &raw) {
-            Ok(()) => FindingKind::SignatureRight,
-            Err(_) => FindingKind::SignatureWrong,
-        };
-        report.add(Finding::new(kind));
+        if key.verify(&tbs, &raw).is_ok() {
+            report.add(Finding::new(FindingKind::SignatureRight));
+            return Ok(report);
+        }
+        let proof = Proof::new(key, raw, &context.sm2_id);
+        let said = format!("{} {}", suite.digest().name(), tbs.digest.hex());
+        report.add(proof.wrong_digest(&said).at(START_OF_SIGNATURE));
+        let causes = causes(content, certificate, &proof, context)?;
+        report.findings.extend(causes.into_iter().map(|f| f.maybe_at(Some(START_OF_SIGNATURE))));
         Ok(report)
     }
+}
+
+/// The signature stands beside the document: all that is said of it is said of its first octet.
+const START_OF_SIGNATURE: Place = Place { offset: 0, line: 1 };
+
+/// Why a signature over a document is wrong; that no reason is known where none is.
+fn causes(
+    content: &Content,
+    certificate: &Certificate,
+    proof: &Proof,
+    context: &VerifyContext,
+) -> Result<Vec<Finding>> {
+    let unknown = || vec![Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值"))];
+    // Of a pushed digest nothing else can be known.
+    let Content::Source(source) = content else { return Ok(unknown()) };
+    let failed = |e: std::io::Error| Error::new(ErrorKind::InputFailed, "read document").io(&e);
+    let search = |proof: &Proof| -> Result<Option<Vec<Finding>>> {
+        let ways = proof.ways();
+        let hashers = || ways.iter().filter_map(|(_, hasher)| hasher.fresh().ok()).collect();
+        let read = Variants::read(&mut *source.open().map_err(failed)?, hashers).map_err(failed)?;
+        let fits = |hasher: usize, digest: &Digest| {
+            let (way, _) = ways.get(hasher)?;
+            proof.is_made_over(digest).then_some(*way)
+        };
+        let Some((way, variant)) = read.find(fits) else { return Ok(None) };
+        let told = way.finding(proof).map(|f| f.at(START_OF_SIGNATURE));
+        Ok(Some(variant.into_iter().chain(told).collect()))
+    };
+    if let Some(causes) = search(proof)? {
+        return Ok(causes);
+    }
+    let by_other = proof.other_signer(certificate, &context.known_certificates(), |other| search(other).ok().flatten());
+    Ok(by_other.map_or_else(unknown, |(finding, causes)| std::iter::once(finding).chain(causes).collect()))
 }
 
 /// What a document is that another format signs: a raw signature over it would pass as one of that format, and the reverse.

@@ -92,6 +92,13 @@
 //! opens when it is wanted (Debian has no static libpcsclite, and a `.so` that needs it would not load where it is missing), and scripts for
 //! what pcscd cannot be made to do.
 //!
+//! **A way on which no PIN may be sent is passed over** where there is another: a GM/T 0017 device whose dialect nobody names is often reached by
+//! its maker's module as well. Its lease ends before the module is called. Where it is the only way, it says why.
+//!
+//! **A login that a policy keeps is ended by a lease of its own** ([`crate::Policy::keep_login`]). The lease that opened it may be long over, or have
+//! failed, and then it cannot be told anything; the last thread of a batch that is over opens one more, which ends every login of this process. The role decides
+//! in one place, where the batch is opened: the bank's is never kept.
+//!
 //! **Changing a PIN is a method of a shield** and not yet a room `lifecycle`: it takes one lease and no resumable script. The room comes with
 //! issuing and renewing.
 //!

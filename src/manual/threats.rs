@@ -70,6 +70,12 @@
 //!   card is reset, powered off or pulled out, or another application is selected. We do not log out: that would log out other programs too, and
 //!   would cost a command each time. 9C wants the PIN for each signature, whoever asks. On a computer with programs that are not trusted, pull
 //!   the key out.
+//! - **A login on a GM/T 0017 device** is there for every program as well, as long as it lasts: until the end of the lease, in which nobody else reaches the
+//!   device. A policy may have a customs login stay between the leases of a batch: then every program may sign as customs until the batch ends. The bank's
+//!   never stays.
+//! - **A dialect that is not the device's** costs a try like a wrong PIN. None is guessed, and one that was never accepted needs a person's word and three tries.
+//! - **A simulator** signs for whoever has its state file. It says what it is as its manufacturer, and receipts and `doctor` repeat that; a device that does
+//!   not say so is taken for a real one.
 //! - **One PIN for both roles.** PIV has one PIN: the prompt and `change-pin` name both roles, tries count once. Roles are kept apart by this library,
 //!   not by the card.
 //! - **A false reader or service** sees the PIN, as it does with every program. The socket of the service belongs to the system.

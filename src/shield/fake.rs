@@ -97,7 +97,7 @@ struct FakeToken {
     certificate: Vec<u8>,
     logged_in: bool,
     epoch: u32,
-    keep: bool,
+    keep: Arc<AtomicBool>,
 }
 
 impl FakeToken {
@@ -150,15 +150,15 @@ impl Drop for FakeToken {
     fn drop(&mut self) {
         if !self.habits.keeps.load(Ordering::SeqCst) {
             self.give_back();
-        } else if !self.keep {
+        } else if !self.keep.load(Ordering::SeqCst) {
             self.habits.lose_login();
         }
     }
 }
 
 impl Token for FakeToken {
-    fn keep_login(&mut self, keep: bool) {
-        self.keep = keep;
+    fn keep_login(&mut self, keep: &Arc<AtomicBool>) {
+        self.keep = Arc::clone(keep);
     }
 
     fn slots(&mut self) -> Result<Vec<Slot>> {
@@ -237,7 +237,7 @@ impl Door for FakeDoor {
         self.habits.leases.fetch_add(1, Ordering::SeqCst);
         let (habits, certificate) = (Arc::clone(&self.habits), self.certificate.clone());
         Lease::open("fake lease", wait, move || {
-            Ok(Box::new(FakeToken { habits, certificate, logged_in: false, epoch: 0, keep: false }))
+            Ok(Box::new(FakeToken { habits, certificate, logged_in: false, epoch: 0, keep: Arc::default() }))
         })
     }
 }

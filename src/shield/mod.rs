@@ -19,10 +19,11 @@ use self::doubt::Doubts;
 use self::signing::{Entry, Job, Ready};
 use crate::cert::Certificate;
 use crate::credential::{self, Credential, Found, Listed, Selector};
-use crate::door::{Door, DoorId, DoorInfo, Way};
+use crate::door::{Door, DoorId, DoorInfo, Lease, Way};
 use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::format::SignContext;
 use crate::note::Note;
+use crate::policy;
 use crate::profile::Profile;
 use crate::prompt::PinPrompt;
 use crate::receipt::Receipt;
@@ -163,8 +164,12 @@ impl Shield {
         let (wait, entry) = self.ask(&job.credential, &options, &job.summary, prompt, wait)?;
         let Ready { route, mut lease, state } = signing::first_route(&job.credential, &self.0.doors, &wait)?;
         signing::guard(state, options.consent, job.credential.role)?;
-        let signature = signing::sign_in(&mut lease, route, &entry, &job, &wait)?;
+        let signed = signing::sign_in(&mut lease, route, &entry, &job, &wait);
         drop(entry);
+        let signature = match signed {
+            Ok(signature) => signature,
+            Err(error) => return Err(self.leave(lease, &route.door, error)),
+        };
         let after = signing::read_state(&mut lease, &route.slot, &job.credential.certificate, &wait)
             .map_or(PinStatus::Unknown { refused: false }, |s| s.status);
         drop(lease);
@@ -279,6 +284,25 @@ impl Shield {
     pub(crate) fn hold(&self, credential: &Credential) -> Vec<Box<dyn Send + Sync>> {
         let leads = |door: &&Arc<dyn Door>| credential.routes.iter().any(|route| route.door == *door.id());
         self.0.doors.iter().filter(leads).filter_map(|door| door.hold()).collect()
+    }
+
+    /// Ends a lease in which something failed. Where the card was not reached any more, its login may be open still: another lease ends it.
+    pub(crate) fn leave(&self, lease: Lease, door: &DoorId, error: Error) -> Error {
+        drop(lease);
+        if signing::is_disturbed(&error) {
+            self.end_logins(door);
+        }
+        error
+    }
+
+    /// Ends the logins that this process left on a card: a lease that keeps none does it, where the one that opened them is long over, or failed
+    /// and did not reach the card any more.
+    pub(crate) fn end_logins(&self, door: &DoorId) {
+        let Some(door) = self.0.doors.iter().find(|d| d.id() == door) else { return };
+        if let Err(error) = door.lease(&Wait::at_most(policy::CLOSE_TIME)) {
+            // Pulled out they are over anyway; held by another program they stay until the next lease.
+            tracing::warn!(code = error.code(), "logins that were left on a card could not be ended");
+        }
     }
 
     pub(crate) fn way(&self, door: &DoorId) -> Option<Way> {

@@ -34,9 +34,13 @@ impl Job {
     fn impossible(self, door: &DoorId) -> Error {
         let door = door.without_label();
         let why = match self {
-            Job::Change(_) => format!("{door} does not change PINs"),
+            Job::Change(_) => {
+                format!("{door} has no way known here to change PINs: use the vendor's program, or ask the office")
+            }
             Job::ByUnlockCode(_) => {
-                format!("{door} has no unlock code (PUK): use the vendor's program, or ask the office")
+                format!(
+                    "{door} has no unlock code (PUK) that is known here: use the vendor's program, or ask the office"
+                )
             }
         };
         Error::new(ErrorKind::Unsupported, "change PIN").detail(why)

@@ -278,7 +278,7 @@ fn open_route<'r>(
 }
 
 /// Whether another program reset the card, or an answer was lost. Where nothing but reading was done, it is done again.
-fn is_disturbed(error: &Error) -> bool {
+pub(crate) fn is_disturbed(error: &Error) -> bool {
     error.kind() == ErrorKind::TokenFailed && matches!(error.raw_status(), Some(Status::Pcsc(_)))
 }
 

@@ -32,10 +32,6 @@ pub enum Usage {
     Encryption,
 }
 
-/// The identifier that Z has by default (GM/T 0009-2012 §10).
-#[cfg(test)]
-pub(super) const DEFAULT_ID: &[u8] = b"1234567812345678";
-
 /// a, b and G of SM2's curve (GB/T 32918.5 §2), as Z has them.
 const CURVE: [[u8; 32]; 4] = [
     *b"\xFF\xFF\xFF\xFE\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x00\x00\x00\x00\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFC",

@@ -111,6 +111,11 @@ impl Dialect {
         DIALECTS.iter().copied().find(|dialect| dialect.name == name)
     }
 
+    /// Every name in one line.
+    pub(super) fn names() -> String {
+        DIALECTS.iter().map(|dialect| dialect.name).collect::<Vec<_>>().join(", ")
+    }
+
     pub(super) fn u16(&self, value: u16) -> [u8; 2] {
         match self.order {
             Order::Little => value.to_le_bytes(),

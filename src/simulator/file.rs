@@ -33,6 +33,8 @@ impl StateFile {
     /// Opens a state that is there.
     pub(super) fn open(path: &Path) -> Result<(Self, Device)> {
         let path = path.canonicalize().map_err(|e| fault(path, "cannot be read").io(&e))?;
+        // Beside a file of somebody else nothing is made and nothing removed.
+        is_a_state(&path)?;
         let file = StateFile::lock(path)?;
         file.sweep();
         let device = file.read()?;
@@ -116,6 +118,18 @@ impl StateFile {
             }
         }
     }
+}
+
+/// Whether a file begins like a state. What is no ordinary file is not opened: a pipe would wait for somebody who writes.
+fn is_a_state(path: &Path) -> Result<()> {
+    let unreadable = |e: std::io::Error| fault(path, "cannot be read").io(&e);
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(fault(path, "is no ordinary file"));
+    }
+    let mut first = Vec::new();
+    let length = u64::try_from(FIRST.len()).unwrap_or(u64::MAX);
+    fs::File::open(path).map_err(unreadable)?.take(length).read_to_end(&mut first).map_err(unreadable)?;
+    if first == FIRST.as_bytes() { Ok(()) } else { Err(fault(path, "was not made by the simulator")) }
 }
 
 fn fault(path: &Path, what: &str) -> Error {

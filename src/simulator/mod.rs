@@ -159,8 +159,10 @@ impl Simulator {
     /// # Errors
     /// `Argument` for another name; `StateFile` when the state cannot be written.
     pub fn speak(&self, dialect: &str) -> Result<()> {
-        let known = Dialect::named(dialect)
-            .ok_or_else(|| Error::new(ErrorKind::Argument, OPERATION).detail(format!("no dialect {dialect}")))?;
+        let known = Dialect::named(dialect).ok_or_else(|| {
+            Error::new(ErrorKind::Argument, OPERATION)
+                .detail(format!("{dialect} is no dialect; known are {}", Dialect::names()))
+        })?;
         self.work("dialect", |device| {
             device.speak(known);
             Ok(())

@@ -134,6 +134,24 @@ impl PublicKey {
         }
     }
 
+    /// The encoded message (RFC 8017 §8.2.2, steps 2a to 2c) of a signature as long as the modulus, for RSA.
+    pub(super) fn encoded_message(&self, signature: &[u8]) -> Option<Vec<u8>> {
+        match &self.verifier {
+            #[cfg(feature = "rsa")]
+            Verifier::Rsa(key) => {
+                use rsa::traits::PublicKeyParts;
+                let value = rsa::BoxedUint::from_be_slice(signature, key.n().bits_precision()).ok()?;
+                let fits = signature.len() == key.size() && value < **key.n();
+                let encoded = fits.then(|| rsa::hazmat::rsa_encrypt(&**key, &value).ok()).flatten()?.to_be_bytes();
+                encoded.get(encoded.len().checked_sub(key.size())?..).map(<[u8]>::to_vec)
+            }
+            _ => {
+                let _ = signature;
+                None
+            }
+        }
+    }
+
     /// Starts the digest that `suite` signs: for SM2 it begins with Z under the default identifier (GB/T 32918.2 §5.5).
     ///
     /// # Errors

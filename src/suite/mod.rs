@@ -2,6 +2,7 @@
 
 mod digest;
 mod key;
+mod recovered;
 mod sm2_id;
 #[cfg(feature = "sm")]
 pub mod sm2_wire;
@@ -11,11 +12,11 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 
-#[cfg(any(feature = "piv", feature = "gm0017"))]
 pub(crate) use digest::hex;
 pub use digest::{Digest, DigestAlgorithm, Hasher};
 pub(crate) use key::signers;
 pub use key::{KeyKind, PublicKey};
+pub(crate) use recovered::Recovered;
 pub use sm2_id::{SM2_DEFAULT_ID, Sm2Id};
 
 /// A key type with a digest and an encoding of the signature.

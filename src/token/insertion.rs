@@ -1,6 +1,6 @@
 //! What is known of one insertion of a card, and of its PINs' tries over all of its insertions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use super::{CardRules, CertRef, Greeting};
@@ -39,8 +39,8 @@ pub(crate) struct Tries(Arc<Mutex<Memory>>);
 struct Memory {
     /// By the octets of its [`PinRef`].
     pins: BTreeMap<Vec<u8>, Tried>,
-    /// A PIN in the form that is used for this card was accepted by it.
-    proven: bool,
+    /// Forms in which this card has accepted a PIN, by name.
+    proven: BTreeSet<&'static str>,
     /// What the device does whenever it is asked.
     #[cfg(feature = "gm0017")]
     habits: super::gm0017::Habits,
@@ -131,14 +131,14 @@ impl Insertion {
         look(lock(&self.tries.0).pins.entry(pin.to_vec()).or_default())
     }
 
-    /// A PIN in the form that is used for this card was accepted: the form is the right one.
-    pub(crate) fn proved(&self) {
-        lock(&self.tries.0).proven = true;
+    /// A PIN in this form was accepted: the form is the right one.
+    pub(crate) fn proved(&self, form: &'static str) {
+        lock(&self.tries.0).proven.insert(form);
     }
 
     /// Whether that has happened since this process first saw the card.
-    pub(crate) fn is_proven(&self) -> bool {
-        lock(&self.tries.0).proven
+    pub(crate) fn is_proven(&self, form: &'static str) -> bool {
+        lock(&self.tries.0).proven.contains(form)
     }
 
     /// Whether this PIN was refused by a card that does not tell its tries.

@@ -27,6 +27,7 @@ mod rules;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::apdu::Transmit;
 use crate::error::Error;
@@ -220,8 +221,9 @@ pub trait Token: Send {
     fn bound(&mut self, _wait: &Wait) {}
 
     /// What becomes of the login at the end of the lease, where the card would keep it: it ends (`false`, as without this call), whoever of
-    /// this process opened it, or stays for the next lease. Cards that end it by themselves do not listen.
-    fn keep_login(&mut self, _keep: bool) {}
+    /// this process opened it, or stays for the next lease. What counts is what `keep` says then: a call that nobody waits for any more may end
+    /// long after the batch that it was made for. Cards that end it by themselves do not listen.
+    fn keep_login(&mut self, _keep: &Arc<AtomicBool>) {}
 
     /// Certificates with their keys. No certificate body is handed out here.
     ///

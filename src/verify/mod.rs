@@ -1,18 +1,24 @@
 //! Verdicts on signed documents: a report of findings, never a bare boolean.
 
+mod catalogue;
 mod finding;
+mod json;
 mod trust;
+mod words;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::cert::Certificate;
+use crate::cert::{Certificate, date, plain};
+use crate::error::ErrorKind;
 use crate::profile::Profile;
 use crate::role::Role;
 use crate::suite::{Sm2Id, Suite};
 
-pub use finding::{Finding, FindingKind, Place, Severity};
-pub use trust::Trust;
+pub use catalogue::FindingKind;
+pub use finding::{Finding, Place, Severity};
+pub use trust::{Store, Trust};
+pub use words::{Language, Words};
 
 /// How a document is to be judged.
 #[derive(Clone, Debug)]
@@ -43,6 +49,44 @@ pub enum Verdict {
     SignatureOnly,
     /// Something is wrong: see the findings.
     Invalid,
+}
+
+impl VerifyContext {
+    /// The certificates that the caller knows: one of them may be that of the key that signed.
+    pub(crate) fn known_certificates(&self) -> Vec<Arc<Certificate>> {
+        self.certificate.iter().chain(self.trust.certificates()).cloned().collect()
+    }
+}
+
+/// That a certificate had expired at the time that a document gives, or was not valid yet. The time is the signer's word.
+pub(crate) fn expired_at(certificate: &Certificate, time: SystemTime) -> Option<Finding> {
+    let kind = match certificate.check_time(time).err()?.kind() {
+        ErrorKind::CertificateExpired => FindingKind::ExpiredAtSigning,
+        _ => FindingKind::SigningTimeOutside,
+    };
+    let (from, to) = (date(certificate.not_before()), date(certificate.not_after()));
+    Some(
+        Finding::new(kind)
+            .compared((format!("a time from {from} to {to}"), format!("{from} 至 {to} 之间的时间")), date(time)),
+    )
+}
+
+/// Another certificate than the one that was given: another card of the same company (manual::customs §6.3), or anything else.
+fn not_the_given(given: &Certificate, found: &Certificate) -> Finding {
+    let company = |c: &Certificate| Some(c.eport()?.entity_code.as_ref()?.text.clone());
+    let card = |c: &Certificate| Some(c.eport()?.card_number.as_ref()?.text.clone());
+    let same = company(given).is_some() && company(given) == company(found);
+    match (card(given), card(found)) {
+        (Some(wanted), Some(other)) if same && wanted != other => {
+            let numbered = |card: String, number: String| {
+                (format!("card {card}, certificate {number}"), format!("卡号 {card}，证书 {number}"))
+            };
+            Finding::new(FindingKind::CardOther)
+                .compared(numbered(plain(&wanted, 32), given.number()), numbered(plain(&other, 32), found.number()))
+        }
+        _ => Finding::new(FindingKind::CertificateNotTheGiven)
+            .compared(given.fingerprint().to_string(), found.fingerprint().to_string()),
+    }
 }
 
 /// What was found.
@@ -82,13 +126,24 @@ impl Report {
     /// Judges the certificate: validity in time, key usage, role, trust, and that it is the caller's where the caller gave one. Call it
     /// once, for whatever certificate the document names.
     pub fn judge_certificate(&mut self, certificate: &Arc<Certificate>, context: &VerifyContext) {
+        self.judge_certificate_at(certificate, context, &[], None);
+    }
+
+    /// The same for a certificate that stands in the document, at `place`, with others that are `brought` along.
+    pub(crate) fn judge_certificate_at(
+        &mut self,
+        certificate: &Arc<Certificate>,
+        context: &VerifyContext,
+        brought: &[Arc<Certificate>],
+        place: Option<Place>,
+    ) {
         self.signer = Some(Arc::clone(certificate));
+        let mut findings = Vec::new();
         // Whoever gives a certificate asks whether that one signed. Octets are compared: names and numbers can be had twice.
-        if let Some(given) = context.certificate.as_ref().filter(|given| given.der() != certificate.der()) {
-            let (given, found) = (given.fingerprint().to_string(), certificate.fingerprint().to_string());
-            self.add(Finding::new(FindingKind::CertificateNotTheGiven).compared(given, found));
-        }
-        self.judged = trust::judge(certificate, context, &mut self.findings);
+        let given = context.certificate.as_ref().filter(|given| given.der() != certificate.der());
+        findings.extend(given.map(|given| not_the_given(given, certificate)));
+        self.judged = trust::judge(certificate, context, brought, &mut findings);
+        self.findings.extend(findings.into_iter().map(|f| f.maybe_at(place)));
     }
 
     /// The verdict. A report whose certificate was never judged, or judged with [`Trust::None`], is never `Valid`.

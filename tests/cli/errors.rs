@@ -128,3 +128,13 @@ fn names_from_outside_do_not_steer_the_terminal() {
     let ran = desk.declare(&[name], &["--pin-env", "CUSTOMS_PIN"]).expect(6, &["evil"]);
     assert!(!ran.out.contains(['\u{1b}', '\u{202e}']) && !ran.err.contains(['\u{1b}', '\u{202e}']), "{ran:?}");
 }
+
+#[cfg(not(feature = "simulator"))]
+#[test]
+fn a_program_without_the_simulator_says_how_to_build_one_that_has_it() {
+    let run = |args: &[&str]| Ran::of(&std::process::Command::new(built("shield")).args(args).output().unwrap());
+    let words = ["SH-9001", "cargo build --example shield --features simulator"];
+    run(&["--simulator", "desk.shield", "list"]).expect(8, &words);
+    run(&["--simulator", "desk.shield", "make-test-shield", "--dir", "no-such-folder/desk"]).expect(8, &words);
+    assert!(!std::path::Path::new("no-such-folder").exists());
+}

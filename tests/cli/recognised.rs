@@ -50,7 +50,7 @@ fn an_option_that_would_be_passed_over_is_refused() {
     let bank = ["--certificate", "shield/bank.pem"];
     verify(&desk, &["posted.json"]).expect(2, &["--certificate"]);
     verify(&desk, &["order.txt", "--format", "raw", bank[0], bank[1]]).expect(2, &["--signature"]);
-    verify(&desk, &["signed/CEB621.xml", bank[0], bank[1]]).expect(2, &["--pin-fingerprint"]);
+    verify(&desk, &["signed/CEB621.xml", bank[0], bank[1]]).expect(6, &["VF-123"]);
     verify(&desk, &["signed/CEB621.xml", "--format", "ceb", "--signature", "order.sig"]).expect(2, &["SH-9002"]);
     verify(&desk, &["signed/CEB621.xml", "--format", "ceb", "--content", "order.txt"]).expect(2, &["--content"]);
     verify(&desk, &["order.p7s", "order.p7m", "--content", "order.txt"]).expect(2, &["exactly one"]);

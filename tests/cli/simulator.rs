@@ -268,7 +268,7 @@ fn a_state_file_is_used_by_one_program_and_only_if_it_is_one() {
         (&["--one-token"][..], "--one-token has no use"),
         (&["--algorithm", "rsa2048"], "has no use"),
         (&["--label", "x"], "--label has no use"),
-        (&["--dialect", "gm2999"], "no dialect"),
+        (&["--dialect", "gm2999"], "gm2999 is no dialect; known are syno-2015, usbtool, gm3000"),
         (&["--customs-pin-env", "SHORT"], "PIN"),
     ] {
         let all = [&["--simulator", "new.shield", "make-test-shield", "--dir", "new"], args].concat();

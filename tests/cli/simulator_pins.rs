@@ -58,7 +58,7 @@ fn a_pin_is_changed_for_its_own_party_alone() {
         bench.shield(&[&["change-puk", "--puk-env", "CUSTOMS_PUK", "--new-puk-env", "NEW_PIN"], more].concat())
     };
     puk(&[]).expect(2, &["there is a PIN for each role"]);
-    puk(&["--role", "bank"]).expect(4, &["SH-200F"]);
+    puk(&["--role", "bank"]).expect(4, &["SH-200F", "enter the right unlock code"]);
     puk(&["--role", "customs"]).expect(0, &["changed the unlock code"]);
     puk(&["--role", "customs"]).expect(4, &["SH-200F"]);
 }
@@ -140,6 +140,7 @@ fn the_other_dialects_sign_and_do_not_change_pins() {
             bench.shield(&["change-pin", "--role", "bank", "--pin-env", "BANK_PIN", "--new-pin-env", "NEW_PIN"]);
         assert_ne!(change.code, 0, "{}", change.out);
         assert!(change.err.contains("SH-9001") || change.err.contains("SH-102A"), "{}", change.err);
+        assert!(change.err.contains("use the vendor's program, or ask the office"), "{}", change.err);
         assert_eq!(bench.tries(), [5, 6]);
     }
 }

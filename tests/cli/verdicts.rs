@@ -79,3 +79,34 @@ fn a_detached_signature_is_judged_with_its_certificate() {
     fs::write(desk.path("order.sig"), b"").unwrap();
     judge("order.txt", "shield/bank.pem", &[]).expect(6, &["VF-114"]);
 }
+
+#[test]
+fn a_person_is_told_why_a_signature_is_wrong_and_what_to_do() {
+    let Some(desk) = signed("a_person_is_told_why") else { return };
+    let good = String::from_utf8(desk.read("signed/CEB621.xml")).unwrap();
+    let xsi = " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"";
+    desk.write("lost.xml", good.replacen(xsi, "", 1));
+    desk.write("newline.xml", good.replace("</ds:Signature>", "</ds:Signature>\n"));
+    let explain =
+        |file: &str, more: &[&str]| desk.shield(&[&["explain", file, "--trust", "shield/ca.pem"], more].concat());
+    explain("signed/CEB621.xml", &[]).expect(0, &["CEB621.xml: valid", "VF-001", "VF-002"]);
+    let told = [
+        "NOT valid",
+        "Why:",
+        "VF-161",
+        "      expected: xmlns:xsi=",
+        "where:    line 2, octet 39: <ceb:CEB621Message",
+        "do:       put the",
+    ];
+    explain("lost.xml", &[]).expect(6, &told);
+    explain("newline.xml", &["--lang", "zh"]).expect(6, &["无效", "原因：", "VF-103", "实为：", "处理： 请删除该换行"]);
+    let json = explain("lost.xml", &["--json"]).expect(6, &[]).json();
+    let named =
+        |code: &str| json["files"][0]["findings"].as_array().unwrap().iter().find(|f| f["code"] == code).cloned();
+    let lost = named("VF-161").unwrap();
+    assert_eq!((&lost["line"], &lost["offset"], &lost["found_zh"]), (&2.into(), &39.into(), &"无此声明".into()));
+    assert!(lost["advice"].as_str().unwrap().contains("put the declaration back"), "{lost}");
+    // The certificate that was expected: another one signed.
+    explain("signed/CEB621.xml", &["--certificate", "shield/bank.pem"]).expect(6, &["VF-123"]);
+    explain("signed/CEB621.xml", &["--crl", "shield/ca.pem"]).expect(5, &["SH-3005", "ca.pem"]);
+}

@@ -12,4 +12,5 @@ mod seen;
 mod signing;
 #[path = "../support/softhsm.rs"]
 mod softhsm;
+mod thousand;
 mod watching;

@@ -169,6 +169,7 @@ fn look(folder: &Path, held: Held, under_way: Option<(String, String)>) -> Held 
 }
 
 #[test]
+#[allow(clippy::print_stdout)] // with the seed a run that failed can be repeated
 fn the_state_is_the_old_or_the_new_one_whenever_the_process_is_killed() {
     if let Some(folder) = std::env::var_os(FOLDER) {
         return drive(Path::new(&folder));

@@ -132,12 +132,33 @@ fn a_state_that_is_damaged_foreign_or_newer_is_not_opened() {
     with(&[good.clone(), b"\n".to_vec()].concat(), "is damaged: its checksum");
     let newer = String::from_utf8(good.clone()).unwrap().replace("# version 1", "# version 2");
     with(newer.as_bytes(), "is of version 2, and this program knows version 1");
-    with(&vec![b'#'; 2_000_000], "is too large");
+    with(&[&good[..], &vec![b'#'; 2_000_000]].concat(), "is too large");
     refused(&folder.join("nothing"), "nothing cannot be read");
     let hidden = with(&good[..good.len() - 10], "is damaged").to_string();
     assert!(!hidden.contains(&crate::terminal::hex(CUSTOMS_PIN.as_bytes())), "{hidden}");
     fs::write(&path, &good).unwrap();
     drop(Simulator::open(&path).unwrap());
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn beside_a_file_of_somebody_else_nothing_is_made_and_nothing_removed() {
+    let folder = folder("foreign");
+    let (order, part) = (folder.join("order.txt"), folder.join(".order.txt.0123456789abcdef.part"));
+    [&order, &part].iter().for_each(|path| fs::write(path, "somebody else's").unwrap());
+    refused(&order, "was not made by the simulator");
+    refused(&folder, "is no ordinary file");
+    #[cfg(unix)]
+    {
+        let pipe = folder.join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        refused(&pipe, "is no ordinary file");
+        fs::remove_file(pipe).unwrap();
+    }
+    let mut names: Vec<_> = fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, [part.file_name().unwrap(), order.file_name().unwrap()]);
+    assert!(!folder.with_extension("lock").exists());
     fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -90,7 +90,7 @@ fn a_chain_by_openssl_verifies_here_and_is_no_longer_than_its_signatures() {
 #[test]
 fn a_certificate_that_was_signed_under_another_identifier_is_not_believed() {
     let Chain { middle, end, .. } = Chain::new("distid:ALICE123@YAHOO.COM");
-    assert_eq!(end.check_issued_by(&middle), Err("its signature is not the issuer's"));
+    assert_eq!(end.check_issued_by(&middle), Err(("its signature is not the issuer's", "其签名不是签发者所作")));
 }
 
 /// The vector's certificate, signed here by its own key over TBSCertificate with these parameters of SM2-with-SM3.

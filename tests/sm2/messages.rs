@@ -258,25 +258,34 @@ fn how_a_wrong_sm2_signature_was_hashed_is_named() {
     };
     let set = tlv(0x31, &[&bare.attributes()]);
     let cases = [
-        (false, hashed(&[&bare.content_info()]), "GmSSL 3"),
-        (false, hashed(&[ORDER]), "SM3 without Z"),
-        (false, hashed(&[&z(""), ORDER]), "empty identifier"),
-        (true, hashed(&[&set]), "SM3 without Z"),
-        (true, hashed(&[&z(""), &set]), "empty identifier"),
+        (false, hashed(&[&bare.content_info()]), FindingKind::OtherHash, "GmSSL 3"),
+        (false, hashed(&[ORDER]), FindingKind::Sm2WithoutZ, "SM3 without Z"),
+        (false, hashed(&[&z(""), ORDER]), FindingKind::Sm2EmptyId, "empty identifier"),
+        (true, hashed(&[&set]), FindingKind::Sm2WithoutZ, "SM3 without Z"),
+        (true, hashed(&[&z(""), &set]), FindingKind::Sm2EmptyId, "empty identifier"),
     ];
-    for (attributes, signature, words) in cases {
+    for (attributes, signature, kind, words) in cases {
         let report = verify(&Made { attributes, ..Made::RIGHT }.with(&signature)).unwrap();
-        let said = report.findings.iter().find(|f| f.kind == FindingKind::OtherHash).map(ToString::to_string);
+        let said = report.findings.iter().find(|f| f.kind == kind).map(ToString::to_string);
         assert!(said.is_some_and(|s| s.contains(words)), "{words}: {:?}", report.findings);
+        assert!(!report.has(FindingKind::NoKnownReason), "{words}: {:?}", report.findings);
         assert!(report.has(FindingKind::SignatureWrong) && report.verdict() == Verdict::Invalid);
     }
     // Signed under the default identifier where another was agreed.
     let other = VerifyContext { sm2_id: other_id(), ..context() };
-    let report = CMS.verify(&Content::bytes(Made::RIGHT.message()), None, &other).unwrap();
-    assert!(report.findings.iter().any(|f| f.to_string().contains("default identifier")), "{:?}", report.findings);
+    for attributes in [true, false] {
+        let message = Made { attributes, ..Made::RIGHT }.message();
+        let report = CMS.verify(&Content::bytes(message), None, &other).unwrap();
+        let said = report.findings.iter().find(|f| f.kind == FindingKind::OtherHash).map(ToString::to_string);
+        assert!(said.as_ref().is_some_and(|s| s.contains("default identifier")), "{:?}", report.findings);
+        // What was agreed may be a mail address.
+        assert!(said.is_some_and(|s| s.contains("the agreed identifier") && !s.contains(OTHER)));
+    }
     // r and s side by side are no DER.
     let raw = sign(&shared_shield::ToBeSigned::over(Suite::Sm2Sm3, key.key().unwrap(), &set).unwrap());
-    assert!(verify(&Made::RIGHT.with(raw.octets())).unwrap().has(FindingKind::SignatureUnreadable));
+    let report = verify(&Made::RIGHT.with(raw.octets())).unwrap();
+    assert!(report.has(FindingKind::RawForDer) && report.verdict() == Verdict::Invalid, "{:?}", report.findings);
     let report = verify(&Made::RIGHT.with(&hashed(&[b"something else"]))).unwrap();
-    assert!(report.has(FindingKind::SignatureWrong) && !report.has(FindingKind::OtherHash));
+    assert!(report.has(FindingKind::SignatureWrong) && report.has(FindingKind::NoKnownReason), "{:?}", report.findings);
+    assert!(!report.has(FindingKind::OtherHash));
 }

@@ -16,7 +16,7 @@ const SHOWN: usize = 64;
 
 /// How one text of the message and one of the certificate compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Compared {
+pub(super) enum Compared {
     Same,
     /// The same but for the width of letters and brackets: nobody knows whether customs minds.
     Alike,
@@ -98,7 +98,7 @@ pub(super) fn texts(tree: &Document<'_>, local: &str) -> Vec<String> {
 }
 
 /// The text of an element as it is signed: comments are no part of it (Canonical XML 1.0, clause 2.1).
-fn text(tree: &Document<'_>, node: NodeId) -> String {
+pub(super) fn text(tree: &Document<'_>, node: NodeId) -> String {
     let piece = |id: NodeId| match tree.node_kind(id) {
         Some(NodeKind::Text(text) | NodeKind::CData(text)) => Some(text.to_string()),
         _ => None,
@@ -121,7 +121,7 @@ fn compare(company: &Named, fields: Option<&EportFields>) -> Compared {
 
 /// The certificate has the organisation code of 9 characters, which is what stands at positions 9 to 17 of a social credit code of 18. A customs
 /// registration code of 10 digits has nothing in common with it.
-fn codes(said: &str, own: &str) -> Compared {
+pub(super) fn codes(said: &str, own: &str) -> Compared {
     let organisation = match said.chars().count() {
         18 if own.chars().count() == 9 => said.chars().skip(8).take(9).collect(),
         length if length == own.chars().count() => said.to_owned(),
@@ -132,7 +132,7 @@ fn codes(said: &str, own: &str) -> Compared {
     if organisation.eq_ignore_ascii_case(own) { Compared::Same } else { Compared::Other }
 }
 
-fn names(said: &str, own: &str) -> Compared {
+pub(super) fn names(said: &str, own: &str) -> Compared {
     match (said.is_empty(), said == own, narrow(said) == narrow(own)) {
         (true, ..) => Compared::Unknown,
         (_, true, _) => Compared::Same,

@@ -15,8 +15,8 @@ use super::types::{
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
-use crate::suite::{Digest, DigestAlgorithm};
-use crate::verify::{Finding, FindingKind, Report};
+use crate::suite::{Digest, DigestAlgorithm, hex};
+use crate::verify::{Finding, FindingKind, Report, expired_at};
 
 /// id-contentType (RFC 5652 §11.1).
 const CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
@@ -172,9 +172,7 @@ impl<'a> Said<'a> {
             return report.add(Finding::new(FindingKind::CmsStructure).detail("signing time"));
         };
         report.add(Finding::new(FindingKind::SigningTime).detail(time.to_string()));
-        if by.check_time(time.to_system_time()).is_err() {
-            report.add(Finding::new(FindingKind::SigningTimeOutside).detail(time.to_string()));
-        }
+        report.findings.extend(expired_at(by, time.to_system_time()));
     }
 
     fn judge_certificate(&self, by: &Certificate, report: &mut Report) {
@@ -197,7 +195,8 @@ impl<'a> Said<'a> {
             IssuerAndSerial::of(by.der()).is_ok_and(|own| own == said)
         });
         if id.hash.as_bytes() != hash.octets() || !same_name {
-            report.add(Finding::new(FindingKind::SigningCertificateOther));
+            let said = hex(id.hash.as_bytes());
+            report.add(Finding::new(FindingKind::SigningCertificateOther).compared(said, hash.hex()));
         }
     }
 }

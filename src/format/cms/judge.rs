@@ -9,14 +9,33 @@ use super::algorithms;
 use super::attributes::{self, Said};
 use super::read::Message;
 use super::stream::{self, Measured};
-use super::types::{IssuerAndSerial, RawSet, SignerId, SignerInfo, content_type_name, is_data};
+use super::types::{IssuerAndSerial, SignerId, SignerInfo, content_type_name, is_data};
 use super::write;
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::proof::{self, Form, Proof, Start, Way};
+use crate::format::variants::Variants;
 use crate::policy;
 use crate::source::Content;
-use crate::suite::{DigestAlgorithm, Hasher, PublicKey, RawSignature, SM2_DEFAULT_ID, Suite, ToBeSigned};
-use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+use crate::suite::{Digest, DigestAlgorithm, Hasher, Suite, ToBeSigned, hex};
+use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext, Words};
+
+fn unknown(of: (&str, &str)) -> Finding {
+    Finding::new(FindingKind::NoKnownReason).detail(of)
+}
+
+/// How a value was made over attributes: with another hash, or over their own tag [0] in place of SET (RFC 5652 §5.4).
+fn over_attributes(proof: &Proof, attributes: &[u8]) -> Option<Vec<Finding>> {
+    if let Some(way) = proof.way(attributes) {
+        return Some(way.finding(proof).into_iter().collect());
+    }
+    let mut tagged = attributes.to_vec();
+    *tagged.first_mut()? = 0xA0;
+    let way = proof.way(&tagged)?;
+    let said = ("the attributes were signed with their tag [0], not as a SET", "属性按 [0] 标签签名，而非 SET");
+    let finding = Finding::new(FindingKind::CmsStructure).detail(said).compared("31", "a0");
+    Some(std::iter::once(finding).chain(way.finding(proof)).collect())
+}
 
 const VERIFY: &str = "verify CMS message";
 /// Both must be found, or the message is not valid.
@@ -57,14 +76,16 @@ impl<'m> Judge<'m> {
         self.report.add(Finding::new(kind));
     }
 
-    fn add_detail(&mut self, kind: FindingKind, detail: impl Into<String>) {
+    fn add_detail(&mut self, kind: FindingKind, detail: impl Into<Words>) {
         self.report.add(Finding::new(kind).detail(detail));
     }
 
     /// What is said of the message as a whole.
     fn message(&mut self) {
         if self.message.trailing {
-            self.add(FindingKind::TrailingOctets);
+            let end = self.message.end.and_then(|end| usize::try_from(end).ok());
+            let place = end.map(|offset| Place { offset, line: 1 });
+            self.report.add(Finding::new(FindingKind::TrailingOctets).maybe_at(place));
         }
         if self.message.ber {
             self.add(FindingKind::NotDer);
@@ -98,12 +119,14 @@ impl<'m> Judge<'m> {
     fn judge(&mut self, signer: &SignerInfo<'m>) -> Result<()> {
         self.versions(signer);
         let Some(certificate) = self.certificate(signer) else { return Ok(()) };
-        self.report.judge_certificate(&certificate, self.context);
+        let brought = self.brought();
+        self.report.judge_certificate_at(&certificate, self.context, &brought, None);
         let Some((digest, suite)) = self.algorithms(signer) else { return Ok(()) };
         let key = match certificate.key() {
             Ok(key) if suite.fits(key.kind()) => key,
             Ok(key) => {
-                self.add_detail(FindingKind::KeyMismatch, format!("{suite} with {}", key.kind()));
+                let finding = Finding::new(FindingKind::KeyMismatch).compared(suite.name(), key.kind().to_string());
+                self.report.add(finding);
                 return Ok(());
             }
             Err(error) => {
@@ -115,68 +138,127 @@ impl<'m> Judge<'m> {
         let id = &self.context.sm2_id;
         let hasher = if signer.signed.is_some() { digest.hasher()? } else { key.hasher_with(suite, id)? };
         let measured = self.measure(hasher, digest, signer.signed.is_none())?;
-        let tbs = match (signer.signed, measured) {
+        let (tbs, attributes) = match (signer.signed, measured) {
             (Some(set), measured) => {
                 let said = Said::read(set, &mut self.report);
                 let Some(said) = said else { return Ok(()) };
                 let expected = said.judge(self.message.content_type, &certificate, &mut self.report);
                 if let (Some(expected), Some(measured)) = (expected, measured) {
-                    let right = measured.digest.octets() == expected;
-                    self.add(if right { FindingKind::DigestRight } else { FindingKind::DigestWrong });
+                    self.digest(digest, expected, &measured)?;
                 }
-                ToBeSigned::over_with(suite, key, id, &attributes::as_signed(set)?)?
+                let octets = attributes::as_signed(set)?;
+                (ToBeSigned::over_with(suite, key, id, &octets)?, Some(octets))
             }
             (None, Some(measured)) => {
                 self.bare(&measured);
-                ToBeSigned::of(suite, measured.digest, id)
+                (ToBeSigned::of(suite, measured.digest, id), None)
             }
             (None, None) => return Ok(()),
         };
-        let Ok(raw) = RawSignature::from_wire(suite, signer.signature.as_bytes()) else {
-            self.add_detail(FindingKind::SignatureUnreadable, format!("{} octets", signer.signature.as_bytes().len()));
-            return Ok(());
+        let place = self.message.place_in_signer(signer.signature.as_bytes());
+        let (raw, otherwise) = match proof::read(suite, signer.signature.as_bytes(), Form::Der) {
+            Ok(read) => read,
+            Err(finding) => {
+                self.report.add(finding.maybe_at(place));
+                return Ok(());
+            }
         };
-        let right = key.verify(&tbs, &raw).is_ok();
-        self.add(if right { FindingKind::SignatureRight } else { FindingKind::SignatureWrong });
-        if right && signer.signed.is_none() {
-            self.add(FindingKind::DigestRight);
+        self.report.findings.extend(otherwise.map(|f| f.maybe_at(place)));
+        if key.verify(&tbs, &raw).is_err() {
+            let proof = Proof::new(key, raw, id);
+            let said = format!("{} {}", suite.digest().name(), tbs.digest.hex());
+            self.report.add(proof.wrong_digest(&said).maybe_at(place));
+            let causes = self.causes(&proof, &certificate, attributes.as_deref())?;
+            self.report.findings.extend(causes.into_iter().map(|f| f.maybe_at(place)));
+            return Ok(());
         }
-        if !right && suite == Suite::Sm2Sm3 {
-            self.other_z(key, &raw, signer.signed)?;
+        self.add(FindingKind::SignatureRight);
+        if signer.signed.is_none() {
+            self.add(FindingKind::DigestRight);
         }
         Ok(())
     }
 
-    /// Names how an SM2 signature was hashed, where that is a way that programs are known to have.
-    fn other_z(&mut self, key: &PublicKey, raw: &RawSignature, signed: Option<RawSet<'_>>) -> Result<()> {
-        let id = &self.context.sm2_id;
-        let header = |length| write::encapsulated(self.message.content_type, Some(length)).map(|(header, _)| header);
-        let z = |id: &str| Ok::<_, Error>(key.z(id)?.octets().to_vec());
-        let mut ways = vec![("SM3 without Z", Vec::new()), ("SM3 with Z of an empty identifier", z("")?)];
-        if !id.is_default() {
-            ways.push(("SM3 with Z of the default identifier, where another was expected", z(SM2_DEFAULT_ID)?));
+    /// The digest that the attributes give, against that of the document; where they differ, why.
+    fn digest(&mut self, algorithm: DigestAlgorithm, expected: &[u8], measured: &Measured) -> Result<()> {
+        if measured.digest.octets() == expected {
+            self.add(FindingKind::DigestRight);
+            return Ok(());
         }
-        if let (None, Some(length)) = (signed, self.message.length())
-            && let Ok(header) = header(length)
-        {
-            ways.push(("SM3 of the whole ContentInfo without Z, as GmSSL 3 makes it", header));
-        }
-        for (name, prefix) in ways {
-            let mut hasher = DigestAlgorithm::Sm3.hasher()?;
-            hasher.update(&prefix);
-            let digest = match signed {
-                Some(set) => {
-                    hasher.update(&attributes::as_signed(set)?);
-                    Some(hasher.finish())
-                }
-                None => self.measure(hasher, DigestAlgorithm::Sm3, true)?.map(|m| m.digest),
-            };
-            if digest.is_some_and(|d| key.verify(&ToBeSigned::of(Suite::Sm2Sm3, d, id), raw).is_ok()) {
-                self.add_detail(FindingKind::OtherHash, name);
-                break;
-            }
+        let place = self.message.place_in_signer(expected);
+        let finding = Finding::new(FindingKind::DigestWrong).compared(hex(expected), measured.digest.hex());
+        self.report.add(finding.maybe_at(place));
+        let all = [DigestAlgorithm::Sha1, DigestAlgorithm::Sha256, DigestAlgorithm::Sm3];
+        let algorithms: Vec<DigestAlgorithm> = std::iter::once(algorithm)
+            .chain(all.into_iter().filter(|a| *a != algorithm))
+            .filter(|a| a.length() == expected.len() && a.hasher().is_ok())
+            .collect();
+        let hashers = || algorithms.iter().filter_map(|a| a.hasher().ok()).collect();
+        let fits =
+            |hasher: usize, digest: &Digest| algorithms.get(hasher).filter(|_| digest.octets() == expected).copied();
+        let found = self.variants(hashers)?.and_then(|variants| variants.find(fits));
+        let Some((other, variant)) = found else {
+            self.report.add(unknown(("the digest", "摘要")).maybe_at(place));
+            return Ok(());
+        };
+        self.report.findings.extend(variant);
+        if other != algorithm {
+            let finding = Finding::new(FindingKind::DigestAlgorithmOther).compared(algorithm.name(), other.name());
+            self.report.add(finding.maybe_at(place));
         }
         Ok(())
+    }
+
+    /// The document in the ways in which documents change; `None` where only its digest is there.
+    fn variants(&self, hashers: impl Fn() -> Vec<Hasher>) -> Result<Option<Variants>> {
+        let failed = |e: std::io::Error| stream::input(&e, VERIFY);
+        match (self.outside, self.message.content()?) {
+            (Some(Content::Source(source)), None) => {
+                Variants::read(&mut *source.open().map_err(failed)?, hashers).map(Some).map_err(failed)
+            }
+            (None, Some(mut reader)) => Variants::read(&mut *reader, hashers).map(Some).map_err(failed),
+            _ => Ok(None),
+        }
+    }
+
+    /// Why the value is wrong; that no reason is known where none is.
+    fn causes(&self, proof: &Proof, certificate: &Certificate, attributes: Option<&[u8]>) -> Result<Vec<Finding>> {
+        let search = |proof: &Proof| -> Result<Option<Vec<Finding>>> {
+            if let Some(attributes) = attributes {
+                return Ok(over_attributes(proof, attributes));
+            }
+            let mut ways = proof.ways();
+            ways.extend(self.whole_content_info(proof));
+            let hashers = || ways.iter().filter_map(|(_, start)| start.fresh().ok()).collect();
+            let fits = |hasher: usize, digest: &Digest| {
+                let (way, _) = ways.get(hasher)?;
+                proof.is_made_over(digest).then_some(*way)
+            };
+            let found = self.variants(hashers)?.and_then(|variants| variants.find(fits));
+            Ok(found.map(|(way, variant)| variant.into_iter().chain(way.finding(proof)).collect()))
+        };
+        if let Some(causes) = search(proof)? {
+            return Ok(causes);
+        }
+        let known: Vec<Arc<Certificate>> =
+            self.brought().into_iter().chain(self.context.known_certificates()).collect();
+        let by_other = proof.other_signer(certificate, &known, |other| search(other).ok().flatten());
+        Ok(match by_other {
+            Some((finding, causes)) => std::iter::once(finding).chain(causes).collect(),
+            None => vec![unknown(("the signature value", "签名值"))],
+        })
+    }
+
+    /// The way of GmSSL 3 with a message without attributes: what is hashed begins with the header of the inner ContentInfo.
+    fn whole_content_info(&self, proof: &Proof) -> Option<(Way, Start)> {
+        let length = self.message.length().filter(|_| proof.suite() == Suite::Sm2Sm3)?;
+        let (header, _) = write::encapsulated(self.message.content_type, Some(length)).ok()?;
+        Some((Way::Sm2ContentInfo, Start::sm3(header)))
+    }
+
+    /// The certificates that the message brings along, as far as they can be read. Nothing is trusted for standing there.
+    fn brought(&self) -> Vec<Arc<Certificate>> {
+        self.message.certificates.iter().filter_map(|der| Certificate::from_der(der).ok().map(Arc::new)).collect()
     }
 
     /// Without signed attributes the signature is over the content itself, which must be plain data (RFC 5652 §5.3).

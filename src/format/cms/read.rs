@@ -12,6 +12,7 @@ use super::{pem, stream};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
 use crate::source::{Content, Source};
+use crate::verify::Place;
 
 const READ: &str = "read CMS message";
 /// Everything before the content fits into this many octets, or the message is read in memory.
@@ -40,6 +41,8 @@ pub(super) struct Message {
     pub(super) trailing: bool,
     /// The message is not DER.
     pub(super) ber: bool,
+    /// Where a DER message ends in what was given.
+    pub(super) end: Option<u64>,
 }
 
 impl Message {
@@ -56,7 +59,8 @@ impl Message {
         reader.take(OPENING).read_to_end(&mut start).map_err(|e| stream::input(&e, READ))?;
         if start.first() != Some(&0x30) && pem::is_pem(&start) {
             let text = message.read(policy::CMS_MEMORY_MAX, READ)?;
-            return Message::of(&pem::decode(&text)?);
+            // Nothing stands in the text where it stands in the octets.
+            return Message::of(&pem::decode(&text)?).map(|message| Message { end: None, ..message });
         }
         Message::from_source(source, &start)
     }
@@ -105,8 +109,19 @@ impl Message {
         };
         let (source, trailing) = (Arc::clone(source), !after.is_empty());
         let Rest { certificates, signers } = rest;
-        let message =
-            Message { source, inside, version, content_type, digests, certificates, signers, trailing, ber: false };
+        let end = Some(total);
+        let message = Message {
+            source,
+            inside,
+            version,
+            content_type,
+            digests,
+            certificates,
+            signers,
+            trailing,
+            ber: false,
+            end,
+        };
         message.within_caps().map(Ok)
     }
 
@@ -142,6 +157,7 @@ impl Message {
             signers,
             trailing: !reader.is_finished(),
             ber: true,
+            end: None,
         };
         message.within_caps()
     }
@@ -152,6 +168,14 @@ impl Message {
             return over(format!("over {} certificates", policy::CMS_CERTIFICATES_MAX));
         }
         Ok(self)
+    }
+
+    /// Where `part` of the one signer stands, which is the last that a DER message holds.
+    pub(super) fn place_in_signer(&self, part: &[u8]) -> Option<Place> {
+        let [signer] = self.signers.as_slice() else { return None };
+        let start = usize::try_from(self.end?).ok()?.checked_sub(signer.len())?;
+        let at = signer.windows(part.len().max(1)).rposition(|w| w == part)?;
+        Some(Place { offset: start.checked_add(at)?, line: 1 })
     }
 
     pub(super) fn is_attached(&self) -> bool {

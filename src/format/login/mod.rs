@@ -28,13 +28,14 @@ use std::sync::Arc;
 use base64ct::{Base64, Encoding};
 
 use super::customs::Judge;
+use super::proof::Form;
 use super::{Format, Prepared, SignContext, customs};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::role::Role;
 use crate::source::Content;
 use crate::suite::{KeyKind, RawSignature, Suite, Summary, ToBeSigned, is_hidden};
-use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext};
 
 /// The longest challenge, in octets.
 pub const MAX_OCTETS: usize = 256;
@@ -182,37 +183,61 @@ impl Format for Login {
         let octets = match read(content) {
             Ok(octets) => octets,
             Err(error) if error.kind() == ErrorKind::ChallengeTooLong => {
-                report.add(Finding::new(FindingKind::ChallengeShape).detail(error.what().unwrap_or_default()));
+                report.add(no_challenge(error.what().unwrap_or_default()));
                 return Ok(report);
             }
             Err(error) => return Err(error),
         };
         if let Err(error) = check(&octets) {
-            report.add(Finding::new(FindingKind::ChallengeShape).detail(error.what().unwrap_or("empty")));
+            report.add(no_challenge(error.what().unwrap_or("empty")));
         }
         let suites: &[Suite] = match context.role {
             Some(Role::Customs) => &[Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256],
             Some(_) => &[Suite::RsaSha256, Suite::Sm2Sm3, Suite::P256Sha256],
             None => &[Suite::RsaSha256, Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256],
         };
-        if let Some(judge) = Judge::open(&mut report, signature, context, suites, !customs) {
-            value(&octets, &judge, &mut report, customs);
+        let form = if customs { Form::Raw } else { Form::Either };
+        if let Some(judge) = Judge::open(&mut report, signature.map(|s| (s, Some(START))), context, suites, form) {
+            value(&octets, &judge, &mut report, context);
         }
         Ok(report)
     }
 }
 
-fn value(octets: &[u8], judge: &Judge, report: &mut Report, customs: bool) {
+/// The challenge begins where it begins: that is the place of all that is said of it.
+const START: Place = Place { offset: 0, line: 1 };
+
+fn no_challenge(why: &str) -> Finding {
+    let expected = ("a random of 1 to 256 octets", "1 至 256 字节的随机数");
+    Finding::new(FindingKind::ChallengeShape).compared(expected, why).at(START)
+}
+
+fn value(octets: &[u8], judge: &Judge, report: &mut Report, context: &VerifyContext) {
     if let Some(suite) = judge.fits(octets) {
-        judge.accept(report, suite, customs);
+        judge.accept(report, suite, context.role == Some(Role::Customs));
         return;
     }
-    report.add(Finding::new(FindingKind::SignatureWrong));
-    if let Some(hash) = judge.other_hash(octets) {
-        report.add(Finding::new(FindingKind::OtherHash).detail(hash));
-    } else if judge.fits(Base64::encode_string(octets).as_bytes()).is_some() {
-        report.add(Finding::new(FindingKind::ChallengeAsText));
+    report.add(judge.wrong(octets).at(START));
+    let cause =
+        judge.other_way(octets).or_else(|| as_text(octets, judge)).or_else(|| judge.other_signer(octets, context));
+    let unknown = || Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值"));
+    report.add(cause.unwrap_or_else(unknown).maybe_at(Some(START)));
+}
+
+/// The challenge's base64 was signed, or the challenge with the newline that a file has at its end.
+fn as_text(octets: &[u8], judge: &Judge) -> Option<Finding> {
+    let text = Base64::encode_string(octets);
+    let right = |octets: &[u8]| judge.fits(octets).is_some() || judge.other_way(octets).is_some();
+    if ["", "\n", "\r\n"].iter().any(|end| right(format!("{text}{end}").as_bytes())) {
+        let expected =
+            (format!("{} octets, decoded from base64", octets.len()), format!("base64 解码后的 {} 字节", octets.len()));
+        let found = (format!("{} characters of base64", text.len()), format!("{} 个 base64 字符", text.len()));
+        return Some(Finding::new(FindingKind::ChallengeAsText).compared(expected, found));
     }
+    let end = ["\n", "\r\n"].into_iter().find(|end| right(&[octets, end.as_bytes()].concat()))?;
+    let place = Place::of(octets, octets.len());
+    let found = format!("\"{}\"", end.escape_debug());
+    Some(Finding::new(FindingKind::ContentNewline).compared(("no newline at the end", "末尾无换行"), found).at(place))
 }
 
 fn read(content: &Content) -> Result<Vec<u8>> {

@@ -3,7 +3,7 @@
 use super::read::{Members, Value};
 use super::shape::{FIELDS, HEAD, HEAD_FIELDS};
 use super::write::{self, Escapes, Number, Order, Style};
-use crate::verify::{Finding, FindingKind};
+use crate::verify::FindingKind;
 
 /// The line ends that strings get from files and shells.
 pub(super) const ENDS: [&str; 3] = ["\n", "\r\n", "\r"];
@@ -11,7 +11,7 @@ pub(super) const ENDS: [&str; 3] = ["\n", "\r\n", "\r"];
 /// A way of writing the string that is not the announcement's.
 struct Deviation {
     kind: FindingKind,
-    detail: &'static str,
+    detail: (&'static str, &'static str),
     style: Style,
 }
 
@@ -21,60 +21,114 @@ fn escapes(slashes: bool, html: bool, non_ascii: bool, upper: bool) -> Style {
 
 fn deviations() -> [Deviation; 15] {
     use FindingKind as K;
-    let of = |kind, detail, style| Deviation { kind, detail, style };
+    let of = |kind, english, chinese, style| Deviation { kind, detail: (english, chinese), style };
     let usual = Style::default();
     let number = |number| Style { number, ..usual };
     let order = |order| Style { order, ..usual };
+    let spaced = Style { spaces: true, ..usual };
+    let spaced_ascii = Style { spaces: true, ..escapes(false, false, true, false) };
+    let (slashes, html) = (escapes(true, false, false, false), escapes(false, true, false, false));
+    let (ascii, upper) = (escapes(false, false, true, false), escapes(false, false, true, true));
+    let both = escapes(true, false, true, false);
     [
-        of(K::EscapedTwice, "head and lists", Style { twice: true, ..usual }),
-        of(K::StringShape, "head and lists without quotes around them", Style { bare: true, ..usual }),
-        of(K::NumberText, "totalAmount in quotes", number(Number::Quoted)),
-        of(K::NumberText, "totalAmount without the zeros at its end", number(Number::Shortest)),
-        of(K::NumberText, "totalAmount as a floating-point number prints", number(Number::Float)),
-        of(K::NumberText, "totalAmount with two decimals", number(Number::TwoDecimals)),
-        of(K::FieldOrder, "in the order of the document", order(Order::Met)),
-        of(K::FieldOrder, "sorted by name", order(Order::Sorted)),
-        of(K::InnerSpaces, "a space after each comma and colon", Style { spaces: true, ..usual }),
-        of(K::NeedlessEscape, "/ as \\/", escapes(true, false, false, false)),
-        of(K::NeedlessEscape, "<, >, &, = and ' as \\u003c and so on", escapes(false, true, false, false)),
-        of(K::NeedlessEscape, "non-ASCII as \\uxxxx", escapes(false, false, true, false)),
-        of(K::NeedlessEscape, "non-ASCII as \\uXXXX in upper case", escapes(false, false, true, true)),
-        of(K::NeedlessEscape, "/ as \\/ and non-ASCII as \\uxxxx", escapes(true, false, true, false)),
+        of(K::EscapedTwice, "head and lists", "表头和表体", Style { twice: true, ..usual }),
+        of(
+            K::StringShape,
+            "head and lists without quotes around them",
+            "表头和表体外没有引号",
+            Style { bare: true, ..usual },
+        ),
+        of(K::NumberText, "totalAmount in quotes", "totalAmount 带引号", number(Number::Quoted)),
+        of(
+            K::NumberText,
+            "totalAmount without the zeros at its end",
+            "totalAmount 去掉了末尾的零",
+            number(Number::Shortest),
+        ),
+        of(
+            K::NumberText,
+            "totalAmount as a floating-point number prints",
+            "totalAmount 按浮点数输出",
+            number(Number::Float),
+        ),
+        of(K::NumberText, "totalAmount with two decimals", "totalAmount 写成两位小数", number(Number::TwoDecimals)),
+        of(K::FieldOrder, "in the order of the document", "按文档中的顺序", order(Order::Met)),
+        of(K::FieldOrder, "sorted by name", "按字段名排序", order(Order::Sorted)),
+        of(K::InnerSpaces, "a space after each comma and colon", "逗号和冒号后有空格", spaced),
+        of(K::NeedlessEscape, "/ as \\/", "/ 写成 \\/", slashes),
+        of(K::NeedlessEscape, "<, >, &, = and ' as \\u003c and so on", "<、>、&、=、' 写成 \\u003c 等", html),
+        of(K::NeedlessEscape, "non-ASCII as \\uxxxx", "非 ASCII 字符写成 \\uxxxx", ascii),
+        of(K::NeedlessEscape, "non-ASCII as \\uXXXX in upper case", "非 ASCII 字符写成大写 \\uXXXX", upper),
+        of(K::NeedlessEscape, "/ as \\/ and non-ASCII as \\uxxxx", "/ 写成 \\/，非 ASCII 字符写成 \\uxxxx", both),
         of(
             K::InnerSpaces,
             "a space after each comma and colon, and non-ASCII as \\uxxxx",
-            Style { spaces: true, ..escapes(false, false, true, false) },
+            "逗号和冒号后有空格，非 ASCII 字符写成 \\uxxxx",
+            spaced_ascii,
         ),
     ]
 }
 
+/// The newline was signed, or put there later.
+pub(super) const SIGNED: (&str, &str) = ("it was signed with it", "签名时包含该换行");
+pub(super) const ADDED: (&str, &str) = ("it was added after signing", "签名后加入");
+
+/// Why the string that was signed is another.
+pub(super) struct Reason {
+    pub(super) kind: FindingKind,
+    pub(super) detail: (&'static str, &'static str),
+    /// What was signed.
+    pub(super) signed: String,
+    /// It has this line end, which is all that this reason is about.
+    pub(super) end: Option<&'static str>,
+}
+
+impl Reason {
+    pub(super) fn new(kind: FindingKind, detail: (&'static str, &'static str), signed: String) -> Self {
+        Reason { kind, detail, signed, end: None }
+    }
+
+    fn newline(end: &'static str) -> Self {
+        Reason { kind: FindingKind::NewlineAtEnd, detail: SIGNED, signed: String::new(), end: Some(end) }
+    }
+}
+
 /// The reasons, where the signature is right over another form of the same fields.
-pub(super) fn of(payment: &Members, fits: impl Fn(&str) -> bool) -> Option<Vec<Finding>> {
+pub(super) fn of(payment: &Members, fits: impl Fn(&str) -> bool) -> Option<Vec<Reason>> {
     let exact = write::string(payment, Style::default());
     if let Some(end) = ENDS.into_iter().find(|end| fits(&format!("{exact}{end}"))) {
-        return Some(vec![newline(end, "it was signed with it")]);
+        return Some(vec![Reason::newline(end)]);
     }
     for Deviation { kind, detail, style } in deviations() {
         let text = write::string(payment, style);
         if text == exact {
             continue;
         }
-        let reason = || Finding::new(kind).detail(detail);
         if fits(&text) {
-            return Some(vec![reason()]);
+            return Some(vec![Reason::new(kind, detail, text)]);
         }
         if let Some(end) = ENDS.into_iter().find(|end| fits(&format!("{text}{end}"))) {
-            return Some(vec![reason(), newline(end, "it was signed with it")]);
+            return Some(vec![Reason::new(kind, detail, text), Reason::newline(end)]);
         }
     }
-    let other = lower_guid(payment)?;
-    fits(&write::string(&other, Style::default()))
-        .then(|| vec![Finding::new(FindingKind::FieldFault).detail("guid was signed in lower case")])
+    let lower = write::string(&lower_guid(payment)?, Style::default());
+    let detail = ("guid was signed in lower case", "guid 以小写签名");
+    fits(&lower).then(|| vec![Reason::new(FindingKind::FieldFault, detail, lower)])
 }
 
-/// A newline at the end: signed, or added later.
-pub(super) fn newline(end: &str, what: &str) -> Finding {
-    Finding::new(FindingKind::NewlineAtEnd).detail(format!("{}: {what}", end.escape_debug()))
+/// The first octet that differs.
+pub(super) fn first_difference(one: &str, other: &str) -> usize {
+    one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count()
+}
+
+/// A few characters from an octet on: enough to see the difference, and not what the document is about.
+pub(super) fn around(text: &str, at: usize) -> String {
+    let mut start = at.min(text.len());
+    while !text.is_char_boundary(start) {
+        start = start.saturating_sub(1);
+    }
+    let few: String = text.get(start..).unwrap_or_default().chars().take(8).collect();
+    format!("{few:?}")
 }
 
 /// The same payment with its guid in lower case.

@@ -1,23 +1,28 @@
 //! The verdict on payment data: every reason is named, none is guessed.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::value::RawValue;
 
+use super::places::Places;
 use super::read::{self, Fault, Members};
-use super::shape::{FIELDS, HEAD, LISTS, NUMBER, VALUE};
+use super::shape::{AMOUNT, FIELDS, HEAD, HEAD_FIELDS, LISTS, NUMBER, TIME, VALUE};
 use super::write::{self, Style};
 use super::{hints, ready, rules};
+use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::customs::Judge;
+use crate::format::customs::Judge as Proofs;
+use crate::format::proof::Form;
 use crate::suite::Suite;
-use crate::verify::{Finding, FindingKind, Report, VerifyContext};
+use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext};
 
 /// What was found of the document before any signature was looked at.
 struct Document {
     /// The octets that the signature has to be over; `None` where the fields do not make a string.
     message: Option<String>,
     payment: Option<Members>,
-    /// The text of what is posted.
-    posted: Option<String>,
+    /// It is what is posted, and not the string.
+    posted: bool,
 }
 
 pub(super) fn judge(
@@ -26,147 +31,256 @@ pub(super) fn judge(
     context: &VerifyContext,
     report: &mut Report,
 ) -> Result<()> {
-    let read = open(document, report);
+    let octets = match document.starts_with(write::FORM_FIELD.as_bytes()) {
+        true => write::unform(document),
+        false => Some(document.to_vec()),
+    };
+    let Some(text) = octets.and_then(|o| String::from_utf8(o).ok()) else {
+        let said = ("not UTF-8, or not percent-encoded as it says", "不是 UTF-8，或百分号编码有误");
+        report.add(Finding::new(FindingKind::StringShape).detail(said));
+        unread(signature, context, report);
+        return Ok(());
+    };
+    let places = Places::new(document, &text);
+    let read = Judge { places: &places, text: &text, report, context }.open();
     let inside = read.payment.as_ref().map(|p| p.text(FIELDS, VALUE).to_owned()).filter(|v| !v.is_empty());
     if inside.is_some() && signature.is_some() {
         return Err(Error::new(ErrorKind::Argument, "verify announcement 179")
             .detail("a signature stands in what is posted; none may be given beside it"));
     }
     let given = signature.or(inside.as_deref().map(str::as_bytes));
+    let mut judge = Judge { places: &places, text: &text, report, context };
     if let (Some(payment), Some(certificate)) = (&read.payment, &context.certificate) {
-        number(payment, &certificate.number(), report);
+        judge.number(payment, &certificate.number());
+        judge.service_time(payment, certificate);
     }
-    // P-256 and RSA with SHA-256 are what a test profile signs with: said, not refused here.
-    let suites = [Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256];
-    let Some(judge) = Judge::open(report, given, context, &suites, false) else { return Ok(()) };
-    value(&read, &judge, report);
+    // A signature beside the document begins where it begins.
+    let place = inside.as_ref().map_or(Some(Place { offset: 0, line: 1 }), |_| places.of_field(VALUE));
+    if let Some(proofs) = Proofs::open(judge.report, given.map(|g| (g, place)), context, &SUITES, Form::Raw) {
+        judge.value(&read, &proofs);
+    }
     Ok(())
 }
 
-/// Reads whatever it is. What is wrong with it is in the report.
-fn open(document: &[u8], report: &mut Report) -> Document {
-    let nothing = Document { message: None, payment: None, posted: None };
-    let octets = match document.starts_with(write::FORM_FIELD.as_bytes()) {
-        true => write::unform(document),
-        false => Some(document.to_vec()),
-    };
-    let Some(text) = octets.and_then(|o| String::from_utf8(o).ok()) else {
-        report.add(Finding::new(FindingKind::StringShape).detail("not UTF-8, or not percent-encoded as it says"));
-        return nothing;
-    };
-    let start = text.trim_start_matches(['\u{FEFF}', ' ', '\t', '\n', '\r']);
-    let read = if start.starts_with('{') { posted(text, report) } else { string(text, report) };
-    if let Some(payment) = &read.payment {
-        for rules::Broken { fault, finding } in rules::broken(payment, FIELDS) {
-            report.add(Finding::new(finding).detail(fault.detail));
+/// P-256 and RSA with SHA-256 are what a test profile signs with: said, not refused here.
+const SUITES: [Suite; 3] = [Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256];
+
+/// What is said of certificate and signature where the document is none.
+fn unread(signature: Option<&[u8]>, context: &VerifyContext, report: &mut Report) {
+    let _ = Proofs::open(report, signature.map(|s| (s, None)), context, &SUITES, Form::Raw);
+}
+
+struct Judge<'j> {
+    places: &'j Places<'j>,
+    text: &'j str,
+    report: &'j mut Report,
+    context: &'j VerifyContext,
+}
+
+impl Judge<'_> {
+    /// Reads whatever it is. What is wrong with it is in the report.
+    fn open(mut self) -> Document {
+        let start = self.text.trim_start_matches(['\u{FEFF}', ' ', '\t', '\n', '\r']);
+        let read = if start.starts_with('{') { self.posted() } else { self.string() };
+        if let Some(payment) = &read.payment {
+            for rules::Broken { fault, finding } in rules::broken(payment, FIELDS) {
+                let place = self.places.of_fault(&fault);
+                self.report.add(Finding::new(finding).detail(words(&fault)).maybe_at(place));
+            }
+        }
+        read
+    }
+
+    fn add_fault(&mut self, fault: &Fault) {
+        let kind = match fault.kind {
+            ErrorKind::StringShape => FindingKind::StringShape,
+            ErrorKind::StringNewline => FindingKind::NewlineAtEnd,
+            _ => FindingKind::FieldFault,
+        };
+        self.report.add(Finding::new(kind).detail(words(fault)).maybe_at(self.places.of_fault(fault)));
+    }
+
+    /// Reads strictly; and where that fails because a number stands in quotes, says so and reads on.
+    fn tolerant(&mut self, read: impl Fn(bool) -> Result<Members, Fault>) -> Option<Members> {
+        let fault = match read(false) {
+            Ok(payment) => return Some(payment),
+            Err(fault) => fault,
+        };
+        let payment = read(true).ok();
+        match &payment {
+            Some(payment) => {
+                let amount = match payment.get(FIELDS, HEAD) {
+                    Some(read::Value::Object(head)) => head.text(HEAD_FIELDS, AMOUNT).to_owned(),
+                    _ => String::new(),
+                };
+                let said = ("totalAmount stands in quotes", "totalAmount 带引号");
+                let finding = Finding::new(FindingKind::NumberText).detail(said);
+                let finding = finding.compared(amount.clone(), format!("\"{amount}\""));
+                self.report.add(finding.maybe_at(self.places.of_field(AMOUNT)));
+            }
+            None => self.add_fault(&fault),
+        }
+        payment
+    }
+
+    fn posted(&mut self) -> Document {
+        let text = self.text;
+        let payment = self.tolerant(|quoted| read::document(text, quoted));
+        let message = payment.as_ref().map(|p| write::string(p, Style::default()));
+        Document { message, payment, posted: true }
+    }
+
+    /// The signing string: what has to be signed is what was given, whatever it is.
+    fn string(&mut self) -> Document {
+        let text = self.text;
+        let bare = text.trim_end_matches(['\n', '\r']);
+        // A newline has a finding of its own, when it is known who put it there.
+        match ready::edges(bare) {
+            Some(fault) => self.add_fault(&fault),
+            None if !bare.starts_with('"') => {
+                let said = ("it does not begin with \"sessionID\"", "不以 \"sessionID\" 开头");
+                self.report.add(Finding::new(FindingKind::StringShape).detail(said).at(self.places.of_octet(0)));
+                return Document { message: Some(text.to_owned()), payment: None, posted: false };
+            }
+            None => {}
+        }
+        let payment = self.tolerant(|quoted| ready::parse(bare, quoted));
+        if !self.report.has(FindingKind::NumberText)
+            && let Some(fault) = payment.as_ref().and_then(|p| ready::otherwise(bare, p))
+        {
+            self.add_fault(&fault);
+        }
+        Document { message: Some(text.to_owned()), payment, posted: false }
+    }
+
+    /// certNo is not signed, so it says nothing by itself: customs registers certificates by it.
+    fn number(&mut self, payment: &Members, expected: &str) {
+        let Some(read::Value::Text(number)) = payment.get(FIELDS, NUMBER) else { return };
+        if number == expected {
+            return;
+        }
+        let shown: String = number.chars().take(40).flat_map(char::escape_debug).collect();
+        let kind = match number.eq_ignore_ascii_case(expected) {
+            true => FindingKind::NumberCase,
+            false => FindingKind::NumberOther,
+        };
+        self.report.add(Finding::new(kind).compared(expected, shown).maybe_at(self.places.of_field(NUMBER)));
+    }
+
+    /// serviceTime, in milliseconds since 1970, lies in the certificate's time.
+    fn service_time(&mut self, payment: &Members, certificate: &Certificate) {
+        let Ok(millis) = payment.text(FIELDS, TIME).parse::<u64>() else { return };
+        let Some(time) = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis)) else { return };
+        let place = self.places.of_field(TIME);
+        self.report.findings.extend(crate::verify::expired_at(certificate, time).map(|f| f.maybe_at(place)));
+    }
+
+    fn value(&mut self, read: &Document, proofs: &Proofs) {
+        let Some(message) = &read.message else { return };
+        if let Some(suite) = proofs.fits(message.as_bytes()) {
+            proofs.accept(self.report, suite, true);
+            if let Some(end) = ending(message) {
+                self.newline(end, hints::SIGNED);
+            }
+            if let Some(payment) = read.payment.as_ref().filter(|_| read.posted) {
+                self.compare(payment);
+            }
+            return;
+        }
+        let place = self.places.of_field(VALUE).unwrap_or(self.places.of_octet(0));
+        self.report.add(proofs.wrong(message.as_bytes()).at(place));
+        if !self.cause(read, message, proofs) {
+            let said = ("the signature value", "签名值");
+            self.report.add(Finding::new(FindingKind::NoKnownReason).detail(said).at(place));
         }
     }
-    read
-}
 
-fn found(fault: &Fault) -> Finding {
-    let kind = match fault.kind {
-        ErrorKind::StringShape => FindingKind::StringShape,
-        ErrorKind::StringNewline => FindingKind::NewlineAtEnd,
-        _ => FindingKind::FieldFault,
-    };
-    Finding::new(kind).detail(format!("{}: {}", fault.kind.code(), fault.detail))
-}
-
-/// Reads strictly; and where that fails because a number stands in quotes, says so and reads on.
-fn tolerant(read: impl Fn(bool) -> Result<Members, Fault>, report: &mut Report) -> Option<Members> {
-    let fault = match read(false) {
-        Ok(payment) => return Some(payment),
-        Err(fault) => fault,
-    };
-    let payment = read(true).ok();
-    report.add(match payment {
-        Some(_) => Finding::new(FindingKind::NumberText).detail("totalAmount stands in quotes"),
-        None => found(&fault),
-    });
-    payment
-}
-
-fn posted(text: String, report: &mut Report) -> Document {
-    let payment = tolerant(|quoted| read::document(&text, quoted), report);
-    let message = payment.as_ref().map(|p| write::string(p, Style::default()));
-    Document { message, payment, posted: Some(text) }
-}
-
-/// The signing string: what has to be signed is what was given, whatever it is.
-fn string(text: String, report: &mut Report) -> Document {
-    let bare = text.trim_end_matches(['\n', '\r']);
-    // A newline has a finding of its own, when it is known who put it there.
-    match ready::edges(bare) {
-        Some(fault) => report.add(found(&fault)),
-        None if !bare.starts_with('"') => {
-            report.add(Finding::new(FindingKind::StringShape).detail("it does not begin with \"sessionID\""));
-            return Document { message: Some(text), payment: None, posted: None };
+    /// Adds the cause; whether there is one.
+    fn cause(&mut self, read: &Document, message: &str, proofs: &Proofs) -> bool {
+        let place = self.places.of_field(VALUE).unwrap_or(self.places.of_octet(0));
+        if let Some(finding) = proofs.other_way(message.as_bytes()) {
+            self.report.add(finding.at(place));
+            return true;
         }
-        None => {}
+        let fits = |text: &str| proofs.fits(text.as_bytes()).is_some();
+        if let Some(end) = ending(message)
+            && fits(message.trim_end_matches(['\n', '\r']))
+        {
+            self.newline(end, hints::ADDED);
+            return true;
+        }
+        if let Some(payment) = &read.payment {
+            if !read.posted && fits(&write::string(payment, Style::default())) {
+                let said = ("the signature is right over the announcement's form", "签名与公告规定的写法相符");
+                self.report.add(Finding::new(FindingKind::PostedOtherwise).detail(said).at(self.places.of_octet(0)));
+                return true;
+            }
+            if let Some(reasons) = hints::of(payment, fits) {
+                self.reasons(payment, reasons);
+                return true;
+            }
+            if let Some(text) = as_posted(self.text, payment).filter(|_| read.posted)
+                && fits(&text)
+            {
+                let said = (
+                    "head and lists were signed as they are posted, white space included",
+                    "表头和表体按提交的写法（含空白）签名",
+                );
+                self.reasons(payment, vec![hints::Reason::new(FindingKind::InnerSpaces, said, text)]);
+                return true;
+            }
+        }
+        let other = proofs.other_signer(message.as_bytes(), self.context);
+        other.is_some_and(|finding| {
+            self.report.add(finding.at(place));
+            true
+        })
     }
-    let payment = tolerant(|quoted| ready::parse(bare, quoted), report);
-    if !report.has(FindingKind::NumberText)
-        && let Some(fault) = payment.as_ref().and_then(|p| ready::otherwise(bare, p))
-    {
-        report.add(found(&fault));
+
+    fn reasons(&mut self, payment: &Members, reasons: Vec<hints::Reason>) {
+        let exact = write::string(payment, Style::default());
+        for reason in reasons {
+            match reason.end {
+                Some(end) => self.newline(end, hints::SIGNED),
+                None => {
+                    let finding = Finding::new(reason.kind).detail(reason.detail);
+                    let at = hints::first_difference(&exact, &reason.signed);
+                    let (expected, found) = (hints::around(&exact, at), hints::around(&reason.signed, at));
+                    let place = self.places.of_field_around(&reason.signed, at).unwrap_or(self.places.of_octet(0));
+                    self.report.add(finding.compared(expected, found).at(place));
+                }
+            }
+        }
     }
-    Document { message: Some(text), payment, posted: None }
+
+    /// A newline at the end: signed, or added later.
+    fn newline(&mut self, end: &str, (english, chinese): (&str, &str)) {
+        let shown = end.escape_debug();
+        let finding = Finding::new(FindingKind::NewlineAtEnd)
+            .detail((format!("{shown}: {english}"), format!("{shown}：{chinese}")))
+            .compared(("no newline at the end", "末尾无换行"), format!("\"{shown}\""));
+        self.report.add(finding.at(self.places.of_octet(self.text.trim_end_matches(['\n', '\r']).len())));
+    }
+
+    /// The signature is right, but is what is posted also written as it was signed?
+    fn compare(&mut self, payment: &Members) {
+        let Some(Inner { head, lists }) = inner(self.text) else { return };
+        for (name, posted) in [(HEAD, head.get()), (LISTS, lists.get())] {
+            let signed = write::inner(payment, name, Style::default());
+            if posted != signed {
+                let at = hints::first_difference(&signed, posted);
+                let finding = Finding::new(FindingKind::PostedOtherwise).detail(name);
+                let finding = finding.compared(hints::around(&signed, at), hints::around(posted, at));
+                self.report.add(finding.maybe_at(self.places.of_field(name)));
+            }
+        }
+    }
 }
 
-/// certNo is not signed, so it says nothing by itself: customs registers certificates by it.
-fn number(payment: &Members, expected: &str, report: &mut Report) {
-    let Some(read::Value::Text(number)) = payment.get(FIELDS, NUMBER) else { return };
-    if number == expected {
-        return;
-    }
-    let shown: String = number.chars().take(40).flat_map(char::escape_debug).collect();
-    let kind = match number.eq_ignore_ascii_case(expected) {
-        true => FindingKind::NumberCase,
-        false => FindingKind::NumberOther,
-    };
-    report.add(Finding::new(kind).compared(expected, shown));
-}
-
-fn value(read: &Document, judge: &Judge, report: &mut Report) {
-    let Some(message) = &read.message else { return };
-    if let Some(suite) = judge.fits(message.as_bytes()) {
-        judge.accept(report, suite, true);
-        if let Some(end) = ending(message) {
-            report.add(hints::newline(end, "it was signed with it"));
-        }
-        if let (Some(text), Some(payment)) = (&read.posted, &read.payment) {
-            compare(text, payment, report);
-        }
-        return;
-    }
-    report.add(Finding::new(FindingKind::SignatureWrong));
-    if let Some(hash) = judge.other_hash(message.as_bytes()) {
-        report.add(Finding::new(FindingKind::OtherHash).detail(hash));
-        return;
-    }
-    let fits = |text: &str| judge.fits(text.as_bytes()).is_some();
-    if let Some(end) = ending(message)
-        && fits(message.trim_end_matches(['\n', '\r']))
-    {
-        report.add(hints::newline(end, "it was added after signing"));
-        return;
-    }
-    let Some(payment) = &read.payment else { return };
-    if read.posted.is_none() && fits(&write::string(payment, Style::default())) {
-        report.add(
-            Finding::new(FindingKind::PostedOtherwise).detail("the signature is right over the announcement's form"),
-        );
-        return;
-    }
-    if let Some(findings) = hints::of(payment, fits) {
-        findings.into_iter().for_each(|f| report.add(f));
-    } else if let Some(text) = read.posted.as_deref().and_then(|json| as_posted(json, payment))
-        && fits(&text)
-    {
-        let detail = "head and lists were signed as they are posted, white space included";
-        report.add(Finding::new(FindingKind::InnerSpaces).detail(detail));
-    }
+/// A fault in both languages: the Chinese one is the sentence of the error that signing would give.
+fn words(fault: &Fault) -> (String, String) {
+    let error = fault.clone().error("verify announcement 179");
+    (format!("{}: {}", fault.kind.code(), fault.detail), format!("{}：{}", fault.kind.code(), error.message_zh()))
 }
 
 /// The line end of a text.
@@ -190,14 +304,4 @@ fn inner(json: &str) -> Option<Inner<'_>> {
 fn as_posted(json: &str, payment: &Members) -> Option<String> {
     let Inner { head, lists } = inner(json)?;
     Some(write::around(payment, head.get(), lists.get(), Style::default()))
-}
-
-/// The signature is right, but is what is posted also written as it was signed?
-fn compare(json: &str, payment: &Members, report: &mut Report) {
-    let Some(Inner { head, lists }) = inner(json) else { return };
-    for (name, posted) in [(HEAD, head.get()), (LISTS, lists.get())] {
-        if posted != write::inner(payment, name, Style::default()) {
-            report.add(Finding::new(FindingKind::PostedOtherwise).detail(name));
-        }
-    }
 }

@@ -39,6 +39,7 @@
 
 mod hints;
 mod judge;
+mod places;
 mod read;
 mod ready;
 mod rules;

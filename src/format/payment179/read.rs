@@ -47,11 +47,13 @@ impl Members {
 pub(super) struct Fault {
     pub(super) kind: ErrorKind,
     pub(super) detail: String,
+    /// Line and column, from 1, where the reader stopped.
+    pub(super) at: Option<(usize, usize)>,
 }
 
 impl Fault {
     pub(super) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Fault { kind, detail: detail.into() }
+        Fault { kind, detail: detail.into(), at: None }
     }
 
     pub(super) fn error(self, operation: &'static str) -> Error {
@@ -155,7 +157,10 @@ impl Reader {
         };
         let what = if kind == ErrorKind::FieldType { format!("has to be {what}") } else { what };
         let subject = if path.is_empty() { String::new() } else { format!("{path}: ") };
-        Fault::new(kind, format!("{subject}{what}, {}", place(error)))
+        Fault {
+            at: Some((error.line(), error.column())),
+            ..Fault::new(kind, format!("{subject}{what}, {}", place(error)))
+        }
     }
 }
 

@@ -47,7 +47,10 @@ pub(super) fn otherwise(text: &str, payment: &Members) -> Option<Fault> {
         [b' ' | b'\t' | b'\n' | b'\r', ..] => "white space inside the JSON",
         _ => "another form",
     };
-    Some(shape(&format!("{what}, octet {at}")))
+    let before = text.as_bytes().get(..at).unwrap_or_default();
+    let line = before.iter().filter(|o| **o == b'\n').count().saturating_add(1);
+    let column = before.iter().rev().take_while(|o| **o != b'\n').count().saturating_add(1);
+    Some(Fault { at: Some((line, column)), ..shape(&format!("{what}, octet {at}")) })
 }
 
 /// What stands wrong before the string or at its end, with a kind of its own.

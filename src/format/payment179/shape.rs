@@ -55,6 +55,7 @@ pub(super) const SESSION: &str = "sessionID";
 pub(super) const HEAD: &str = "payExchangeInfoHead";
 pub(super) const LISTS: &str = "payExchangeInfoLists";
 pub(super) const TIME: &str = "serviceTime";
+pub(super) const AMOUNT: &str = "totalAmount";
 pub(super) const NUMBER: &str = "certNo";
 pub(super) const VALUE: &str = "signValue";
 
@@ -66,7 +67,7 @@ pub(super) const HEAD_FIELDS: &[Field] = &[
     text("ebpCode"),
     text("payCode"),
     text("payTransactionId"),
-    field("totalAmount", Shape::Number),
+    field(AMOUNT, Shape::Number),
     text("currency"),
     text("verDept"),
     text("payType"),

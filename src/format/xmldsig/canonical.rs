@@ -93,6 +93,21 @@ pub(crate) fn element(tree: &Document<'_>, element: NodeId) -> Result<Vec<u8>, F
     canonical(tree, &NodeSet::tree_without_comments(element, tree))
 }
 
+/// The canonical form of a document that is given as text; `None` where it is none.
+pub(super) fn of_text(text: &str) -> Option<String> {
+    let checked = Checked::read(text.as_bytes()).ok()?;
+    String::from_utf8(document(&checked.tree().ok()?, None).ok()?).ok()
+}
+
+/// As [`of_text`], with the comments: what some signers hash.
+pub(super) fn of_text_with_comments(text: &str) -> Option<String> {
+    let checked = Checked::read(text.as_bytes()).ok()?;
+    let tree = checked.tree().ok()?;
+    let visible = NodeSet::all(&tree);
+    let octets = canonicalize_doc::<&str>(&tree, C14nMode::InclusiveWithComments, Some(&visible), &[]).ok()?;
+    String::from_utf8(octets).ok()
+}
+
 /// As [`element`], with the white space between its elements left out.
 pub(super) fn element_on_one_line(tree: &Document<'_>, element: NodeId) -> Result<Vec<u8>, Fault> {
     let mut visible = NodeSet::tree_without_comments(element, tree);

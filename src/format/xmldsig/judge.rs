@@ -8,11 +8,12 @@ use uppsala::{Document, NodeId};
 use super::canonical::{Checked, document, element};
 use super::identifiers::{self, Set};
 use super::read::{Parts, Reader, shown};
-use super::{dsig_elements, hints};
+use super::{dsig_elements, why};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::suite::{PublicKey, RawSignature, Suite, ToBeSigned};
-use crate::verify::{Finding, FindingKind, Report, Severity, VerifyContext};
+use crate::format::proof::{self, Form, Proof};
+use crate::suite::{Sm2Id, Suite};
+use crate::verify::{Finding, FindingKind, Place, Report, Severity, VerifyContext, Words};
 
 /// Judges the one signature of a document.
 ///
@@ -24,17 +25,20 @@ pub(crate) fn judge(checked: &Checked<'_>, report: &mut Report, context: &Verify
     let mut reader = Reader { checked, tree: &tree, report };
     let parts = reader.signature(signature);
     reader.oddities(signature);
-    let set = set(&parts, report);
-    digest(checked, &tree, signature, &parts, report)?;
-    let certificate = certificate(&parts, context, report);
+    let mut judge = Judge { checked, tree: &tree, signature, parts: &parts, report, context, unexplained: Vec::new() };
+    let set = judge.set();
+    let computed = judge.digest()?;
+    let certificate = judge.certificate();
     if let Some(certificate) = &certificate {
-        key_name(&parts, certificate, report);
-        report.judge_certificate(certificate, context);
+        judge.key_name(certificate);
+        let place = judge.place(parts.nodes.certificate);
+        judge.report.judge_certificate_at(certificate, context, &[], place);
     }
     if let (Some(set), Some(certificate)) = (set, certificate) {
-        report.suite = Some(set.suite);
-        value(&tree, &parts, set, &certificate, report)?;
+        judge.report.suite = Some(set.suite);
+        judge.value(set, &certificate, computed)?;
     }
+    judge.no_known_reason();
     Ok(())
 }
 
@@ -49,12 +53,23 @@ pub(crate) fn prove(octets: &[u8], by: &Certificate) -> Result<()> {
     let mut report = Report::new("ceb");
     let signature = the_signature(&checked, &tree, &mut report).ok_or_else(|| wrong("no Signature"))?;
     let parts = Reader { checked: &checked, tree: &tree, report: &mut report }.signature(signature);
-    let set = set(&parts, &mut report).ok_or_else(|| wrong("identifiers"))?;
-    digest(&checked, &tree, signature, &parts, &mut report)?;
-    value(&tree, &parts, set, by, &mut report)?;
+    let (method, named) = (parts.method.as_deref(), parts.digest_method.as_deref());
+    let set = method.zip(named).and_then(|(m, d)| Set::by_signature(m).filter(|set| set.holds(m, d)));
+    let set = set.ok_or_else(|| wrong("identifiers"))?;
+    let digest = set.suite.digest().of(&document(&tree, Some(signature))?)?;
+    if parts.digest.as_deref() != Some(digest.octets()) {
+        return Err(wrong("digest"));
+    }
+    let (Some(signed_info), Some(value)) = (parts.signed_info, &parts.value) else { return Err(wrong("no value")) };
+    let value = proof::read(set.suite, value, Form::Raw).ok().filter(|(_, otherwise)| otherwise.is_none());
+    let (value, _) = value.ok_or_else(|| wrong("the form of the value"))?;
+    // Customs messages have the default identifier in Z.
+    if !Proof::new(by.key()?, value, &Sm2Id::default()).is_over(&element(&tree, signed_info)?) {
+        return Err(wrong("value"));
+    }
     let named = parts.certificate.as_deref() == Some(by.der());
     match report.findings.iter().any(|f| f.severity() == Severity::Wrong) {
-        false if named && report.has(FindingKind::DigestRight) && report.has(FindingKind::SignatureRight) => Ok(()),
+        false if named => Ok(()),
         _ => Err(wrong("the finished document does not verify")),
     }
 }
@@ -63,145 +78,219 @@ pub(crate) fn prove(octets: &[u8], by: &Certificate) -> Result<()> {
 fn the_signature(checked: &Checked<'_>, tree: &Document<'_>, report: &mut Report) -> Option<NodeId> {
     let all = dsig_elements(tree, "Signature");
     let Some(&first) = all.first() else {
-        report.add(Finding::new(FindingKind::NoSignature));
+        let place = tree.document_element().and_then(|id| checked.place(tree, id));
+        let finding =
+            Finding::new(FindingKind::NoSignature).compared(("one Signature", "一个 Signature"), ("none", "无"));
+        report.add(finding.maybe_at(place));
         return None;
     };
     let mut reader = Reader { checked, tree, report };
     if let Some(&second) = all.get(1) {
-        reader.add(FindingKind::SeveralSignatures, second, &format!("{} Signature elements", all.len()));
+        let said = (format!("{} Signature elements", all.len()), format!("{} 个 Signature 元素", all.len()));
+        reader.compare(FindingKind::SeveralSignatures, second, said, ("1", all.len().to_string()));
     }
     if tree.parent(first) != tree.document_element() {
-        reader.add(FindingKind::Wrapping, first, "the Signature is not a child of the document element");
+        let said = ("the Signature is not a child of the document element", "Signature 不是根元素的子元素");
+        let parent = tree.parent(first).and_then(|id| tree.element(id)).map(|e| shown(&e.name.local_name));
+        let root = tree.document_element().and_then(|id| tree.element(id)).map(|e| shown(&e.name.local_name));
+        reader.compare(FindingKind::Wrapping, first, said, (root.unwrap_or_default(), parent.unwrap_or_default()));
     }
     Some(first)
 }
 
-/// The set that both identifiers name.
-fn set(parts: &Parts, report: &mut Report) -> Option<Set> {
-    let (signature, digest) = (parts.method.as_deref()?, parts.digest_method.as_deref()?);
-    let found = Set::by_signature(signature);
-    let Some(set) = found else {
-        report.add(Finding::new(FindingKind::IdentifierUnknown).detail(shown(signature)));
-        return None;
-    };
-    if identifiers::digest(digest).is_none() {
-        report.add(Finding::new(FindingKind::IdentifierUnknown).detail(shown(digest)));
-    } else if !set.holds(signature, digest) {
-        let expected = format!("{} with {}", set.signature, set.digest);
-        let found = format!("{} with {}", shown(signature), shown(digest));
-        report.add(Finding::new(FindingKind::IdentifiersMixed).compared(expected, found));
-    }
-    if !set.official {
-        report.add(Finding::new(FindingKind::TestIdentifiers).detail(set.suite.name()));
-    }
-    if set.suite == Suite::RsaSha1 {
-        report.add(Finding::new(FindingKind::Sha1Used));
-    }
-    Some(set)
-}
-
-fn digest(
-    checked: &Checked<'_>,
-    tree: &Document<'_>,
+struct Judge<'j> {
+    checked: &'j Checked<'j>,
+    tree: &'j Document<'j>,
     signature: NodeId,
-    parts: &Parts,
-    report: &mut Report,
-) -> Result<()> {
-    let algorithm = parts.digest_method.as_deref().and_then(identifiers::digest);
-    let (Some(algorithm), Some(claimed)) = (algorithm, &parts.digest) else { return Ok(()) };
-    let input = document(tree, Some(signature))?;
-    let computed = algorithm.of(&input)?;
-    if computed.octets() == claimed.as_slice() {
-        report.add(Finding::new(FindingKind::DigestRight));
-        return Ok(());
-    }
-    let wrong = Finding::new(FindingKind::DigestWrong)
-        .compared(Base64::encode_string(claimed), Base64::encode_string(computed.octets()));
-    let hint = hints::of_digest(checked, tree, signature, &input, algorithm, claimed);
-    match hint {
-        Some(hints::Hint::Detail(detail)) => report.add(wrong.detail(detail)),
-        Some(hints::Hint::Finding(finding)) => {
-            report.add(wrong);
-            report.add(finding);
-        }
-        None => report.add(wrong),
-    }
-    Ok(())
+    parts: &'j Parts,
+    report: &'j mut Report,
+    context: &'j VerifyContext,
+    /// Symptoms without a cause: the digest and the value, and where they stand.
+    unexplained: Vec<(Symptom, Option<Place>)>,
 }
 
-/// The certificate of the document, or the caller's where the document has none.
-fn certificate(parts: &Parts, context: &VerifyContext, report: &mut Report) -> Option<Arc<Certificate>> {
-    let Some(der) = &parts.certificate else {
-        if context.certificate.is_none() {
-            report.add(Finding::new(FindingKind::CertificateMissing).detail("no X509Certificate in KeyInfo"));
+impl Judge<'_> {
+    fn place(&self, node: Option<NodeId>) -> Option<Place> {
+        self.checked.place(self.tree, node?)
+    }
+
+    /// The set that both identifiers name.
+    fn set(&mut self) -> Option<Set> {
+        let (signature, digest) = (self.parts.method.as_deref()?, self.parts.digest_method.as_deref()?);
+        let nodes = &self.parts.nodes;
+        let unknown = |identifier: &str, place| {
+            let expected = ("an official identifier", "官方算法标识");
+            Finding::new(FindingKind::IdentifierUnknown).compared(expected, shown(identifier)).maybe_at(place)
+        };
+        let found = Set::by_signature(signature);
+        let Some(set) = found else {
+            self.report.add(unknown(signature, self.place(nodes.method)));
+            return None;
+        };
+        if identifiers::digest(digest).is_none() {
+            self.report.add(unknown(digest, self.place(nodes.digest_method)));
+        } else if !set.holds(signature, digest) {
+            let expected = format!("{} with {}", set.signature, set.digest);
+            let found = format!("{} with {}", shown(signature), shown(digest));
+            let place = self.place(nodes.method);
+            self.report.add(Finding::new(FindingKind::IdentifiersMixed).compared(expected, found).maybe_at(place));
         }
-        return context.certificate.clone();
-    };
-    match Certificate::from_der(der) {
-        Ok(certificate) => Some(Arc::new(certificate)),
-        Err(error) => {
-            report.add(Finding::new(FindingKind::CertificateUnreadable).detail(error.what().unwrap_or_default()));
-            None
+        if !set.official {
+            self.report.add(Finding::new(FindingKind::TestIdentifiers).detail(set.suite.name()));
+        }
+        if set.suite == Suite::RsaSha1 {
+            self.report.add(Finding::new(FindingKind::Sha1Used));
+        }
+        Some(set)
+    }
+
+    /// Judges DigestValue; gives the digest of the document as it stands.
+    fn digest(&mut self) -> Result<Option<Vec<u8>>> {
+        let algorithm = self.parts.digest_method.as_deref().and_then(identifiers::digest);
+        let (Some(algorithm), Some(claimed)) = (algorithm, &self.parts.digest) else { return Ok(None) };
+        let input = document(self.tree, Some(self.signature))?;
+        let computed = algorithm.of(&input)?.octets().to_vec();
+        if computed == *claimed {
+            self.report.add(Finding::new(FindingKind::DigestRight));
+            return Ok(Some(computed));
+        }
+        let place = self.place(self.parts.nodes.digest);
+        let (expected, found) = (Base64::encode_string(claimed), Base64::encode_string(&computed));
+        self.report.add(Finding::new(FindingKind::DigestWrong).compared(expected, found).maybe_at(place));
+        let causes = why::of_digest(self.checked, self.tree, self.signature, (algorithm, claimed), place);
+        if causes.is_empty() {
+            self.unexplained.push((Symptom::Digest, place));
+        }
+        self.causes(causes);
+        Ok(Some(computed))
+    }
+
+    /// Adds causes, each once: digest and value may have the same.
+    fn causes(&mut self, causes: Vec<Finding>) {
+        for cause in causes {
+            let same = |f: &Finding| {
+                f.kind == cause.kind && (f.expected == cause.expected || f.kind == FindingKind::C14nWithComments)
+            };
+            if !self.report.findings.iter().any(same) {
+                self.report.add(cause);
+            }
         }
     }
-}
 
-/// KeyInfo is not signed, so KeyName says nothing by itself: customs registers certificates by it (customs.md §1.4).
-fn key_name(parts: &Parts, certificate: &Certificate, report: &mut Report) {
-    let expected = certificate.number();
-    match &parts.key_name {
-        Some(name) if *name == expected => {}
-        Some(name) => report.add(Finding::new(FindingKind::KeyNameOther).compared(expected, shown(name))),
-        None => report.add(Finding::new(FindingKind::KeyNameOther).compared(expected, "no KeyName")),
+    /// The certificate of the document, or the caller's where the document has none.
+    fn certificate(&mut self) -> Option<Arc<Certificate>> {
+        let Some(der) = &self.parts.certificate else {
+            if self.context.certificate.is_none() {
+                let finding = Finding::new(FindingKind::CertificateMissing)
+                    .compared(("X509Certificate in KeyInfo", "KeyInfo 中的 X509Certificate"), ("none", "无"));
+                let place = self.place(Some(self.signature));
+                self.report.add(finding.maybe_at(place));
+            }
+            return self.context.certificate.clone();
+        };
+        match Certificate::from_der(der) {
+            Ok(certificate) => Some(Arc::new(certificate)),
+            Err(error) => {
+                let finding = Finding::new(FindingKind::CertificateUnreadable).detail(error.what().unwrap_or_default());
+                let place = self.place(self.parts.nodes.certificate);
+                self.report.add(finding.maybe_at(place));
+                None
+            }
+        }
     }
-}
 
-fn value(tree: &Document<'_>, parts: &Parts, set: Set, certificate: &Certificate, report: &mut Report) -> Result<()> {
-    let (Some(signed_info), Some(octets)) = (parts.signed_info, &parts.value) else { return Ok(()) };
-    let key = match certificate.key() {
-        Ok(key) if set.suite.fits(key.kind()) => key,
-        Ok(key) => {
-            let detail = format!("{} with {}", set.suite, key.kind());
-            report.add(Finding::new(FindingKind::KeyMismatch).detail(detail));
+    /// KeyInfo is not signed, so KeyName says nothing by itself: customs registers certificates by it (manual::customs §1.4).
+    fn key_name(&mut self, certificate: &Certificate) {
+        let expected = certificate.number();
+        let (kind, found): (_, Words) = match &self.parts.key_name {
+            Some(name) if *name == expected => return,
+            Some(name) if name.eq_ignore_ascii_case(&expected) => (FindingKind::NumberCase, shown(name).into()),
+            Some(name) => (FindingKind::KeyNameOther, shown(name).into()),
+            None => (FindingKind::KeyNameOther, ("no KeyName", "无 KeyName").into()),
+        };
+        let place = self.place(self.parts.nodes.key_name);
+        self.report.add(Finding::new(kind).compared(expected, found).maybe_at(place));
+    }
+
+    fn value(&mut self, set: Set, certificate: &Arc<Certificate>, computed: Option<Vec<u8>>) -> Result<()> {
+        let (Some(signed_info), Some(octets)) = (self.parts.signed_info, &self.parts.value) else { return Ok(()) };
+        let place = self.place(self.parts.nodes.value);
+        let key = match certificate.key() {
+            Ok(key) if set.suite.fits(key.kind()) => key,
+            Ok(key) => {
+                let finding = Finding::new(FindingKind::KeyMismatch).compared(set.suite.name(), key.kind().to_string());
+                let place = self.place(self.parts.nodes.certificate);
+                self.report.add(finding.maybe_at(place));
+                return Ok(());
+            }
+            Err(error) => {
+                let finding = Finding::new(FindingKind::CertificateUnreadable).detail(error.what().unwrap_or_default());
+                let place = self.place(self.parts.nodes.certificate);
+                self.report.add(finding.maybe_at(place));
+                return Ok(());
+            }
+        };
+        let (signature, otherwise) = match proof::read(set.suite, octets, Form::Raw) {
+            Ok(read) => read,
+            Err(finding) => {
+                self.report.add(finding.maybe_at(place));
+                return Ok(());
+            }
+        };
+        self.report.findings.extend(otherwise.map(|f| f.maybe_at(place)));
+        let proof = Proof::new(key, signature, &self.context.sm2_id);
+        let message = element(self.tree, signed_info)?;
+        if proof.is_over(&message) {
+            self.report.add(Finding::new(FindingKind::SignatureRight));
             return Ok(());
         }
-        Err(error) => {
-            report.add(Finding::new(FindingKind::CertificateUnreadable).detail(error.what().unwrap_or_default()));
-            return Ok(());
+        let digests: Vec<Vec<u8>> = self.parts.digest.iter().cloned().chain(computed.clone()).collect();
+        let search = |proof: &Proof| why::of_value(self.checked, self.tree, signed_info, (set, digests.clone()), proof);
+        let by_other = |proof: &Proof| if proof.is_over(&message) { Some(Vec::new()) } else { search(proof) };
+        let by_other = || {
+            let known = self.context.known_certificates();
+            let (finding, mut causes) = proof.other_signer(certificate, &known, by_other)?;
+            causes.insert(0, finding.maybe_at(self.place(self.parts.nodes.certificate)));
+            Some(causes)
+        };
+        let causes = search(&proof).or_else(by_other);
+        self.report.add(proof.wrong(&message).maybe_at(place));
+        match causes {
+            Some(causes) => {
+                // A DigestValue that was changed is why the digest differs, too.
+                if causes.iter().any(|f| is_digest_value(f, &computed)) {
+                    self.unexplained.retain(|(of, _)| *of != Symptom::Digest);
+                }
+                self.causes(causes);
+            }
+            None => self.unexplained.push((Symptom::Value, place)),
         }
-    };
-    let Ok(signature) = RawSignature::new(set.suite, octets.clone()) else {
-        report.add(unreadable(set.suite, octets));
-        return Ok(());
-    };
-    if verifies(key, &element(tree, signed_info)?, &signature)? {
-        report.add(Finding::new(FindingKind::SignatureRight));
-        return Ok(());
+        Ok(())
     }
-    let wrong = Finding::new(FindingKind::SignatureWrong);
-    match hints::of_value(tree, signed_info, set, parts, |octets| verifies(key, octets, &signature).unwrap_or(false)) {
-        Some(hints::Hint::Detail(detail)) => report.add(wrong.detail(detail)),
-        Some(hints::Hint::Finding(finding)) => {
-            report.add(wrong);
-            report.add(finding);
+
+    fn no_known_reason(&mut self) {
+        // What the signature covers is another thing there: that is the reason.
+        if self.report.has(FindingKind::Wrapping) || self.report.has(FindingKind::SeveralSignatures) {
+            return;
         }
-        None => report.add(wrong),
+        for (of, place) in std::mem::take(&mut self.unexplained) {
+            let said = match of {
+                Symptom::Digest => ("the digest", "摘要"),
+                Symptom::Value => ("the signature value", "签名值"),
+            };
+            self.report.add(Finding::new(FindingKind::NoKnownReason).detail(said).maybe_at(place));
+        }
     }
-    Ok(())
 }
 
-fn unreadable(suite: Suite, octets: &[u8]) -> Finding {
-    let curve = matches!(suite, Suite::P256Sha256 | Suite::Sm2Sm3);
-    let der = curve && RawSignature::from_wire(suite, octets).is_ok();
-    let detail = if der {
-        "DER; an XML signature holds r and s as 64 octets".into()
-    } else {
-        format!("{} octets", octets.len())
-    };
-    Finding::new(FindingKind::SignatureUnreadable).detail(detail)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Symptom {
+    Digest,
+    Value,
 }
 
-fn verifies(key: &PublicKey, message: &[u8], signature: &RawSignature) -> Result<bool> {
-    let tbs = ToBeSigned::over(signature.suite(), key, message)?;
-    Ok(key.verify(&tbs, signature).is_ok())
+/// Whether a finding says that DigestValue was what the digest is.
+fn is_digest_value(finding: &Finding, computed: &Option<Vec<u8>>) -> bool {
+    let right = computed.as_deref().map(Base64::encode_string);
+    finding.kind == FindingKind::SignedInfoChanged && right.is_some() && finding.expected.as_deref() == right.as_deref()
 }

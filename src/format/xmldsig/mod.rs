@@ -9,7 +9,6 @@
 mod canonical;
 mod fault;
 mod guard;
-mod hints;
 mod identifiers;
 mod judge;
 mod limits;
@@ -18,6 +17,7 @@ mod oddities;
 mod read;
 mod survey;
 mod text;
+mod why;
 mod write;
 
 pub(crate) use canonical::{Checked, document, element};
@@ -37,6 +37,8 @@ use crate::identifiers::IdentifierSet;
 pub(crate) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 /// Inclusive Canonical XML 1.0 without comments.
 const C14N: &str = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315";
+/// The same with comments: not official, and written by some (manual::customs §1.6).
+const C14N_WITH_COMMENTS: &str = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments";
 /// The enveloped-signature transform.
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 

@@ -42,7 +42,7 @@ impl Reader<'_, '_> {
         }
         let element = comments.first().and_then(|node| tree.parent(node)).and_then(|id| tree.element(id));
         let name = element.map(|e| shown(&e.name.local_name)).unwrap_or_default();
-        self.add_all(FindingKind::CommentInText, comments, &format!("in {name}"));
+        self.add_all(FindingKind::CommentInText, comments, (format!("in {name}"), format!("在 {name} 中")));
     }
 
     /// Comments and processing instructions anywhere in the Signature, and in KeyInfo whatever is not KeyName or a
@@ -76,10 +76,12 @@ impl Reader<'_, '_> {
                 _ => {}
             }
         }
-        self.add_all(FindingKind::SignatureExtras, beside, "a comment or processing instruction");
+        self.add_all(FindingKind::SignatureExtras, beside, ("a comment or processing instruction", "注释或处理指令"));
         let first = keys.first().and_then(|node| tree.element(node));
-        let what = first.map_or_else(|| "text".to_owned(), |e| shown(&e.name.local_name));
-        self.add_all(FindingKind::SignatureExtras, keys, &format!("{what} in KeyInfo"));
+        let name = first.map(|e| shown(&e.name.local_name));
+        let said = |text: &str| name.clone().unwrap_or_else(|| text.to_owned());
+        let detail = (format!("{} in KeyInfo", said("text")), format!("KeyInfo 中的 {}", said("文本")));
+        self.add_all(FindingKind::SignatureExtras, keys, detail);
     }
 
     /// Customs has the Signature directly before the end tag of the document element, but for white space that was signed
@@ -89,14 +91,16 @@ impl Reader<'_, '_> {
         if tree.parent(signature) != tree.document_element() {
             return;
         }
+        // A second Signature has a finding of its own.
         let follows = |id: &NodeId| match tree.node_kind(*id) {
+            Some(NodeKind::Element(_)) if self.is(Some(*id), "Signature") => false,
             Some(NodeKind::Text(text) | NodeKind::CData(text)) => !text.trim_ascii().is_empty(),
             Some(NodeKind::Comment(_)) => false,
             _ => true,
         };
         let after = std::iter::successors(tree.next_sibling(signature), |id| tree.next_sibling(*id)).find(follows);
         if after.is_some() {
-            self.add(FindingKind::SignatureNotLast, signature, "something follows it");
+            self.add(FindingKind::SignatureNotLast, signature, ("something follows it", "其后还有内容"));
         }
     }
 

@@ -5,8 +5,8 @@ use uppsala::{Document, NodeId, NodeKind};
 
 use super::canonical::Checked;
 use super::limits::MAX_WRONG;
-use super::{C14N, DSIG, ENVELOPED};
-use crate::verify::{Finding, FindingKind, Report, Severity};
+use super::{C14N, C14N_WITH_COMMENTS, DSIG, ENVELOPED};
+use crate::verify::{Finding, FindingKind, Language, Report, Severity, Words};
 
 /// What a Signature element holds. What could not be read is `None`, and the report says why.
 #[derive(Debug, Default)]
@@ -24,6 +24,19 @@ pub(super) struct Parts {
     pub(super) key_name: Option<String>,
     /// X509Certificate in DER.
     pub(super) certificate: Option<Vec<u8>>,
+    /// Where they stand: SignatureMethod, DigestMethod, DigestValue, SignatureValue, KeyName, X509Certificate.
+    pub(super) nodes: Nodes,
+}
+
+/// Where the parts stand.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    pub(super) method: Option<NodeId>,
+    pub(super) digest_method: Option<NodeId>,
+    pub(super) digest: Option<NodeId>,
+    pub(super) value: Option<NodeId>,
+    pub(super) key_name: Option<NodeId>,
+    pub(super) certificate: Option<NodeId>,
 }
 
 /// Reads Signature elements and reports what is wrong with their structure.
@@ -43,6 +56,7 @@ impl Reader<'_, '_> {
         if let Some(node) = signed_info {
             self.signed_info(node, &mut parts);
         }
+        parts.nodes.value = value;
         if let Some(node) = value {
             self.attributes(node, &["Id"]);
             parts.value = self.base64(node, FindingKind::SignatureUnreadable);
@@ -57,14 +71,21 @@ impl Reader<'_, '_> {
         self.attributes(node, &["Id"]);
         // A second Reference is a finding of its own: it says that something else is signed as well.
         if self.named(node, "Reference").len() > 1 {
-            self.add(FindingKind::Wrapping, node, "more than one Reference");
+            let many = self.named(node, "Reference").len();
+            self.compare(
+                FindingKind::Wrapping,
+                node,
+                ("more than one Reference", "Reference 不止一个"),
+                ("1", many.to_string()),
+            );
         }
         let [c14n, method, reference] = self.sequence(node, ["CanonicalizationMethod", "SignatureMethod", "Reference"]);
         if let Some(identifier) = c14n.and_then(|n| self.algorithm(n))
             && identifier != C14N
         {
-            self.unknown(c14n, &identifier);
+            self.not_plain(c14n, &identifier);
         }
+        parts.nodes.method = method;
         parts.method = method.and_then(|n| self.algorithm(n));
         if let Some(reference) = reference {
             self.reference(reference, parts);
@@ -75,13 +96,23 @@ impl Reader<'_, '_> {
         self.attributes(node, &["Id", "URI", "Type"]);
         match self.tree.get_attribute(node, "URI").map(str::to_owned).as_deref() {
             Some("") => {}
-            Some(uri) => self.add(FindingKind::Wrapping, node, &format!("Reference has URI {}", shown(uri))),
-            None => self.add(FindingKind::Wrapping, node, "Reference has no URI"),
+            Some(uri) => {
+                let said = (
+                    "Reference covers a part of the document, or something else",
+                    "Reference 只覆盖文档的一部分或其他内容",
+                );
+                self.compare(FindingKind::Wrapping, node, said, ("URI=\"\"", format!("URI=\"{}\"", shown(uri))));
+            }
+            None => {
+                let said = ("Reference has no URI", "Reference 没有 URI");
+                self.compare(FindingKind::Wrapping, node, said, ("URI=\"\"", ("no URI", "无 URI")));
+            }
         }
         let [transforms, method, value] = self.sequence(node, ["Transforms", "DigestMethod", "DigestValue"]);
         if let Some(transforms) = transforms {
             self.transforms(transforms);
         }
+        (parts.nodes.digest_method, parts.nodes.digest) = (method, value);
         parts.digest_method = method.and_then(|n| self.algorithm(n));
         parts.digest = value.and_then(|n| self.base64(n, FindingKind::Structure));
     }
@@ -89,7 +120,9 @@ impl Reader<'_, '_> {
     fn transforms(&mut self, node: NodeId) {
         let all = self.named(node, "Transform");
         if all.len() != 1 {
-            self.add(FindingKind::Wrapping, node, &format!("{} transforms, one is expected", all.len()));
+            let said =
+                (format!("{} transforms, one is expected", all.len()), format!("{} 个 Transform，应为一个", all.len()));
+            self.compare(FindingKind::Wrapping, node, said, ("1", all.len().to_string()));
         }
         // One is looked at, the first that is another: with more than one the verdict is clear, however many there are.
         let foreign = |id: &&NodeId| self.tree.get_attribute(**id, "Algorithm") != Some(ENVELOPED);
@@ -97,7 +130,7 @@ impl Reader<'_, '_> {
             && let Some(identifier) = self.algorithm(transform)
             && identifier != ENVELOPED
         {
-            self.unknown(Some(transform), &identifier);
+            self.unknown(Some(transform), &identifier, ENVELOPED);
         }
         let [_] = self.sequence(node, ["Transform"]);
     }
@@ -112,9 +145,12 @@ impl Reader<'_, '_> {
             [("KeyName", names.len()), ("X509Data", data.len()), ("X509Certificate", certificates.len())]
         {
             if count > 1 {
-                self.add(FindingKind::Structure, node, &format!("{count} {what} elements"));
+                let said = (format!("{count} {what} elements"), format!("{count} 个 {what} 元素"));
+                self.compare(FindingKind::Structure, node, said, ("1", count.to_string()));
             }
         }
+        parts.nodes.key_name = names.first().copied();
+        parts.nodes.certificate = certificates.first().copied();
         parts.key_name = names.first().and_then(|n| self.text(*n));
         parts.certificate = match certificates[..] {
             [one] => self.base64(one, FindingKind::CertificateUnreadable),
@@ -131,13 +167,22 @@ impl Reader<'_, '_> {
             let local = name.trim_end_matches('?');
             let child = children.next_if(|id| tree.element(*id).is_some_and(|e| e.matches_name_ns(DSIG, local)));
             if child.is_none() && !name.ends_with('?') {
-                self.add(FindingKind::Structure, parent, &format!("{local} is missing or not in its place"));
+                let said = (format!("{local} is missing or not in its place"), format!("{local} 缺失或位置不对"));
+                let other =
+                    children.peek().and_then(|id| tree.element(*id)).map(|e| Words::from(shown(&e.name.local_name)));
+                self.compare(
+                    FindingKind::Structure,
+                    parent,
+                    said,
+                    (local, other.unwrap_or_else(|| ("nothing", "无").into())),
+                );
             }
             child
         });
         if let Some(extra) = children.next() {
             let name = tree.element(extra).map(|e| shown(&e.name.local_name)).unwrap_or_default();
-            self.add(FindingKind::Structure, extra, &format!("element {name} is not expected here"));
+            let said = (format!("element {name} is not expected here"), format!("此处不应有元素 {name}"));
+            self.compare(FindingKind::Structure, extra, said, (("nothing more", "无其他元素"), name));
         }
         found
     }
@@ -153,7 +198,7 @@ impl Reader<'_, '_> {
                 _ => {}
             }
         }
-        self.add_all(FindingKind::Structure, stray, "text is not expected here");
+        self.add_all(FindingKind::Structure, stray, ("text is not expected here", "此处不应有文本"));
         found
     }
 
@@ -167,7 +212,7 @@ impl Reader<'_, '_> {
         let [] = self.sequence(node, []);
         let identifier = self.tree.get_attribute(node, "Algorithm").map(str::to_owned);
         if identifier.is_none() {
-            self.add(FindingKind::Structure, node, "Algorithm is missing");
+            self.add(FindingKind::Structure, node, ("Algorithm is missing", "缺少 Algorithm"));
         }
         identifier
     }
@@ -180,7 +225,8 @@ impl Reader<'_, '_> {
         };
         if let Some(extra) = element.attributes.iter().find(fits) {
             let name = shown(&extra.name.local_name);
-            self.add(FindingKind::Structure, node, &format!("attribute {name} is not expected here"));
+            let said = (format!("attribute {name} is not expected here"), format!("此处不应有属性 {name}"));
+            self.add(FindingKind::Structure, node, said);
         }
     }
 
@@ -191,7 +237,7 @@ impl Reader<'_, '_> {
             match self.tree.node_kind(child) {
                 Some(NodeKind::Text(text) | NodeKind::CData(text)) => whole.push_str(text),
                 _ => {
-                    self.add(FindingKind::Structure, node, "text with something else in it");
+                    self.add(FindingKind::Structure, node, ("text with something else in it", "文本中夹有其他内容"));
                     return None;
                 }
             }
@@ -204,36 +250,70 @@ impl Reader<'_, '_> {
         text.retain(|c| !c.is_ascii_whitespace());
         let octets = Base64::decode_vec(&text).ok();
         if octets.is_none() {
-            self.add(otherwise, node, "not base64");
+            self.add(otherwise, node, ("not base64", "不是 base64"));
         }
         octets
     }
 
-    fn unknown(&mut self, node: Option<NodeId>, identifier: &str) {
-        if let Some(node) = node {
-            self.add(FindingKind::IdentifierUnknown, node, &shown(identifier));
+    fn unknown(&mut self, node: Option<NodeId>, identifier: &str, expected: &str) {
+        let place = node.and_then(|node| self.checked.place(self.tree, node));
+        let finding = Finding::new(FindingKind::IdentifierUnknown).compared(expected, shown(identifier));
+        self.put(finding.maybe_at(place));
+    }
+
+    /// Another canonicalisation than the official one.
+    fn not_plain(&mut self, node: Option<NodeId>, identifier: &str) {
+        if identifier != C14N_WITH_COMMENTS {
+            return self.unknown(node, identifier, C14N);
         }
+        let place = node.and_then(|node| self.checked.place(self.tree, node));
+        self.put(Finding::new(FindingKind::C14nWithComments).compared(C14N, C14N_WITH_COMMENTS).maybe_at(place));
     }
 
     /// Adds a finding with its place, up to [`MAX_WRONG`]: finding a place reads the document, and a report is for people.
     ///
     /// Nothing is dropped before something is wrong, so no verdict hangs on it.
-    pub(super) fn add(&mut self, kind: FindingKind, node: NodeId, detail: &str) {
-        let wrong = self.report.findings.iter().filter(|f| f.severity() == Severity::Wrong).count();
-        if wrong >= MAX_WRONG {
-            return;
+    pub(super) fn add(&mut self, kind: FindingKind, node: NodeId, detail: impl Into<Words>) {
+        if !self.is_full() {
+            self.put(Finding::new(kind).detail(detail).maybe_at(self.checked.place(self.tree, node)));
         }
-        let mut finding = Finding::new(kind).detail(detail);
-        finding.place = self.checked.place(self.tree, node);
-        self.report.add(finding);
+    }
+
+    /// Adds a finding with what was expected and what was found.
+    pub(super) fn compare(
+        &mut self,
+        kind: FindingKind,
+        node: NodeId,
+        detail: impl Into<Words>,
+        (expected, found): (impl Into<Words>, impl Into<Words>),
+    ) {
+        if !self.is_full() {
+            let place = self.checked.place(self.tree, node);
+            self.put(Finding::new(kind).detail(detail).compared(expected, found).maybe_at(place));
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.report.findings.iter().filter(|f| f.severity() == Severity::Wrong).count() >= MAX_WRONG
+    }
+
+    fn put(&mut self, finding: Finding) {
+        if !self.is_full() {
+            self.report.add(finding);
+        }
     }
 
     /// Adds one finding for all that was met, if anything was, with how many they are.
-    pub(super) fn add_all(&mut self, kind: FindingKind, tally: Tally, detail: &str) {
+    pub(super) fn add_all(&mut self, kind: FindingKind, tally: Tally, detail: impl Into<Words>) {
+        let detail = detail.into();
         match tally {
             Tally { first: None, .. } => {}
             Tally { first: Some(node), count: 1 } => self.add(kind, node, detail),
-            Tally { first: Some(node), count } => self.add(kind, node, &format!("{detail}; {count} in all, the first")),
+            Tally { first: Some(node), count } => {
+                let english = format!("{}; {count} in all, the first", detail.of(Language::English));
+                let chinese = format!("{}；共 {count} 处，此为第一处", detail.of(Language::Chinese));
+                self.add(kind, node, (english, chinese));
+            }
         }
     }
 }

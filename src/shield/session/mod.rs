@@ -14,6 +14,7 @@ mod tests;
 
 use std::fmt;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -44,8 +45,8 @@ struct Inner {
     /// The way that serves now. It changes when that one is gone and another leads to the same certificate.
     route: Mutex<Route>,
     policy: Policy,
-    /// The token is told to keep the login between leases.
-    keeps_login: bool,
+    /// The token is told to keep the login between leases, as long as this is set: from the unlock to the end.
+    keep_login: Option<Arc<AtomicBool>>,
     outside_validity: bool,
     /// What the person saw when the batch was unlocked.
     shown: Summary,
@@ -98,11 +99,17 @@ impl Session {
         let policy = unlock.policy.unwrap_or_else(|| shield.profile().policy(credential.role));
         // Whoever reaches the card could pay with a bank login that is left open.
         let keeps_login = policy.keep_login && credential.role == Role::Customs;
-        lease.call("unlock", wait, move |token| {
-            token.keep_login(keeps_login);
+        let keep_login = keeps_login.then(Arc::<AtomicBool>::default);
+        let keep = keep_login.clone();
+        let opened = lease.call("unlock", wait, move |token| {
+            keep.iter().for_each(|keep| token.keep_login(keep));
             token.login(&pin, copy.auth())
-        })?;
-        let full = signing::read_state(&mut lease, &route.slot, &credential.certificate, wait)?.status;
+        });
+        let opened = opened.and_then(|()| signing::read_state(&mut lease, &route.slot, &credential.certificate, wait));
+        let full = match opened {
+            Ok(state) => state.status,
+            Err(error) => return Err(shield.leave(lease, &route.door, error)),
+        };
         let (now, at) = (Instant::now(), shield.clock().now());
         // A card's lease is none to keep beside another one.
         let (anchor, idle) = match shield.way(&route.door) {
@@ -120,7 +127,7 @@ impl Session {
             credential,
             route: Mutex::new(route),
             policy,
-            keeps_login,
+            keep_login,
             outside_validity: unlock.options.outside_validity,
             shown,
             opened: now,
@@ -133,6 +140,8 @@ impl Session {
             _wanted: wanted,
         });
         watch_idle(&inner)?;
+        // Not before: a batch that did not come about ends no login.
+        inner.keep_login.iter().for_each(|keep| keep.store(true, Ordering::SeqCst));
         Ok(Session { inner })
     }
 
@@ -293,6 +302,7 @@ impl Inner {
 
     /// Drops entry, anchor and leases. Outside the locks, because closing a token takes time.
     fn end(&self) {
+        self.keep_login.iter().for_each(|keep| keep.store(false, Ordering::SeqCst));
         let mut state = lock(&self.state);
         let (open, is_last) = (state.open.take(), state.under_way == 0);
         drop(state);

@@ -131,9 +131,9 @@ impl Inner {
         let door = self.shield.open_doors().iter().find(|d| *d.id() == route.door);
         let mut lease = door.ok_or_else(|| Error::new(ErrorKind::NoShield, "open shield"))?.lease(wait)?;
         signing::check_certificate(&mut lease, &route.slot, &self.credential.certificate, wait)?;
-        if self.keeps_login {
-            lease.call("open shield", wait, |token| {
-                token.keep_login(true);
+        if let Some(keep) = self.keep_login.clone() {
+            lease.call("open shield", wait, move |token| {
+                token.keep_login(&keep);
                 Ok(())
             })?;
         }
@@ -143,20 +143,8 @@ impl Inner {
     /// A login that was kept between leases ends with the batch: a lease of its own ends it, because the one that opened it is long over, or
     /// failed and cannot be told any more.
     pub(super) fn end_kept_login(&self) {
-        if !self.keeps_login {
-            return;
-        }
-        let (wait, now) = (Wait::at_most(policy::CLOSE_TIME), lock(&self.route).door.clone());
-        let Some(door) = self.shield.open_doors().iter().find(|door| *door.id() == now) else { return };
-        let ended = door.lease(&wait).and_then(|mut lease| {
-            lease.call("end batch", &wait, |token| {
-                token.keep_login(false);
-                Ok(())
-            })
-        });
-        if let Err(error) = ended {
-            // Pulled out it is over anyway; held by another program it stays until the next lease.
-            tracing::warn!(code = error.code(), "the login of a batch could not be ended");
+        if self.keep_login.is_some() {
+            self.shield.end_logins(&lock(&self.route).door.clone());
         }
     }
 

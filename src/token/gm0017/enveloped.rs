@@ -301,6 +301,13 @@ pub(super) mod tests {
         assert_eq!(changed(4), Some(ErrorKind::Unsupported), "symmetric algorithm");
         assert_eq!(changed(80), Some(ErrorKind::DocumentMalformed), "a coordinate of more than 256 bits");
         assert_eq!(changed(370), Some(ErrorKind::DocumentMalformed), "the length of the ciphertext");
+        // The ciphertext's point, where it would ask the device for parts of its key.
+        assert_eq!(changed(208 + 63), Some(ErrorKind::DocumentMalformed), "C1 off the curve");
+        let mut cipher = cipher_der(16);
+        let last_of_y = cipher.len() - 34 - 18 - 1;
+        assert!(Sm2Cipher::from_der(&cipher).is_ok());
+        cipher[last_of_y] ^= 1;
+        assert_eq!(Sm2Cipher::from_der(&cipher).err().map(|e| e.kind()), Some(ErrorKind::DocumentMalformed));
         for length in 0..good.len() {
             assert_eq!(kind(&good[..length]), Some(ErrorKind::DocumentMalformed), "{length}");
         }

@@ -47,7 +47,7 @@ impl Form {
     pub(super) fn state(&self, at: &Insertion) -> PinForm {
         match self.dialect {
             None => PinForm::Unknown,
-            Some(_) if self.proven || at.is_proven() => PinForm::Sure,
+            Some(dialect) if self.proven || at.is_proven(dialect.name) => PinForm::Sure,
             Some(_) => PinForm::Unproven { allowed: self.allowed },
         }
     }

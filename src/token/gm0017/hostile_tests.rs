@@ -9,7 +9,7 @@ use crate::cert::Certificate;
 use crate::error::{ErrorKind, Status};
 use crate::link::Atr;
 use crate::policy;
-use crate::suite::{Suite, ToBeSigned};
+use crate::suite::{Sm2Id, Suite, ToBeSigned};
 use crate::token::{Auth, CardRules, Driver, Greeting, Insertion, Token};
 use crate::tries::PinStatus;
 
@@ -84,6 +84,9 @@ fn a_place_that_is_asked_for_by_name_and_is_not_there_says_so() {
     assert_eq!(look("eport:customs:gone"), [ErrorKind::Argument]);
     card.set(|model| model.applications[0].containers[0].certificates[1] = None);
     assert_eq!(look(EPORT), [ErrorKind::CertificateChanged]);
+    card.set(|model| model.applications[0].containers[0].kind = 0);
+    assert_eq!(look(EPORT), [ErrorKind::KeyMissing]);
+    card.set(|model| model.applications[0].containers[0].kind = 2);
     let mut token = card.lease(&card.known(&[]));
     let error = token.certificate(&spot(EPORT).certificate()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::CertificateChanged);
@@ -300,6 +303,11 @@ fn a_key_with_a_display_gets_the_message_where_it_takes_no_digest() {
     let signs = attempt(&tbs);
     assert_eq!((signs.len(), signs[1][2]), (2, 1));
     assert_eq!(signs[1][11..], *b"\0\0\0\x101234567812345678order\0\x44");
+    // The device makes Z of what is sent, so it has to be the identifier that was agreed on.
+    tbs.sm2_id = Some(Sm2Id::new("ALICE123@YAHOO.COM").unwrap());
+    assert_eq!(attempt(&tbs)[1][11..], *b"\0\0\0\x12ALICE123@YAHOO.COMorder\0\x44");
+    tbs.sm2_id = None;
+    assert_eq!(attempt(&tbs).len(), 1, "nobody says which identifier is in e");
 }
 
 #[test]

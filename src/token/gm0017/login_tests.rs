@@ -1,10 +1,11 @@
 //! Which PIN goes where and how often, and what becomes of logins.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::model::{ATR, BANK_PIN, CUSTOMS_PIN, Card, Fault, greeting, rules};
 use super::tests::{
-    BANK, CLEAR, CLOSE, CONTAINER, EPORT, INFO, OPEN, RANDOM, SIGN, VERIFY, labels, pin, pin_of, public, sign,
+    BANK, CLEAR, CLOSE, CONTAINER, EPORT, INFO, OPEN, RANDOM, SIGN, VERIFY, labels, pin, pin_of, public, sign, spot,
 };
 use crate::error::{ErrorKind, Status};
 use crate::link::Atr;
@@ -47,6 +48,10 @@ fn a_device_that_gives_every_application_the_same_number_never_gets_one_pin_for_
     drop(token);
     assert_eq!(card.tries(), [5, 6]);
     assert!(card.set(|model| model.applications.iter().all(|a| !a.login)), "both logins are over");
+    // The number is the bank's now, so it tells nothing of customs.
+    card.lease(&at).certificate(&spot(BANK).certificate()).unwrap();
+    sign(&mut *card.lease(&at), BANK, Auth::Pin(&pin(BANK_PIN))).unwrap();
+    assert_eq!(card.lease(&at).pin_state(&pin_of(EPORT)).unwrap().status, PinStatus::Known(5));
 }
 
 #[test]
@@ -89,6 +94,11 @@ fn a_dialect_that_was_never_accepted_needs_a_word_and_three_tries() {
     let again = Insertion::new(Atr::new(ATR), vec![]);
     let again = Arc::new(again.with_tries(&at.tries()).greeted(greeting()).under(&rules));
     assert_eq!(card.lease(&again).pin_state(&pin_of(EPORT)).unwrap().form, PinForm::Sure);
+    // Another dialect was never accepted, whatever was before it.
+    let other = Arc::new(super::model::rules("usbtool", false));
+    let other = Insertion::new(Atr::new(ATR), vec![]).with_tries(&at.tries()).greeted(greeting()).under(&other);
+    let form = card.lease(&Arc::new(other)).pin_state(&pin_of(EPORT)).unwrap().form;
+    assert_eq!(form, PinForm::Unproven { allowed: false });
 }
 
 #[test]
@@ -97,7 +107,7 @@ fn where_one_application_opens_at_a_time_the_login_ends_before_the_other_one_ope
     card.set(|model| model.one_application = true);
     let at = card.known(&[]);
     let mut token = card.lease(&at);
-    token.keep_login(true);
+    token.keep_login(&Arc::new(AtomicBool::new(true)));
     token.slots().unwrap();
     sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
     card.sent();
@@ -108,7 +118,7 @@ fn where_one_application_opens_at_a_time_the_login_ends_before_the_other_one_ope
     // Closed and kept: closing leaves the login on the device.
     assert_eq!(card.instructions(), [CLOSE]);
     let mut token = card.lease(&at);
-    token.keep_login(true);
+    token.keep_login(&Arc::new(AtomicBool::new(true)));
     sign(&mut *token, BANK, Auth::Held).unwrap();
     assert_eq!(card.instructions(), [OPEN, CONTAINER, SIGN]);
 }
@@ -155,14 +165,14 @@ fn the_login_ends_with_the_lease_unless_it_is_to_be_kept() {
     let at = card.known(&[]);
     let login = |application: usize| card.set(|model| model.applications[application].login);
     let mut token = card.lease(&at);
-    token.keep_login(true);
+    token.keep_login(&Arc::new(AtomicBool::new(true)));
     token.slots().unwrap();
     sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
     drop(token);
     assert!(login(0));
     card.sent();
     let mut token = card.lease(&at);
-    token.keep_login(true);
+    token.keep_login(&Arc::new(AtomicBool::new(true)));
     sign(&mut *token, EPORT, Auth::Shared(&pin(CUSTOMS_PIN))).unwrap();
     sign(&mut *token, EPORT, Auth::Held).unwrap();
     drop(token);
@@ -170,7 +180,7 @@ fn the_login_ends_with_the_lease_unless_it_is_to_be_kept() {
     // Lost to another program: the PIN of the batch opens it again.
     card.set(|model| model.applications[0].login = false);
     let mut token = card.lease(&at);
-    token.keep_login(true);
+    token.keep_login(&Arc::new(AtomicBool::new(true)));
     sign(&mut *token, EPORT, Auth::Shared(&pin(CUSTOMS_PIN))).unwrap();
     drop(token);
     assert!(login(0) && card.logins() == 1);
@@ -302,7 +312,7 @@ fn a_reset_by_another_program_makes_all_numbers_and_logins_unknown() {
     let card = Card::new("gm3000");
     let at = card.known(&[EPORT]);
     let mut token = card.lease(&at);
-    token.keep_login(true);
+    token.keep_login(&Arc::new(AtomicBool::new(true)));
     sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
     drop(token);
     at.was_reset();
@@ -310,4 +320,43 @@ fn a_reset_by_another_program_makes_all_numbers_and_logins_unknown() {
     let mut token = card.lease(&at);
     assert!(!token.pin_state(&pin_of(EPORT)).unwrap().open);
     assert_eq!(card.instructions(), [OPEN, INFO]);
+}
+
+#[test]
+fn a_login_whose_signature_was_lost_on_the_way_ends_with_the_next_lease() {
+    for kept in [false, true] {
+        let card = Card::new("gm3000");
+        let at = card.known(&[BANK]);
+        let mut token = card.lease(&at);
+        token.certificate(&spot(BANK).certificate()).unwrap();
+        token.login(&pin_of(BANK), Auth::Pin(&pin(BANK_PIN))).unwrap();
+        token.keep_login(&Arc::new(AtomicBool::new(kept)));
+        card.sent();
+        card.set(|model| model.fault = Some((1, Fault::Lost)));
+        sign(&mut *token, BANK, Auth::Held).unwrap_err();
+        drop(token);
+        card.set(|model| model.fault = None);
+        assert!(card.set(|model| model.applications[1].login), "the card was not reached any more");
+        // What a link says after an answer that was lost: nobody knows whether the card was reset.
+        at.was_reset();
+        let mut token = card.lease(&at);
+        token.keep_login(&Arc::new(AtomicBool::new(kept)));
+        drop(token);
+        assert!(card.set(|model| !model.applications[1].login), "kept: {kept}");
+    }
+}
+
+#[test]
+fn an_accepted_pin_fills_its_tries_so_that_later_wrong_ones_show() {
+    let card = Card::new("gm3000");
+    card.set(|model| model.applications[0].pins[1].1 = 2);
+    let at = card.known(&[EPORT]);
+    sign(&mut *card.lease(&at), EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
+    assert_eq!(card.tries(), [5, 6]);
+    // As many as were seen at first, and still not all of them.
+    card.set(|model| model.applications[0].pins[1].1 = 2);
+    card.sent();
+    let error = sign(&mut *card.lease(&at), EPORT, Auth::Shared(&pin(CUSTOMS_PIN))).unwrap_err();
+    assert_eq!((error.kind(), error.tries_left()), (ErrorKind::PinRequired, Some(PinStatus::Known(2))));
+    assert_eq!(card.logins(), 0);
 }

@@ -89,7 +89,8 @@ impl Memory {
         self.applications.clear();
     }
 
-    /// The card was reset: it has no numbers and no login.
+    /// The card was reset, or an answer was lost, which a link does not tell apart: no number is known. What is to be ended stays known, because
+    /// the insertion holds it.
     pub(in crate::token) fn reset(&mut self) {
         *self = Memory::default();
     }

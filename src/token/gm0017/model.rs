@@ -73,6 +73,8 @@ pub(super) struct Model {
     /// Answers to one instruction, whatever comes.
     pub(super) always: BTreeMap<u8, Vec<u8>>,
     pub(super) fault: Option<(usize, Fault)>,
+    /// In a reader: the answer to the next command with this instruction is lost on the way.
+    pub(super) lost: Option<u8>,
 }
 
 pub(super) fn device_info() -> Vec<u8> {
@@ -168,6 +170,7 @@ impl Card {
             log: Vec::new(),
             always: BTreeMap::new(),
             fault: None,
+            lost: None,
         })))
     }
 

@@ -8,7 +8,7 @@ use super::model::{ADMIN_PIN, ATR, Application, CUSTOMS_PIN, Card, Container, Fa
 use super::tests::pin as pin_of_text;
 use crate::apdu::{Limits, Sensitive, Transmit, Wire};
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::card::VirtualCard;
+use crate::link::card::{Accident, VirtualCard};
 use crate::wait::lock;
 
 type Answer = std::result::Result<Vec<u8>, u16>;
@@ -56,6 +56,12 @@ impl VirtualCard for Card {
 
     fn command(&mut self, apdu: &[u8]) -> Vec<u8> {
         self.transmit(&Wire::new(apdu.to_vec(), Sensitive::No)).unwrap()
+    }
+
+    fn accident(&mut self) -> Option<Accident> {
+        let mut model = lock(&self.0);
+        let last = model.log.last()?[1];
+        model.lost.take_if(|lost| *lost == last).map(|_| Accident::Lost)
     }
 }
 

@@ -201,7 +201,9 @@ impl GmToken {
         self.at.heard(name.octets());
         if sw == Sw::Success {
             self.at.saw_refusal(name.octets(), false);
-            self.at.proved();
+            self.at.proved(dialect.name);
+            // It has all of its tries again: with fewer, somebody entered a wrong one after this.
+            seen.full.iter().for_each(|full| self.at.saw_tries(name.octets(), *full));
             let status = seen.full.map_or(PinStatus::Unknown { refused: false }, PinStatus::Known);
             self.set_seen(Some(Seen { status, in_doubt: false, made: true, ..seen }));
             self.logins.insert(name.clone());

@@ -1,6 +1,7 @@
 //! A whole shield on such a device: found, asked, unlocked. What goes to the device is counted from the first command to the last.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::model::{BANK_PIN, CUSTOMS_PIN, Card, MODEL, SERIAL};
 use super::tests::{CLEAR, CONTAINER, EPORT, INFO, OPEN, RANDOM, SIGN, VERIFY, spot};
@@ -8,6 +9,7 @@ use crate::cert::Certificate;
 use crate::credential::Selector;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::card::VirtualReaders;
+use crate::policy::Policy;
 use crate::profile::Profile;
 use crate::prompt::{Declined, PinEntry, PinQuestion};
 use crate::request::{Request, Unlock};
@@ -65,7 +67,7 @@ fn sign(shield: &Shield, role: Role, pin: &'static str) -> Result<PinStatus> {
 fn unlock(shield: &Shield, role: Role, pin: &'static str) -> Session {
     let mut unlock = Unlock::of(role);
     if role == Role::Bank {
-        unlock = unlock.policy(crate::policy::Policy { signatures: 50, ..crate::policy::Policy::of(role) });
+        unlock = unlock.policy(Policy { signatures: 50, ..Policy::of(role) });
     }
     shield.unlock(unlock, &mut typist(pin), &Wait::default()).unwrap()
 }
@@ -87,6 +89,17 @@ fn by_reference_the_first_signature_takes_eight_commands_and_its_certificate() {
     assert_eq!(card.instructions(), [INFO, OPEN, INFO, RANDOM, VERIFY, SIGN, CLEAR]);
     assert_eq!(sign(&named, Role::Customs, CUSTOMS_PIN).unwrap(), PinStatus::Known(5));
     assert_eq!(card.instructions(), [INFO, OPEN, INFO, RANDOM, VERIFY, SIGN, CLEAR]);
+    // However often somebody looks at the tries meanwhile, the lease that sends the PIN opens the application once.
+    for looks in 1..4 {
+        for _ in 0..looks {
+            named.pin_status(Role::Customs, &Selector::default(), &Wait::default()).unwrap();
+        }
+        card.sent();
+        sign(&named, Role::Customs, CUSTOMS_PIN).unwrap();
+        let sent = card.instructions();
+        assert_eq!(sent[sent.len() - 6..], [OPEN, INFO, RANDOM, VERIFY, SIGN, CLEAR], "{looks}");
+        assert!(sent.len() <= 8, "{sent:02X?}");
+    }
 }
 
 #[test]
@@ -185,4 +198,47 @@ fn a_reset_between_two_signatures_costs_nothing_but_the_numbers() {
     assert_eq!(sent.iter().filter(|ins| **ins == VERIFY).count(), 1);
     assert!(!sent.contains(&0x4E), "the certificate is the same: {sent:02X?}");
     assert!(spot(EPORT).label() == EPORT);
+}
+
+#[test]
+fn an_unlock_that_nobody_waited_for_leaves_no_login_behind() {
+    const STEP: Duration = Duration::from_millis(150);
+    let mut late = 0;
+    for steps in [4, 5, 6, 7] {
+        let card = Card::new("gm3000");
+        let (readers, scanner) = known(&card);
+        let shield = shield(&scanner);
+        card.sent();
+        readers.delay(STEP);
+        let policy = Policy { keep_login: true, ..Policy::of(Role::Customs) };
+        let wait = Wait::at_most(STEP * steps + STEP / 2);
+        let opened = shield.unlock(Unlock::of(Role::Customs).policy(policy), &mut typist(CUSTOMS_PIN), &wait);
+        let Err(error) = opened else { continue };
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        // The call that nobody waits for any more goes on; its lease ends what it began.
+        std::thread::sleep(STEP * 8);
+        late += card.logins();
+        assert!(!card.set(|model| model.applications[0].login), "after {steps} steps");
+    }
+    assert!(late > 0, "no login came too late");
+}
+
+#[test]
+fn the_login_of_a_signature_that_was_lost_on_the_way_is_over_when_the_call_returns() {
+    let card = Card::new("gm3000");
+    let (_readers, scanner) = known(&card);
+    let shield = shield(&scanner);
+    card.sent();
+    card.set(|model| model.lost = Some(SIGN));
+    let error = sign(&shield, Role::Bank, BANK_PIN).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TokenFailed);
+    assert!(!card.set(|model| model.applications[1].login));
+    assert_eq!(card.logins(), 1);
+    // Nor does an unlock leave one that did not come about.
+    card.set(|model| model.lost = Some(VERIFY));
+    let policy = Policy { keep_login: true, ..Policy::of(Role::Customs) };
+    let unlock = Unlock::of(Role::Customs).policy(policy);
+    shield.unlock(unlock, &mut typist(CUSTOMS_PIN), &Wait::default()).unwrap_err();
+    assert!(!card.set(|model| model.applications[0].login));
+    assert_eq!(card.logins(), 1);
 }

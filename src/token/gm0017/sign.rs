@@ -9,7 +9,7 @@ use super::token::GmToken;
 use crate::apdu::{Command, Expect, Sw};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pin::Pin;
-use crate::suite::{KeyKind, PublicKey, RawSignature, SM2_DEFAULT_ID, Suite, ToBeSigned};
+use crate::suite::{KeyKind, PublicKey, RawSignature, Sm2Id, Suite, ToBeSigned};
 use crate::token::{Auth, KeyRef, PinRef, Wants};
 
 const NAME: &str = "ECCSignData";
@@ -140,11 +140,12 @@ impl GmToken {
 
     fn ask(&mut self, numbers: Numbers, tbs: &ToBeSigned) -> Result<(Sw, Vec<u8>)> {
         let answer = self.card.send(&digest_command(numbers, tbs))?;
-        let message = tbs.message.as_deref().filter(|_| tbs.suite == Suite::Sm2Sm3);
+        // Without the identifier that is in e the device would sign another one.
+        let message = tbs.message.as_deref().zip(tbs.sm2_id.as_ref()).filter(|_| tbs.suite == Suite::Sm2Sm3);
         match (answer.sw(), message) {
             // Keys with a display take the message alone. Nothing was done yet.
-            (Sw::IncorrectP1P2 | Sw::FunctionNotSupported, Some(message)) => {
-                let command = self.message_command(numbers, message)?;
+            (Sw::IncorrectP1P2 | Sw::FunctionNotSupported, Some((message, id))) => {
+                let command = self.message_command(numbers, id, message)?;
                 let answer = self.card.send(&command)?;
                 Ok((answer.sw(), answer.data().to_vec()))
             }
@@ -153,11 +154,11 @@ impl GmToken {
     }
 
     /// P1 = 1: AppID, ContainerID, idLen4, id, message.
-    fn message_command(&self, (application, container): Numbers, message: &[u8]) -> Result<Command> {
+    fn message_command(&self, (application, container): Numbers, id: &Sm2Id, message: &[u8]) -> Result<Command> {
         let order = self.form.dialect(NAME)?.order;
-        let length = u32::try_from(SM2_DEFAULT_ID.len()).unwrap_or(u32::MAX);
+        let length = u32::try_from(id.octets().len()).unwrap_or(u32::MAX);
         let head = container::both(application, container);
-        let data = [&head, &order.word(length)[..], SM2_DEFAULT_ID.as_bytes(), message].concat();
+        let data = [&head, &order.word(length)[..], id.octets(), message].concat();
         Ok(frame::command(NAME, 0x74, MESSAGE, 0).data(&data).expect(Expect::Exactly(68)))
     }
 }

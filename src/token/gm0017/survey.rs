@@ -148,10 +148,18 @@ impl GmToken {
         Ok(())
     }
 
+    /// Why a container shows no certificate.
+    fn why_none(&mut self, spot: &Spot) -> Result<Error> {
+        let id = self.open(&spot.application)?;
+        Ok(match container::info(&mut self.card, id, &spot.container)?.kind {
+            Kind::Empty => Error::new(ErrorKind::KeyMissing, "GetContainerInfo").detail("an empty container"),
+            _ => Error::new(ErrorKind::CertificateChanged, "ExportCertificate").detail("no certificate"),
+        })
+    }
+
     /// Adds the slot of a place.
     fn add(&mut self, spot: &Spot, found: &mut Vec<Slot>) -> Result<()> {
-        let missing = || Error::new(ErrorKind::CertificateChanged, "ExportCertificate").detail("no certificate");
-        let certificate = self.read(spot)?.ok_or_else(missing)?;
+        let Some(certificate) = self.read(spot)? else { return Err(self.why_none(spot)?) };
         let suites = match (certificate.key(), spot.half) {
             (Ok(key), Half::Signing) => {
                 let suites = self.suites(key.kind());

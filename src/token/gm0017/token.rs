@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::application::{self, AppId};
 use super::container::{self, ContainerId};
@@ -39,7 +40,7 @@ pub(super) struct GmToken {
     pub(super) touched: BTreeSet<Name>,
     /// Content keys that were brought into the device in this lease.
     pub(super) session_keys: Vec<Vec<u8>>,
-    keep: bool,
+    keep: Option<Arc<AtomicBool>>,
     pub(super) notes: Vec<Error>,
 }
 
@@ -55,7 +56,7 @@ impl GmToken {
             logins: BTreeSet::new(),
             touched: BTreeSet::new(),
             session_keys: Vec::new(),
-            keep: false,
+            keep: None,
             notes: Vec::new(),
         }
     }
@@ -196,7 +197,9 @@ impl GmToken {
 
     /// Ends every login that this process owes an end, at the end of the lease.
     fn end_logins(&mut self) {
-        if self.keep {
+        // What the card does after a failure is not known: it keeps nothing then that anybody could forget.
+        let keep = self.keep.as_ref().is_some_and(|keep| keep.load(Ordering::SeqCst)) && !self.card.has_failed();
+        if keep {
             for name in &self.logins {
                 self.memory(|memory| memory.set_kept(name, true));
                 self.at.left(|left| left.insert(name.octets().to_vec(), true));
@@ -206,7 +209,7 @@ impl GmToken {
         let mut tried = BTreeSet::new();
         loop {
             // Closing one application, where a device opens one at a time, may have ended the login of another.
-            let mut to_end = self.to_end(self.keep);
+            let mut to_end = self.to_end(keep);
             to_end.extend(self.touched.iter().cloned());
             let Some(name) = to_end.difference(&tried).next().cloned() else { return };
             tried.insert(name.clone());
@@ -249,8 +252,8 @@ impl Drop for GmToken {
 }
 
 impl Token for GmToken {
-    fn keep_login(&mut self, keep: bool) {
-        self.keep = keep;
+    fn keep_login(&mut self, keep: &Arc<AtomicBool>) {
+        self.keep = Some(Arc::clone(keep));
     }
 
     fn slots(&mut self) -> Result<Vec<Slot>> {

@@ -43,7 +43,7 @@ fn anchors(list: &[&[u8]]) -> Trust {
 
 fn found(certificate: &Arc<Certificate>, context: &VerifyContext) -> (bool, Vec<FindingKind>, String) {
     let mut findings = Vec::new();
-    let trusted = judge(certificate, context, &mut findings);
+    let trusted = judge(certificate, context, &[], &mut findings);
     let text = findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     (trusted, findings.into_iter().map(|f| f.kind).collect(), text)
 }

@@ -1,0 +1,223 @@
+//! Why the value differs: SignedInfo is written in every known other way, and what then fits is named.
+
+use base64ct::{Base64, Encoding};
+use uppsala::{Document, NodeId, NodeKind};
+
+use super::super::canonical::{self, Checked};
+use super::super::identifiers::Set;
+use super::super::read::shown;
+use super::super::{C14N, C14N_WITH_COMMENTS, DSIG, write};
+use super::body::quoted;
+use super::root::{self, Declaration, RootEdit, StartTag};
+use crate::format::proof::{Proof, Way};
+use crate::suite::Suite;
+use crate::verify::{Finding, FindingKind, Place};
+
+/// The namespaces that a SignedInfo of a customs message has in scope (manual::customs §1.3), by prefix.
+const CEB: (&str, &str) = ("ceb", "http://www.chinaport.gov.cn/ceb");
+const XSI: (&str, &str) = ("xsi", "http://www.w3.org/2001/XMLSchema-instance");
+
+/// A SignedInfo whose value is wrong.
+pub(super) struct Info<'s> {
+    pub(super) checked: &'s Checked<'s>,
+    pub(super) tree: &'s Document<'s>,
+    pub(super) node: NodeId,
+    pub(super) set: Set,
+    /// DigestValue, and what the digest of the document is.
+    pub(super) digests: Vec<Vec<u8>>,
+}
+
+/// Octets that may have been signed, and whether they are the text of the file.
+struct Candidate {
+    octets: String,
+    as_text: bool,
+}
+
+impl Info<'_> {
+    /// The causes; none where no known one fits.
+    pub(super) fn causes(&self, proof: &Proof) -> Option<Vec<Finding>> {
+        let found = self.canonical()?;
+        // Z is tried for what is likely alone: each try is work.
+        if let Some(way) = proof.way(found.as_bytes()).filter(|w| *w != Way::Right) {
+            return Some(self.way(way, proof).into_iter().collect());
+        }
+        let candidates = self.candidates(&found);
+        let likely = candidates.iter().take(8).find_map(|c| Some((c, proof.way(c.octets.as_bytes())?)));
+        let right = || candidates.iter().find(|c| proof.is_over(c.octets.as_bytes())).map(|c| (c, Way::Right));
+        let any = || match proof.suite() {
+            Suite::Sm2Sm3 | Suite::P256Sha256 => right(),
+            _ => candidates.iter().find_map(|c| Some((c, proof.way(c.octets.as_bytes())?))),
+        };
+        let (candidate, way) = likely.or_else(any)?;
+        let mut findings = match candidate.as_text {
+            true => vec![self.text_hashed()],
+            false => self.differences(&found, &candidate.octets),
+        };
+        findings.extend(self.way(way, proof));
+        Some(findings)
+    }
+
+    fn way(&self, way: Way, proof: &Proof) -> Option<Finding> {
+        way.finding(proof).map(|f| f.maybe_at(self.place()))
+    }
+
+    fn place(&self) -> Option<Place> {
+        self.checked.place(self.tree, self.node)
+    }
+
+    fn text_hashed(&self) -> Finding {
+        Finding::new(FindingKind::TextHashed)
+            .detail(("SignedInfo", "SignedInfo"))
+            .compared(("canonical XML", "规范化 XML"), ("text of the file", "文件文本"))
+            .maybe_at(self.place())
+    }
+
+    fn canonical(&self) -> Option<String> {
+        String::from_utf8(canonical::element(self.tree, self.node).ok()?).ok()
+    }
+
+    /// What may have been signed, the likely first. The list is short whatever the document holds.
+    fn candidates(&self, found: &str) -> Vec<Candidate> {
+        let tight = canonical::element_on_one_line(self.tree, self.node).ok().and_then(|o| String::from_utf8(o).ok());
+        let tight = tight.unwrap_or_else(|| found.to_owned());
+        let own = start_tag(&tight).map(|t| t.declarations).unwrap_or_default();
+        let mut octets = vec![tight.clone(), comments_toggled(&tight)];
+        let mut scopes = vec![own.clone()];
+        for edit in RootEdit::all(&own).into_iter().take(24) {
+            let edited = |text: &str| {
+                text.find('>')
+                    .and_then(|end| text.split_at_checked(end.saturating_add(1)))
+                    .and_then(|(start, rest)| Some(edit.apply(start)? + rest))
+            };
+            octets.extend(edited(&tight));
+            octets.extend(edited(found));
+            scopes.extend(edited(&tight).as_deref().and_then(start_tag).map(|t| t.declarations));
+        }
+        let ds = ("ds", DSIG);
+        let usual: [&[(&str, &str)]; 3] = [&[CEB, ds, XSI], &[CEB, ds], &[ds]];
+        let usual = usual.map(|s| s.iter().map(|(p, u)| ((*p).to_owned(), (*u).to_owned())).collect::<Vec<_>>());
+        scopes.splice(1..1, usual);
+        for scope in &scopes {
+            let namespaces: String = scope.iter().map(|d| format!(" {}", root::shown(d))).collect();
+            for digest in &self.digests {
+                let written = write::signed_info(self.set, &Base64::encode_string(digest), &namespaces);
+                octets.push(comments_toggled(&written));
+                octets.push(written);
+            }
+        }
+        let source = self.tree.node_source(self.node).unwrap_or_default();
+        let text = [source.to_owned(), source.replace('\n', "\r\n")];
+        let as_text = |as_text| move |octets| Candidate { octets, as_text };
+        let mut seen = std::collections::BTreeSet::from([found.to_owned()]);
+        let all = octets.into_iter().map(as_text(false)).chain(text.into_iter().map(as_text(true)));
+        all.filter(|c| seen.insert(c.octets.clone())).collect()
+    }
+
+    /// How SignedInfo as it stands differs from what was signed.
+    fn differences(&self, found: &str, signed: &str) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if let (Some(now), Some(then)) = (start_tag(found), start_tag(signed)) {
+            let missing = |from: &[Declaration], of: &[Declaration]| {
+                of.iter().filter(|d| !from.contains(d)).cloned().collect::<Vec<_>>()
+            };
+            let root = self.tree.document_element().and_then(|id| self.checked.place(self.tree, id));
+            let lost = missing(&now.declarations, &then.declarations);
+            findings.extend(root::difference(&lost, &missing(&then.declarations, &now.declarations), root));
+        }
+        let tight = canonical::element_on_one_line(self.tree, self.node).ok().and_then(|o| String::from_utf8(o).ok());
+        let tight = tight.unwrap_or_default();
+        if tight != found && !signed.contains('\n') {
+            findings.push(self.pretty());
+        }
+        let (Some(now), Some(then)) = (behind_declarations(&tight), behind_declarations(signed)) else {
+            return findings;
+        };
+        if now == then {
+            return findings;
+        }
+        let (now_plain, then_plain) = (comments_toggled(&now), comments_toggled(&then));
+        if now_plain == then || then_plain == now {
+            let (expected, seen) =
+                if then.contains("#WithComments") { (C14N_WITH_COMMENTS, C14N) } else { (C14N, C14N_WITH_COMMENTS) };
+            findings.push(self.changed("CanonicalizationMethod", expected, seen));
+        } else if let Some(name) = other_than(&now, &then) {
+            let part = |text: &str| part_of(text, name);
+            findings.push(self.changed(name, &part(&then), &part(&now)));
+        }
+        findings
+    }
+
+    fn changed(&self, name: &str, expected: &str, found: &str) -> Finding {
+        let kind = match (name, found) {
+            ("CanonicalizationMethod", C14N_WITH_COMMENTS) => FindingKind::C14nWithComments,
+            _ => FindingKind::SignedInfoChanged,
+        };
+        let node = self
+            .tree
+            .descendants(self.node)
+            .into_iter()
+            .find(|id| self.tree.element(*id).is_some_and(|e| e.matches_name_ns(DSIG, name)));
+        let place = node.and_then(|id| self.checked.place(self.tree, id)).or(self.place());
+        Finding::new(kind)
+            .detail((format!("in {name}"), format!("在 {name} 中")))
+            .compared(shown(expected), shown(found))
+            .maybe_at(place)
+    }
+
+    fn pretty(&self) -> Finding {
+        let blank =
+            |id: &NodeId| matches!(self.tree.node_kind(*id), Some(NodeKind::Text(t)) if t.trim_ascii().is_empty());
+        let first = self.tree.descendants(self.node).into_iter().find(blank);
+        let found = first.and_then(|id| self.tree.node_source(id)).map(quoted);
+        let place = first.and_then(|id| self.checked.place(self.tree, id)).or(self.place());
+        Finding::new(FindingKind::SignedInfoPretty)
+            .compared(("no white space between elements", "元素之间无空白"), found.unwrap_or_default())
+            .maybe_at(place)
+    }
+}
+
+fn start_tag(element: &str) -> Option<StartTag<'_>> {
+    StartTag::of(element.get(..=element.find('>')?)?)
+}
+
+/// A canonical element from behind the namespace declarations of its start tag.
+fn behind_declarations(element: &str) -> Option<String> {
+    let tag = start_tag(element)?;
+    let rest = element.get(element.find('>')?.saturating_add(1)..)?;
+    Some(format!("<{}{}{rest}", tag.name, tag.rest))
+}
+
+/// Canonicalisation named with comments in place of without, and the reverse.
+fn comments_toggled(signed_info: &str) -> String {
+    let (plain, with) = (format!("\"{C14N}\""), format!("\"{C14N_WITH_COMMENTS}\""));
+    if signed_info.contains(&plain) {
+        signed_info.replacen(&plain, &with, 1)
+    } else {
+        signed_info.replacen(&with, &plain, 1)
+    }
+}
+
+/// The element of `signed` in which `found` is another for the first time, or `None` where they are equal.
+fn other_than<'s>(found: &str, signed: &'s str) -> Option<&'s str> {
+    let differing = found.bytes().zip(signed.bytes()).position(|(f, s)| f != s);
+    let mut at = differing.or((found.len() != signed.len()).then_some(found.len().min(signed.len())))?;
+    while !signed.is_char_boundary(at) {
+        at = at.saturating_sub(1);
+    }
+    // What is behind `<` may be a start or an end tag.
+    let tag = signed.get(..=at).unwrap_or(signed).rfind('<').and_then(|start| signed.get(start..));
+    let name = tag.map(|t| t.trim_start_matches(['<', '/']));
+    let name = name.and_then(|n| n.split([' ', '>']).next()).map(|n| n.rsplit(':').next().unwrap_or(n));
+    Some(name.unwrap_or("SignedInfo"))
+}
+
+/// What an element of this name holds: its identifier, its URI or its text.
+fn part_of(signed_info: &str, name: &str) -> String {
+    let start = signed_info.find(&format!(":{name}")).or_else(|| signed_info.find(&format!("<{name}")));
+    let rest = start.and_then(|at| signed_info.get(at..)).unwrap_or_default();
+    let (tag, inside) = rest.split_once('>').unwrap_or((rest, ""));
+    match tag.split_once('"').and_then(|(_, value)| value.split_once('"')) {
+        Some((value, _)) => format!("\"{value}\""),
+        None => inside.split('<').next().unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,40 @@
+//! Why a signature fails: the known ways to break one are tried, and only what then fits is named (manual::customs §1.5).
+//!
+//! Nothing is guessed: a cause is named because the octets without it give the claimed digest, or are what the value is a signature
+//! over. The search is bounded (`body::MAX_TRIED`, a short list for SignedInfo); where nothing fits, nothing is said.
+
+mod body;
+mod info;
+mod pieces;
+mod root;
+mod spaces;
+
+use uppsala::{Document, NodeId};
+
+use super::canonical::Checked;
+use super::identifiers::Set;
+use crate::format::proof::Proof;
+use crate::suite::DigestAlgorithm;
+use crate::verify::{Finding, Place};
+
+/// Why the digest differs.
+pub(super) fn of_digest(
+    checked: &Checked<'_>,
+    tree: &Document<'_>,
+    signature: NodeId,
+    claimed: (DigestAlgorithm, &[u8]),
+    place: Option<Place>,
+) -> Vec<Finding> {
+    body::Search::new(checked, tree, signature, claimed, place).causes()
+}
+
+/// Why the value differs. `digests` holds DigestValue and what the digest is. `None` where no known reason fits.
+pub(super) fn of_value(
+    checked: &Checked<'_>,
+    tree: &Document<'_>,
+    node: NodeId,
+    (set, digests): (Set, Vec<Vec<u8>>),
+    proof: &Proof,
+) -> Option<Vec<Finding>> {
+    info::Info { checked, tree, node, set, digests }.causes(proof)
+}

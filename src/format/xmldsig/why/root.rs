@@ -1,0 +1,107 @@
+//! Namespace declarations of a canonical start tag, and the ways in which they come and go.
+
+use crate::verify::{Finding, FindingKind, Place};
+
+use super::super::DSIG;
+
+/// A declaration: prefix (empty for the default namespace) and name, as canonical XML writes it.
+pub(super) type Declaration = (String, String);
+
+/// Declarations that programs write without being asked, and so lose too.
+const USUAL: [(&str, &str); 3] =
+    [("xsi", "http://www.w3.org/2001/XMLSchema-instance"), ("xsd", "http://www.w3.org/2001/XMLSchema"), ("ds", DSIG)];
+
+/// A canonical start tag taken apart. In canonical XML declarations come first, and a quote inside a value is escaped.
+pub(super) struct StartTag<'t> {
+    pub(super) name: &'t str,
+    pub(super) declarations: Vec<Declaration>,
+    /// The attributes and the closing bracket.
+    pub(super) rest: &'t str,
+}
+
+impl<'t> StartTag<'t> {
+    pub(super) fn of(tag: &'t str) -> Option<Self> {
+        let inside = tag.strip_prefix('<')?;
+        let (name, mut rest) = inside.split_at(inside.find([' ', '>'])?);
+        let mut declarations = Vec::new();
+        while let Some(after) = rest.strip_prefix(" xmlns") {
+            let (prefix, value) = after.split_once("=\"")?;
+            let (uri, behind) = value.split_once('"')?;
+            declarations.push((prefix.strip_prefix(':').unwrap_or(prefix).to_owned(), uri.to_owned()));
+            rest = behind;
+        }
+        Some(StartTag { name, declarations, rest })
+    }
+}
+
+/// The declaration as it stands in a tag.
+pub(super) fn shown((prefix, uri): &Declaration) -> String {
+    if prefix.is_empty() { format!("xmlns=\"{uri}\"") } else { format!("xmlns:{prefix}=\"{uri}\"") }
+}
+
+/// Declarations to take away from a start tag and to add to it, to have it as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct RootEdit {
+    pub(super) remove: Vec<Declaration>,
+    pub(super) add: Vec<Declaration>,
+}
+
+impl RootEdit {
+    /// What may have happened to a start tag with these declarations, the likely first.
+    pub(super) fn all(declared: &[Declaration]) -> Vec<RootEdit> {
+        let absent: Vec<Declaration> = USUAL
+            .iter()
+            .filter(|(prefix, _)| declared.iter().all(|(p, _)| p != prefix))
+            .map(|(prefix, uri)| ((*prefix).to_owned(), (*uri).to_owned()))
+            .collect();
+        let mut edits = Vec::new();
+        edits.extend(subsets(&absent).into_iter().map(|add| RootEdit { remove: Vec::new(), add }));
+        edits.extend(subsets(declared).into_iter().map(|remove| RootEdit { remove, add: Vec::new() }));
+        edits.sort_by_key(|e| e.add.len().saturating_add(e.remove.len()));
+        edits
+    }
+
+    /// The start tag as it was; `None` where the edit changes nothing in it.
+    pub(super) fn apply(&self, tag: &str) -> Option<String> {
+        let StartTag { name, mut declarations, rest } = StartTag::of(tag)?;
+        let before = declarations.clone();
+        declarations.retain(|d| !self.remove.contains(d));
+        for new in &self.add {
+            if declarations.iter().all(|(prefix, _)| *prefix != new.0) {
+                declarations.push(new.clone());
+            }
+        }
+        // Canonical XML 1.0, clause 2.2: the default namespace first, the others by prefix.
+        declarations.sort();
+        let written: String = declarations.iter().map(|d| format!(" {}", shown(d))).collect();
+        (declarations != before).then(|| format!("<{name}{written}{rest}"))
+    }
+
+    /// What that says of the document as it stands.
+    pub(super) fn findings(&self, place: Option<Place>) -> Vec<Finding> {
+        difference(&self.add, &self.remove, place)
+    }
+}
+
+/// The findings for declarations that are wanted and not there, and for those that are there and not wanted.
+pub(super) fn difference(lost: &[Declaration], added: &[Declaration], place: Option<Place>) -> Vec<Finding> {
+    let none = || ("no such declaration", "无此声明");
+    let lost = lost
+        .iter()
+        .map(|d| Finding::new(FindingKind::NamespaceLost).compared(super::super::read::shown(&shown(d)), none()));
+    let added = added
+        .iter()
+        .map(|d| Finding::new(FindingKind::NamespaceAdded).compared(none(), super::super::read::shown(&shown(d))));
+    lost.chain(added).map(|f| f.maybe_at(place)).collect()
+}
+
+/// One or two of them.
+fn subsets(all: &[Declaration]) -> Vec<Vec<Declaration>> {
+    let mut some: Vec<Vec<Declaration>> = all.iter().map(|one| vec![one.clone()]).collect();
+    for (index, one) in all.iter().enumerate().take(6) {
+        for other in all.iter().skip(index.saturating_add(1)).take(6) {
+            some.push(vec![one.clone(), other.clone()]);
+        }
+    }
+    some
+}

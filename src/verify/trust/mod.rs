@@ -1,0 +1,143 @@
+//! Who is trusted.
+
+mod chain;
+mod store;
+
+use std::sync::Arc;
+
+use super::{Finding, FindingKind, VerifyContext, Words};
+use crate::cert::{Certificate, Fingerprint, date};
+use crate::error::ErrorKind;
+use crate::suite::KeyKind;
+
+pub use store::Store;
+
+/// Which certificates a verifier trusts. There is no built-in trust and none from the system.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum Trust {
+    /// The signer's certificate was issued by one of these, or is one of these. Each is trusted in itself: a list may hold
+    /// roots, intermediates or both. No certificate out of a document lengthens the way.
+    Anchors(Vec<Arc<Certificate>>),
+    /// A chain leads from the signer's certificate to an anchor of the store, and the store's revocation lists say nothing against it.
+    Store(Arc<Store>),
+    /// The signer's certificate has one of these fingerprints.
+    Pinned(Vec<Fingerprint>),
+    /// Trust is not judged: the verdict is never plainly `Valid`.
+    #[default]
+    None,
+}
+
+impl Trust {
+    /// The certificates that are named.
+    pub(super) fn certificates(&self) -> &[Arc<Certificate>] {
+        match self {
+            Trust::Anchors(anchors) => anchors,
+            Trust::Store(store) => &store.known,
+            Trust::Pinned(_) | Trust::None => &[],
+        }
+    }
+}
+
+/// The shortest RSA key that is not called weak, in bits (GB/T and NIST SP 800-131A alike).
+const RSA_STRONG: usize = 2048;
+
+/// Adds what is wrong about the certificate; `true` when trust was judged and given. `brought` are the certificates that the document brings along.
+///
+/// Everything is looked at, whatever was found before: a report names all that is wrong.
+pub(super) fn judge(
+    certificate: &Arc<Certificate>,
+    context: &VerifyContext,
+    brought: &[Arc<Certificate>],
+    findings: &mut Vec<Finding>,
+) -> bool {
+    findings.extend(time(certificate, context));
+    findings.extend(usage(certificate, context));
+    findings.extend(role(certificate, context));
+    findings.extend(weak_key(certificate));
+    match &context.trust {
+        Trust::Anchors(anchors) => {
+            let store = Store::new(anchors.clone());
+            trusted(chain::build(certificate, &store, &[], context.at).map(|_| ()), findings)
+        }
+        Trust::Store(store) => match chain::build(certificate, store, brought, context.at) {
+            Ok(chain) => {
+                let told = chain::revocation(&chain, store, context.at);
+                let free = told.is_empty();
+                findings.extend(told);
+                free
+            }
+            Err(why) => trusted(Err(why), findings),
+        },
+        Trust::Pinned(pins) => {
+            let pinned = pins.contains(&certificate.fingerprint());
+            let why = || ("its fingerprint is none of those given", "其指纹不在所给的指纹之中").into();
+            trusted(if pinned { Ok(()) } else { Err(why()) }, findings)
+        }
+        Trust::None => {
+            findings.push(Finding::new(FindingKind::TrustNotAsked));
+            false
+        }
+    }
+}
+
+fn time(certificate: &Certificate, context: &VerifyContext) -> Option<Finding> {
+    let error = certificate.check_time(context.at).err()?;
+    let (from, to) = (date(certificate.not_before()), date(certificate.not_after()));
+    let (kind, said) = match error.kind() {
+        ErrorKind::CertificateNotYetValid => {
+            (FindingKind::CertificateNotYetValid, (format!("from {from}"), format!("自 {from} 起")))
+        }
+        _ => (FindingKind::CertificateExpired, (format!("since {to}"), format!("自 {to} 起"))),
+    };
+    let expected = (format!("a time from {from} to {to}"), format!("{from} 至 {to} 之间的时间"));
+    Some(Finding::new(kind).detail(said).compared(expected, date(context.at)))
+}
+
+/// A certificate without a key usage may sign, as RFC 5280 has it. An authority's certificate is refused where a role is
+/// expected: declarants and banks' customers are none.
+fn usage(certificate: &Certificate, context: &VerifyContext) -> Option<Finding> {
+    let wrong = |found: (&str, &str)| {
+        let expected = ("a signing certificate", "签名证书");
+        Some(Finding::new(FindingKind::CertificateUsage).compared(expected, found))
+    };
+    if certificate.is_encryption() {
+        wrong(("one for encryption", "加密证书"))
+    } else if certificate.may_sign() == Some(false) {
+        wrong(("a key usage that does not allow signatures", "密钥用途不允许签名"))
+    } else if context.role.is_some() && certificate.is_ca() && !context.profile.allows_ca(certificate) {
+        wrong(("a certificate of an authority", "CA 证书"))
+    } else {
+        None
+    }
+}
+
+fn role(certificate: &Certificate, context: &VerifyContext) -> Option<Finding> {
+    let expected = context.role?;
+    let named = |role: crate::role::Role| (role.name(), role.name_zh());
+    let finding = Finding::new(FindingKind::RoleOther);
+    match context.profile.role_of(certificate) {
+        Ok(found) if found == expected => None,
+        Ok(found) => Some(finding.compared(named(expected), named(found))),
+        Err(why) => Some(finding.compared(named(expected), ("none", "无")).detail(why)),
+    }
+}
+
+fn weak_key(certificate: &Certificate) -> Option<Finding> {
+    match certificate.key().ok()?.kind() {
+        KeyKind::Rsa { bits } if bits < RSA_STRONG => {
+            Some(Finding::new(FindingKind::WeakKey).compared(format!("RSA-{RSA_STRONG}"), format!("RSA-{bits}")))
+        }
+        _ => None,
+    }
+}
+
+fn trusted(given: Result<(), Words>, findings: &mut Vec<Finding>) -> bool {
+    let is_given = given.is_ok();
+    let expected = ("a chain to a trusted certificate", "到受信任证书的证书链");
+    findings.extend(given.err().map(|why| Finding::new(FindingKind::CertificateUntrusted).compared(expected, why)));
+    is_given
+}
+
+#[cfg(test)]
+mod tests;

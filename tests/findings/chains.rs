@@ -1,0 +1,428 @@
+//! Chains and revocation lists of P-256, RSA and SM2, made by OpenSSL: `openssl verify` and we give the same verdict.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use shared_shield::{Certificate, Crl, FindingKind, Profile, Report, Severity, Sm2Id, Store, Trust, VerifyContext};
+
+use crate::ceb_kit::{Folder, have, run, run_well, say};
+
+const DAY: u64 = 24 * 3600;
+/// Octets that are changed in each certificate and each list.
+const CHANGES: usize = 40;
+
+/// Authorities of one kind of key.
+struct Pki {
+    folder: Folder,
+    kind: &'static str,
+}
+
+impl Pki {
+    fn new(kind: &'static str) -> Self {
+        let pki = Pki { folder: Folder::new(), kind };
+        let dummy = pki.path("dummy.key");
+        run_well("openssl", &["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", &dummy]);
+        pki.root("root", "keyUsage=critical,keyCertSign,cRLSign");
+        pki.root("stranger", "keyUsage=critical,keyCertSign,cRLSign");
+        let authority = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n";
+        pki.issue("middle", "root", "11", authority);
+        pki.issue(
+            "short",
+            "root",
+            "12",
+            "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n",
+        );
+        pki.issue("below", "short", "13", authority);
+        pki.issue("no-ca", "root", "14", "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n");
+        pki.issue("no-sign", "root", "15", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,cRLSign\n");
+        let signer = "keyUsage=critical,digitalSignature\n";
+        for (name, ca, serial) in [
+            ("signer", "middle", "21"),
+            ("other", "middle", "22"),
+            ("deep", "below", "23"),
+            ("under-short", "short", "24"),
+            ("by-no-ca", "no-ca", "25"),
+            ("by-no-sign", "no-sign", "26"),
+        ] {
+            pki.issue(name, ca, serial, signer);
+        }
+        pki.issue("strange", "middle", "27", &format!("{signer}1.2.3.4=critical,ASN1:NULL\n"));
+        pki
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn key(&self, name: &str) -> String {
+        let key = self.path(&format!("{name}.key"));
+        match self.kind {
+            "rsa" => {
+                run_well("openssl", &["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", &key])
+            }
+            kind => {
+                let curve = if kind == "sm2" { "SM2" } else { "prime256v1" };
+                run_well("openssl", &["ecparam", "-name", curve, "-genkey", "-noout", "-out", &key])
+            }
+        };
+        key
+    }
+
+    /// Digest and, for SM2, the identifier.
+    fn how(&self) -> Vec<&'static str> {
+        if self.kind == "sm2" { vec!["-sm3", "-sigopt", "distid:1234567812345678"] } else { vec!["-sha256"] }
+    }
+
+    fn root(&self, name: &str, extension: &str) {
+        let (key, pem, subject) = (self.key(name), self.path(&format!("{name}.pem")), format!("/CN=Synthetic {name}"));
+        let mut arguments =
+            vec!["req", "-new", "-x509", "-key", &key, "-subj", &subject, "-days", "4000", "-addext", extension];
+        arguments.extend(["-out", &pem]);
+        arguments.extend(self.how());
+        run_well("openssl", &arguments);
+    }
+
+    fn issue(&self, name: &str, ca: &str, serial: &str, extensions: &str) {
+        let key = self.key(name);
+        let [public, request, file, out] =
+            ["pub", "csr", "ext", "pem"].map(|suffix| self.path(&format!("{name}.{suffix}")));
+        run_well("openssl", &["pkey", "-in", &key, "-pubout", "-out", &public]);
+        let subject = format!("/CN=Synthetic {name}");
+        run_well("openssl", &["req", "-new", "-key", &self.path("dummy.key"), "-subj", &subject, "-out", &request]);
+        std::fs::write(&file, format!("{extensions}subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"))
+            .unwrap();
+        let (ca_pem, ca_key) = (self.path(&format!("{ca}.pem")), self.path(&format!("{ca}.key")));
+        let serial = format!("0x{serial}");
+        let mut arguments =
+            vec!["x509", "-req", "-in", &request, "-force_pubkey", &public, "-CA", &ca_pem, "-CAkey", &ca_key];
+        arguments.extend(["-set_serial", &serial, "-days", "3650", "-extfile", &file, "-out", &out]);
+        arguments.extend(self.how());
+        run_well("openssl", &arguments);
+    }
+
+    /// A list of `ca` with these serial numbers, current for 30 days from now or, if `stale`, for a time that is over.
+    fn crl(&self, name: &str, ca: &str, revoked: &[&str], stale: bool) -> Vec<u8> {
+        let lines: String = revoked
+            .iter()
+            .map(|serial| format!("R\t361122000000Z\t260101000000Z,keyCompromise\t{serial}\tunknown\t/CN=Synthetic\n"))
+            .collect();
+        let index = self.path(&format!("{name}.index"));
+        std::fs::write(&index, lines).unwrap();
+        let (number, out) = (self.path(&format!("{name}.number")), self.path(&format!("{name}.crl")));
+        std::fs::write(&number, "01\n").unwrap();
+        let config = self.path(&format!("{name}.cnf"));
+        let text = format!(
+            "[ca]\ndefault_ca=it\n[it]\ndatabase={index}\ncrlnumber={number}\ndefault_md={}\ncrl_extensions=crl\n[crl]\n\
+             authorityKeyIdentifier=keyid\n",
+            if self.kind == "sm2" { "sm3" } else { "sha256" }
+        );
+        std::fs::write(&config, text).unwrap();
+        let (ca_pem, ca_key) = (self.path(&format!("{ca}.pem")), self.path(&format!("{ca}.key")));
+        let mut arguments =
+            vec!["ca", "-gencrl", "-config", &config, "-cert", &ca_pem, "-keyfile", &ca_key, "-out", &out];
+        if self.kind == "sm2" {
+            arguments.extend(["-sigopt", "distid:1234567812345678"]);
+        }
+        match stale {
+            true => arguments.extend(["-crl_lastupdate", "20260101000000Z", "-crl_nextupdate", "20260201000000Z"]),
+            false => arguments.extend(["-crldays", "30"]),
+        }
+        run_well("openssl", &arguments);
+        std::fs::read(out).unwrap()
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(&format!("{name}.pem"))).unwrap()
+    }
+}
+
+/// A question to both verifiers, all of it in PEM.
+#[derive(Clone, Default)]
+struct Question {
+    signer: Vec<u8>,
+    between: Vec<u8>,
+    anchors: Vec<u8>,
+    crls: Option<Vec<u8>>,
+    at: Option<SystemTime>,
+}
+
+impl Question {
+    /// OpenSSL's word. It takes the identifier of SM2 for the certificate that it is asked about and not for those above it, so of an SM2 chain it is
+    /// asked about each step.
+    fn theirs(&self, pki: &Pki) -> (bool, String) {
+        if pki.kind != "sm2" {
+            return self.asked(pki, &self.signer, &self.anchors, &self.between, &[]);
+        }
+        let between: Vec<Vec<u8>> = split(&self.between);
+        for (index, certificate) in std::iter::once(&self.signer).chain(&between).enumerate() {
+            let others = between.iter().enumerate().filter(|(i, _)| *i + 1 != index).flat_map(|(_, c)| c.clone());
+            let trusted: Vec<u8> = self.anchors.iter().copied().chain(others).collect();
+            let more = ["-partial_chain", "-vfyopt", "distid:1234567812345678"];
+            let (right, said) = self.asked(pki, certificate, &trusted, &[], &more);
+            if !right {
+                return (false, said);
+            }
+        }
+        (true, String::new())
+    }
+
+    fn asked(&self, pki: &Pki, signer: &[u8], anchors: &[u8], between: &[u8], more: &[&str]) -> (bool, String) {
+        let put = |name: &str, octets: &[u8]| pki.folder.write(name, octets).to_str().unwrap().to_owned();
+        let (signer, anchors) = (put("q-signer", signer), put("q-anchors", anchors));
+        let untrusted = put("q-between", between);
+        let mut arguments = vec!["verify", "-CAfile", &anchors, "-no-CApath", "-no-CAstore"];
+        arguments.extend(more);
+        if !between.is_empty() {
+            arguments.extend(["-untrusted", &untrusted]);
+        }
+        let crls = put("q-crls", self.crls.as_deref().unwrap_or_default());
+        if self.crls.is_some() {
+            arguments.extend(["-CRLfile", &crls, "-crl_check_all"]);
+        }
+        let at = self.at.map(|at| at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().to_string());
+        if let Some(at) = &at {
+            arguments.extend(["-attime", at]);
+        }
+        arguments.push(&signer);
+        let output = run("openssl", &arguments);
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    fn ours(&self) -> (bool, String) {
+        let all = |pem: &[u8]| -> shared_shield::Result<Vec<Arc<Certificate>>> {
+            if pem.is_empty() {
+                return Ok(Vec::new());
+            }
+            Ok(Certificate::all_from(pem)?.into_iter().map(Arc::new).collect())
+        };
+        let read = || -> shared_shield::Result<(Arc<Certificate>, Store)> {
+            let mut store = Store::new(all(&self.anchors)?).between(all(&self.between)?);
+            if let Some(crls) = &self.crls {
+                let crls = if crls.is_empty() { Vec::new() } else { Crl::all_from(crls)? };
+                store = store.crls(crls.into_iter().map(Arc::new).collect()).with_revocation();
+            }
+            Ok((Arc::new(Certificate::from_pem(&self.signer)?), store))
+        };
+        let (signer, store) = match read() {
+            Ok(read) => read,
+            Err(error) => return (false, error.to_string()),
+        };
+        let context = VerifyContext {
+            trust: Trust::Store(Arc::new(store)),
+            role: None,
+            profile: Arc::new(Profile::builtin()),
+            at: self.at.unwrap_or_else(SystemTime::now),
+            certificate: None,
+            sm2_id: Sm2Id::default(),
+        };
+        let mut report = Report::new("raw");
+        report.judge_certificate(&signer, &context);
+        let told: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+        (report.findings.iter().all(|f| f.severity() < Severity::Wrong), told.join("; "))
+    }
+}
+
+/// The certificates of a PEM text.
+fn split(pem: &[u8]) -> Vec<Vec<u8>> {
+    let text = String::from_utf8(pem.to_vec()).unwrap();
+    text.split_inclusive("-----END CERTIFICATE-----\n").map(|c| c.as_bytes().to_vec()).collect()
+}
+
+fn pem(label: &str, der: &[u8]) -> Vec<u8> {
+    use base64ct::{Base64, Encoding};
+    let text = Base64::encode_string(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n")).into_bytes()
+}
+
+fn der(pem: &[u8]) -> Vec<u8> {
+    use base64ct::{Base64, Encoding};
+    let text = String::from_utf8(pem.to_vec()).unwrap();
+    let body: String = text.lines().filter(|l| !l.starts_with("-----")).collect();
+    Base64::decode_vec(&body).unwrap()
+}
+
+/// What has to be said where a chain is refused.
+fn questions(pki: &Pki) -> Vec<(&'static str, Question, bool, &'static str)> {
+    let now = SystemTime::now();
+    let later = |days| Some(now + Duration::from_secs(days * DAY));
+    let base = Question {
+        signer: pki.read("signer"),
+        between: pki.read("middle"),
+        anchors: pki.read("root"),
+        ..Question::default()
+    };
+    let lists = |middle: &[&str], root: &[&str], stale| {
+        Some([pki.crl("m", "middle", middle, stale), pki.crl("r", "root", root, stale)].concat())
+    };
+    let of = |signer: &str, between: &[&str]| Question {
+        signer: pki.read(signer),
+        between: between.iter().flat_map(|name| pki.read(name)).collect(),
+        ..base.clone()
+    };
+    vec![
+        ("a whole chain", base.clone(), true, ""),
+        ("the authority between is missing", Question { between: Vec::new(), ..base.clone() }, false, "VF-133"),
+        ("another root", Question { anchors: pki.read("stranger"), ..base.clone() }, false, "VF-133"),
+        (
+            "two roots, one of them right",
+            Question { anchors: [pki.read("stranger"), pki.read("root")].concat(), ..base.clone() },
+            true,
+            "",
+        ),
+        ("after its end", Question { at: later(3700), ..base.clone() }, false, "VF-130"),
+        (
+            "before its beginning",
+            Question { at: Some(now - Duration::from_secs(10 * DAY)), ..base.clone() },
+            false,
+            "VF-131",
+        ),
+        ("an authority that is none", of("by-no-ca", &["no-ca"]), false, "not one of an authority"),
+        ("an authority that may not sign", of("by-no-sign", &["no-sign"]), false, "does not allow certificates"),
+        ("one authority below a path length of 0", of("under-short", &["short"]), true, ""),
+        ("two authorities below a path length of 0", of("deep", &["below", "short"]), false, "no further authority"),
+        ("a critical extension that nobody knows", of("strange", &["middle"]), false, "1.2.3.4"),
+        ("current lists without it", Question { crls: lists(&["22"], &["12"], false), ..base.clone() }, true, ""),
+        ("a list with it", Question { crls: lists(&["22", "21"], &[], false), ..base.clone() }, false, "VF-136"),
+        (
+            "a list with the authority above it",
+            Question { crls: lists(&[], &["11"], false), ..base.clone() },
+            false,
+            "VF-136",
+        ),
+        ("lists that are out of date", Question { crls: lists(&[], &[], true), ..base.clone() }, false, "VF-137"),
+        (
+            "a list of another authority alone",
+            Question { crls: Some(pki.crl("x", "stranger", &[], false)), ..base.clone() },
+            false,
+            "VF-137",
+        ),
+        ("no list where one is asked for", Question { crls: Some(Vec::new()), ..base.clone() }, false, "VF-137"),
+    ]
+}
+
+#[test]
+fn openssl_verify_and_we_agree_on_chains_and_revocation_lists() {
+    if !have("chains against openssl verify", &["openssl"]) {
+        return;
+    }
+    for kind in ["p256", "rsa", "sm2"] {
+        let pki = Pki::new(kind);
+        let mut count = [0, 0];
+        for (name, question, expected, words) in questions(&pki) {
+            let (ours, told) = question.ours();
+            assert_eq!(ours, expected, "{kind}, {name}: {told}");
+            assert!(told.contains(words), "{kind}, {name}: {told}");
+            // OpenSSL 3 verifies SM2 lists with an empty identifier, which is not that of GM/T 0009, and step by step it sees no path length.
+            let unable = kind == "sm2" && (question.crls.is_some() || name.contains("two authorities"));
+            if !unable {
+                let (theirs, said) = question.theirs(&pki);
+                assert_eq!(theirs, expected, "openssl, {kind}, {name}: {said}");
+                count[usize::from(expected)] += 1;
+            }
+        }
+        say(&format!("{kind}: openssl verify accepts {} chains with us and refuses {}", count[1], count[0]));
+    }
+}
+
+#[test]
+fn one_octet_changed_in_a_chain_or_a_list_and_both_refuse() {
+    if !have("changed chains against openssl verify", &["openssl"]) {
+        return;
+    }
+    for kind in ["p256", "rsa", "sm2"] {
+        let pki = Pki::new(kind);
+        let lists = [pki.crl("m", "middle", &["22"], false), pki.crl("r", "root", &["12"], false)];
+        let crls = (kind != "sm2").then(|| lists.concat());
+        let base = Question {
+            signer: pki.read("signer"),
+            between: pki.read("middle"),
+            anchors: pki.read("root"),
+            crls,
+            at: None,
+        };
+        assert!(base.ours().0 && base.theirs(&pki).0, "{kind}: {} {}", base.ours().1, base.theirs(&pki).1);
+        let own = Question { crls: Some(lists.concat()), ..base.clone() };
+        assert!(own.ours().0, "{kind}: {}", own.ours().1);
+        let mut count = 0;
+        for part in ["signer", "between", "list"] {
+            let whole = match part {
+                "signer" => der(&base.signer),
+                "between" => der(&base.between),
+                _ => der(&lists[0]),
+            };
+            for change in 0..CHANGES {
+                let at = change * whole.len() / CHANGES;
+                let mut changed = whole.clone();
+                changed[at] ^= 1;
+                let mut question = if part == "list" { own.clone() } else { base.clone() };
+                match part {
+                    "signer" => question.signer = pem("CERTIFICATE", &changed),
+                    "between" => question.between = pem("CERTIFICATE", &changed),
+                    _ => question.crls = Some([pem("X509 CRL", &changed), lists[1].clone()].concat()),
+                }
+                let (ours, told) = question.ours();
+                assert!(!ours, "{kind}, {part}, octet {at}: {told}");
+                if kind != "sm2" || part != "list" {
+                    assert!(!question.theirs(&pki).0, "openssl accepts: {kind}, {part}, octet {at}");
+                }
+                count += 1;
+            }
+        }
+        say(&format!("{kind}: {count} changed octets, refused by both"));
+    }
+}
+
+/// What OpenSSL does not verify as GM/T 0009 has it, it verifies as octets: the signature of an SM2 list.
+#[test]
+fn openssl_dgst_takes_the_signature_of_an_sm2_list() {
+    if !have("an SM2 list against openssl dgst", &["openssl"]) {
+        return;
+    }
+    let pki = Pki::new("sm2");
+    let list = der(&pki.crl("m", "middle", &["22"], false));
+    // SEQUENCE { TBSCertList, AlgorithmIdentifier, BIT STRING }, the first two headers long and short.
+    let header = |octets: &[u8]| {
+        if octets[1] < 0x80 {
+            (2, usize::from(octets[1]))
+        } else {
+            let size = usize::from(octets[1] & 0x7F);
+            (2 + size, octets[2..2 + size].iter().fold(0, |n, o| n * 256 + usize::from(*o)))
+        }
+    };
+    let inner = &list[header(&list).0..];
+    let (at, length) = header(inner);
+    let signed = &inner[..at + length];
+    let rest = &inner[at + length..];
+    let (at, length) = header(rest);
+    let bits = &rest[at + length..];
+    let signature = &bits[header(bits).0 + 1..];
+    let put = |name: &str, octets: &[u8]| pki.folder.write(name, octets).to_str().unwrap().to_owned();
+    let verify = |message: &[u8]| {
+        let (message, signature) = (put("signed", message), put("value", signature));
+        let public = pki.path("middle.pub");
+        let arguments = [
+            "dgst",
+            "-sm3",
+            "-verify",
+            &public,
+            "-signature",
+            &signature,
+            "-sigopt",
+            "distid:1234567812345678",
+            &message,
+        ];
+        run("openssl", &arguments).status.success()
+    };
+    assert!(verify(signed));
+    let mut changed = signed.to_vec();
+    changed[20] ^= 1;
+    assert!(!verify(&changed));
+    let middle = Certificate::from_pem(&pki.read("middle")).unwrap();
+    let crl = Crl::from_der(&list).unwrap();
+    assert_eq!((crl.check_issued_by(&middle), crl.count()), (Ok(()), 1));
+    let other = Certificate::from_pem(&pki.read("other")).unwrap();
+    assert!(crl.revoked(&other).is_some_and(|r| r.said().0 == "key compromise"));
+    assert!(crl.revoked(&middle).is_none());
+    assert!(FindingKind::ALL.contains(&FindingKind::CertificateRevoked));
+}

@@ -1,0 +1,226 @@
+//! Documents made by `documents.py`, one for each finding: exactly that finding is named.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use shared_shield::format::login::SIGNATURE_OUT as LOGIN;
+use shared_shield::format::payment179::VALUE_OUT;
+use shared_shield::format::{Format, ceb::CEB, cms::CMS, raw::RAW};
+use shared_shield::{
+    Certificate, Content, Finding, FindingKind, Language, Profile, Report, Role, Severity, Sm2Id, Trust, Verdict,
+    VerifyContext,
+};
+
+use crate::ceb_kit::{Folder, have, say};
+
+/// Every finding that issue 6 asks for, and those that stand beside them.
+const ASKED: [&str; 37] = [
+    "VF-103", "VF-104", "VF-105", "VF-106", "VF-107", "VF-108", "VF-109", "VF-110", "VF-111", "VF-112", "VF-113",
+    "VF-115", "VF-116", "VF-117", "VF-118", "VF-119", "VF-120", "VF-121", "VF-123", "VF-124", "VF-130", "VF-132",
+    "VF-133", "VF-135", "VF-140", "VF-141", "VF-160", "VF-161", "VF-162", "VF-163", "VF-164", "VF-165", "VF-166",
+    "VF-167", "VF-201", "VF-202", "VF-203",
+];
+
+struct Documents {
+    folder: Folder,
+    cases: Vec<Value>,
+}
+
+/// The documents, made once; `None` where the programs that make them are missing.
+fn documents(story: &str) -> Option<&'static Documents> {
+    static MADE: OnceLock<Documents> = OnceLock::new();
+    if !have(story, &["openssl", "python3"]) {
+        return None;
+    }
+    Some(MADE.get_or_init(|| {
+        let folder = Folder::new();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/findings/documents.py");
+        let made = Command::new("python3").arg(script).arg(&folder.0).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let cases = serde_json::from_slice(&std::fs::read(folder.0.join("cases.json")).unwrap()).unwrap();
+        Documents { folder, cases }
+    }))
+}
+
+impl Documents {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.0.join(name)
+    }
+
+    fn certificate(&self, name: &str) -> Arc<Certificate> {
+        Arc::new(Certificate::from_pem(&std::fs::read(self.path(&format!("{name}.pem"))).unwrap()).unwrap())
+    }
+
+    fn context(&self, case: &Value) -> VerifyContext {
+        let text = |name: &str| case[name].as_str();
+        let anchors = match case["anchors"].as_array() {
+            Some(names) => names.iter().map(|n| n.as_str().unwrap()).collect(),
+            None => vec!["ca", "bank"],
+        };
+        let id = |name: &str| -> String {
+            let id = self.certificate(name).subject_key_id().unwrap();
+            id.iter().map(|o| format!("{o:02x}")).collect()
+        };
+        let rule = |role: &str, name: &str| format!("[[{role}.issuer]]\nauthority_key_id = \"{}\"\n", id(name));
+        let profile = format!("schema = 1\n{}{}", rule("customs", "ca"), rule("bank", "bank"));
+        VerifyContext {
+            trust: Trust::Anchors(anchors.into_iter().map(|name| self.certificate(name)).collect()),
+            role: text("role").map(|role| if role == "bank" { Role::Bank } else { Role::Customs }),
+            profile: Arc::new(Profile::parse(&profile).unwrap()),
+            at: if text("at").is_some() { later() } else { SystemTime::now() },
+            certificate: text("given").map(|name| self.certificate(name)),
+            sm2_id: Sm2Id::default(),
+        }
+    }
+
+    fn report(&self, case: &Value) -> Report {
+        let content = Content::file(self.path(case["file"].as_str().unwrap()));
+        let signature = case["signature"].as_str().map(|name| std::fs::read(self.path(name)).unwrap());
+        let (signature, context) = (signature.as_deref(), self.context(case));
+        let report = match case["format"].as_str().unwrap() {
+            "ceb" => CEB.verify(&content, signature, &context),
+            "179" => VALUE_OUT.verify(&content, signature, &context),
+            "login" => LOGIN.verify(&content, signature, &context),
+            "raw" => RAW.verify(&content, signature, &context),
+            _ => CMS.verify(&content, signature, &context),
+        };
+        report.unwrap_or_else(|e| panic!("{}: {e}", case["name"]))
+    }
+}
+
+/// 2099-01-01.
+fn later() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(4_070_908_800)
+}
+
+/// What is wrong or odd, the symptoms aside.
+fn causes(report: &Report) -> Vec<&Finding> {
+    report.findings.iter().filter(|f| f.severity() > Severity::Info && !f.kind.is_symptom()).collect()
+}
+
+fn expected(case: &Value) -> BTreeSet<&str> {
+    case["expected"].as_array().unwrap().iter().map(|c| c.as_str().unwrap()).collect()
+}
+
+#[test]
+fn exactly_the_finding_that_a_document_was_made_for_is_named() {
+    let Some(documents) = documents("documents for each finding") else { return };
+    let mut wrong = Vec::new();
+    for case in &documents.cases {
+        let report = documents.report(case);
+        let named: BTreeSet<&str> = causes(&report).iter().map(|f| f.kind.code()).collect();
+        let symptom = report.findings.iter().any(|f| f.kind.is_symptom());
+        let unexplained = case["unexplained"].as_bool().unwrap_or_default();
+        let is_wrong = report.findings.iter().any(|f| f.severity() == Severity::Wrong);
+        let right = named == expected(case)
+            && causes(&report).len() == named.len()
+            && report.has(FindingKind::NoKnownReason) == unexplained
+            && (report.verdict() == Verdict::Valid) != is_wrong
+            && (symptom || !unexplained);
+        if !right {
+            let lines: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+            wrong.push(format!(
+                "{}: expected {:?}, named {named:?}\n  {}",
+                case["name"],
+                expected(case),
+                lines.join("\n  ")
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), documents.cases.len(), wrong.join("\n"));
+    let named: BTreeSet<&str> = documents.cases.iter().flat_map(expected).collect();
+    let missing: Vec<&&str> = ASKED.iter().filter(|code| !named.contains(**code)).collect();
+    assert!(missing.is_empty(), "no document shows {missing:?}");
+    say(&format!("{} documents, {} findings", documents.cases.len(), named.len()));
+}
+
+/// Each finding says what was expected, what was found, where, and what to do, in both languages and in JSON.
+#[test]
+fn every_finding_says_what_where_and_what_to_do_in_both_languages() {
+    let Some(documents) = documents("findings in both languages") else { return };
+    let (mut said, mut lacking) = (BTreeSet::new(), Vec::new());
+    for case in &documents.cases {
+        let report = documents.report(case);
+        let json: Value = serde_json::from_str(&report.json()).unwrap();
+        assert_eq!(json["verdict"], report.verdict().name());
+        for (finding, told) in report.findings.iter().zip(json["findings"].as_array().unwrap()) {
+            let (english, chinese) = (finding.line(Language::English), finding.line(Language::Chinese));
+            assert_eq!(
+                (&told["code"], &told["text_zh"]),
+                (&finding.kind.code().into(), &finding.kind.text_zh().into())
+            );
+            assert_eq!(told["offset"].as_u64(), finding.place.map(|p| p.offset as u64));
+            for words in [&finding.detail, &finding.expected, &finding.found].into_iter().flatten() {
+                let sentence = words
+                    .of(Language::English)
+                    .split(' ')
+                    .filter(|w| w.len() > 1 && w.chars().all(char::is_alphabetic));
+                if !words.is_translated() && sentence.count() > 3 {
+                    lacking.push(format!("{}: not translated: {words}", finding.kind.code()));
+                }
+            }
+            assert!(chinese.contains(finding.kind.text_zh()), "{chinese}");
+            if finding.severity() > Severity::Info {
+                assert!(!finding.kind.advice().is_empty() && !finding.kind.advice_zh().is_empty());
+            }
+            let asked = expected(case).contains(finding.kind.code()) || finding.kind.is_symptom();
+            if asked && said.insert(finding.kind.code()) {
+                say(&format!(
+                    "{english}\n  {chinese}\n  -> {}\n  -> {}",
+                    finding.kind.advice(),
+                    finding.kind.advice_zh()
+                ));
+            }
+            let whole = finding.expected.is_some() && finding.found.is_some() && finding.place.is_some();
+            if asked && !whole && !WITHOUT_PLACE.contains(&finding.kind) {
+                lacking.push(format!("{}: {english}", case["name"]));
+            }
+        }
+    }
+    assert!(lacking.is_empty(), "{}", lacking.join("\n"));
+}
+
+/// What is not there has no place, and a test profile's identifier is no fault.
+const WITHOUT_PLACE: [FindingKind; 2] = [FindingKind::TestIdentifiers, FindingKind::TrailingOctets];
+
+/// Places are octets of the file that was given: what stands there begins with what the finding is about.
+#[test]
+fn places_are_those_of_the_file() {
+    let Some(documents) = documents("places of findings") else { return };
+    let mut looked_at = 0;
+    for (name, code, begins) in [
+        ("signed-info-pretty-rsa", "VF-105", "\n    <ds:Reference "),
+        ("newline-after-rsa", "VF-103", "\n</ceb:CEB621Message>"),
+        ("newline-before-rsa", "VF-103", "<ds:Signature "),
+        ("newline-removed-sm2", "VF-104", "<ds:Signature "),
+        ("tabs-to-spaces-rsa", "VF-160", "<ceb:Order>"),
+        ("namespace-lost-rsa", "VF-161", "<ceb:CEB621Message "),
+        ("comments-named-rsa", "VF-163", "<ds:CanonicalizationMethod "),
+        ("number-upper-case-rsa", "VF-212", "<ds:KeyName>"),
+        ("another-declarant-sm2", "VF-141", "<ceb:agentCode>"),
+        ("expired-at-signing-rsa", "VF-135", "<ceb:appTime>"),
+        ("expired-rsa", "VF-130", "<ds:X509Certificate>"),
+        ("digest-value-changed", "VF-165", "<ds:DigestValue>"),
+        ("der-sm2", "VF-115", "<ds:SignatureValue>"),
+        ("wrapped-part", "VF-112", "<ds:Reference "),
+        ("179-number-in-quotes-rsa", "VF-203", "\"totalAmount\""),
+        ("179-field-order-sm2", "VF-204", "\"payType\""),
+        ("179-number-upper-case-sm2", "VF-212", "\"certNo\""),
+        ("179-newline-added-rsa", "VF-201", "\n"),
+        ("raw-newline-added-p256", "VF-167", ""),
+    ] {
+        let case = documents.cases.iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("{name}"));
+        let report = documents.report(case);
+        let finding = report.findings.iter().find(|f| f.kind.code() == code).unwrap_or_else(|| panic!("{name}"));
+        let file = std::fs::read_to_string(documents.path(case["file"].as_str().unwrap())).unwrap();
+        let place = finding.place.unwrap_or_else(|| panic!("{name}: {finding}"));
+        assert!(file[place.offset..].starts_with(begins), "{name}: {finding}: {:?}", &file[place.offset..]);
+        assert_eq!(place.line, file[..place.offset].matches('\n').count() + 1, "{name}");
+        looked_at += 1;
+    }
+    assert_eq!(looked_at, 19);
+}
