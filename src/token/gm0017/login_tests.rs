@@ -273,7 +273,7 @@ fn a_login_whose_end_was_lost_with_the_connection_ends_with_the_next_one() {
         // OPEN, INFO, RANDOM, VERIFY, and the answer to the signature does not come.
         card.set(|model| model.fault = Some((5, Fault::Lost)));
         let mut token = card.lease(&at);
-        token.keep_login(keep);
+        token.keep_login(&Arc::new(AtomicBool::new(keep)));
         sign(&mut *token, BANK, Auth::Pin(&pin(BANK_PIN))).unwrap_err();
         drop(token);
         card.set(|model| model.fault = None);
