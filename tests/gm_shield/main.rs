@@ -5,6 +5,7 @@
 mod desk;
 mod many;
 mod plugged;
+mod told;
 
 #[path = "../support/child.rs"]
 mod child;

@@ -197,6 +197,8 @@ fn visit_gm(context: &Context, reader: &CStr, counts: &mut Counts) {
             continue;
         };
         counts.opened += 1;
+        // Long enough for others to find it open, and the other one shut where one is open at a time.
+        std::thread::sleep(Duration::from_millis(30));
         counts.cleared += u32::from(ask(&card, 0x1C, &number, 0).is_some());
         counts.closed += u32::from(ask(&card, 0x28, &number, 0).is_some());
     }
