@@ -51,6 +51,8 @@ pub const APPLICATIONS_MAX: usize = 16;
 pub const CONTAINERS_MAX: usize = 64;
 /// How often one connection is repaired after resets by other programs before the card is given up.
 pub const RECONNECTS: u32 = 4;
+/// The pause before a device that serves another program over several transactions is asked again.
+pub const TURN_PAUSE: Duration = Duration::from_millis(50);
 /// How many tries a PIN must have left before it is sent for the first time in a form that the device has never accepted.
 pub const UNPROVEN_TRIES: u8 = 3;
 /// The most readers that are looked at.

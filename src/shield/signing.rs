@@ -19,7 +19,7 @@ use crate::role::Role;
 use crate::suite::{DigestAlgorithm, RawSignature, Summary};
 use crate::token::{Auth, PinForm, PinState, Slot};
 use crate::tries::{Consent, PinStatus};
-use crate::wait::Wait;
+use crate::wait::{Signal, Wait};
 
 /// A prepared request: everything that is known before a token is touched.
 pub(crate) struct Job {
@@ -273,8 +273,28 @@ fn open_route<'r>(
         let state = read_state(&mut lease, &route.slot, &credential.certificate, wait)?;
         Ok(Ready { route, lease, state })
     };
-    let opened = (0..policy::RECONNECTS).map(|_| open()).find(|opened| !opened.as_ref().is_err_and(is_disturbed));
-    Some(opened.unwrap_or_else(open))
+    Some(patiently(wait, || {
+        let opened = (0..policy::RECONNECTS).map(|_| open()).find(|opened| !opened.as_ref().is_err_and(is_disturbed));
+        opened.unwrap_or_else(open)
+    }))
+}
+
+/// Does something again for as long as another program is in the way, with nothing held in between: a device may serve one program at a time
+/// over several transactions (6A90 of GM/T 0017), and is waited for as a reader is that somebody holds.
+pub(crate) fn patiently<R>(wait: &Wait, mut work: impl FnMut() -> Result<R>) -> Result<R> {
+    let mut in_the_way = None;
+    loop {
+        match (work(), in_the_way) {
+            (Err(error), _) if error.kind() == ErrorKind::Busy && matches!(error.raw_status(), Some(Status::Sw(_))) => {
+                in_the_way = Some(error);
+            }
+            // The time was over before the device was asked once more: what was in the way says it best.
+            (Err(error), Some(reason)) if error.kind() == ErrorKind::Busy => return Err(reason),
+            (other, _) => return other,
+        }
+        let moment = wait.resumed(policy::TURN_PAUSE.min(wait.remaining()));
+        Arc::<Signal>::default().wait_for(&moment, || None::<()>);
+    }
 }
 
 /// Whether another program reset the card, or an answer was lost. Where nothing but reading was done, it is done again.

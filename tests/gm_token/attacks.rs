@@ -1,9 +1,14 @@
 //! What other programs can do to a shield between our transactions, and what they do not get by it.
 
-use shared_shield::{Declined, ErrorKind, PinEntry, PinQuestion, Policy, Role, Unlock, Wait};
+use std::time::{Duration, Instant};
+
+use shared_shield::simulator::Habits;
+use shared_shield::{Declined, ErrorKind, PinEntry, PinQuestion, Policy, Role, Status, Unlock, Wait, policy};
 
 use crate::gm_desk::{Desk, Kind};
-use crate::gm_shield::{CUSTOMS_PIN, WRONG_PIN, certificate, pin, raw, sign, sign_in, tries, typist, unlock, verifies};
+use crate::gm_shield::{
+    CUSTOMS_PIN, SYNO, WRONG_PIN, certificate, pin, raw, sign, sign_in, tries, typist, unlock, verifies,
+};
 
 const SIGN: u8 = 0x74;
 
@@ -41,13 +46,14 @@ fn our_signature_for_one_party_ends_no_login_of_the_other() {
     let kept = Unlock::of(Role::Customs).policy(policy);
     let session = other.unlock(kept, &mut typist(CUSTOMS_PIN, &mut 0), &Wait::default()).unwrap();
     let ours = desk.shield();
-    for n in 0..20 {
+    // The batch keeps its turn for two seconds each time.
+    for n in 0..3 {
         sign(&ours, Role::Bank, "payment", pin(Role::Bank), &Wait::default()).unwrap();
         assert!(desk.is_logged_in(Role::Customs), "after payment {n}");
         sign_in(&session, "declaration", &Wait::default()).unwrap();
     }
     let logins = desk.seen().iter().filter(|seen| seen.is_login()).count();
-    assert_eq!(logins, 1 + 20, "customs logged in once for twenty declarations, the bank for each payment");
+    assert_eq!(logins, 1 + 3, "customs logged in once for all declarations, the bank for each payment");
     session.end();
     assert!(!desk.is_logged_in(Role::Customs) && !desk.is_logged_in(Role::Bank));
 }
@@ -92,6 +98,41 @@ fn a_wrong_customs_pin_is_counted_by_customs_when_its_number_was_the_banks() {
         assert_eq!((desk.tries(Role::Customs)[0], desk.tries(Role::Bank)[0]), (4, tries(Role::Bank)));
         desk.renumber_back();
     }
+}
+
+/// A device that opens one application at a time is held by whoever has one open, over any number of transactions.
+#[test]
+fn an_application_that_another_program_has_open_is_waited_for_and_not_closed() {
+    let desk = Desk::with(Kind::Sm2, SYNO, Habits { one_application: true, ..Habits::default() });
+    let shield = desk.shield();
+    let session = unlock(&shield, Role::Customs);
+    sign_in(&session, "before", &Wait::default()).unwrap();
+    session.end();
+    let session = unlock(&shield, Role::Customs);
+    let open = || desk.foreign([0x80, 0x26, 0, 0], b"bank", 10);
+    for batch in [false, true] {
+        let sign_now = |wait: &Wait| match batch {
+            false => sign(&shield, Role::Customs, "document", CUSTOMS_PIN, wait),
+            true => sign_in(&session, "document", wait),
+        };
+        // The lease of the batch is given back, and then the other program is first.
+        std::thread::sleep(policy::LEASE_TIME + Duration::from_millis(500));
+        let (told, sw) = open();
+        assert_eq!(sw, 0x9000);
+        let since = Instant::now();
+        let error = sign_now(&Wait::at_most(Duration::from_millis(300))).unwrap_err();
+        assert_eq!((error.kind(), error.raw_status()), (ErrorKind::Busy, Some(&Status::Sw(0x6A90))), "{error}");
+        assert!(since.elapsed() < Duration::from_secs(2) && since.elapsed() >= Duration::from_millis(250));
+        let out = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(300));
+                desk.foreign([0x80, 0x28, 0, 0], &told[8..], 0);
+            });
+            sign_now(&Wait::default()).unwrap_or_else(|e| panic!("{batch}: {e}"))
+        });
+        assert!(verifies(certificate(Kind::Sm2, Role::Customs), "document", &out));
+    }
+    assert!(desk.seen().iter().all(|seen| !seen.is_refused()));
 }
 
 #[test]

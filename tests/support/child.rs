@@ -17,6 +17,9 @@ const LONGEST: Duration = Duration::from_secs(180);
 /// Holds the private folder in the child.
 const FOLDER: &str = "SHIELD_STORY_DIR";
 
+/// How a line begins that is worth to be seen although the story went well.
+pub const COUNTED: &str = "counted: ";
+
 /// Variables for the child.
 pub type Env = Vec<(&'static str, OsString)>;
 
@@ -37,6 +40,7 @@ pub fn story(name: &str, prepare: impl FnOnce(&Path) -> Env, body: impl FnOnce(&
     for said in output.lines().filter_map(|line| line.split_once("SKIPPED ")) {
         say(said.1);
     }
+    output.lines().filter(|line| line.starts_with(COUNTED)).for_each(tell);
     fs::remove_dir_all(&dir).unwrap();
 }
 
@@ -46,9 +50,14 @@ pub fn skip(name: &str, reason: &str) {
     say(&format!("{name}: {reason}"));
 }
 
-#[allow(clippy::explicit_write)] // the test harness would keep what eprintln writes to itself
 fn say(skipped: &str) {
-    writeln!(std::io::stderr(), "SKIPPED {skipped}").unwrap();
+    tell(&format!("SKIPPED {skipped}"));
+}
+
+/// Says a line that is seen even when the test goes well: the harness keeps what `eprintln` writes to itself.
+#[allow(clippy::explicit_write)]
+pub fn tell(line: &str) {
+    writeln!(std::io::stderr(), "{line}").unwrap();
 }
 
 /// An empty folder for this test alone.

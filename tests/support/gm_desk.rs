@@ -99,6 +99,11 @@ pub fn taken(talk: &Mutex<Talk>) -> Vec<Seen> {
     std::mem::take(&mut lock(talk).seen)
 }
 
+/// The same, and it stays.
+pub fn seen_so_far(talk: &Mutex<Talk>) -> Vec<Seen> {
+    lock(talk).seen.clone()
+}
+
 /// A reader with a shield in it.
 pub struct Desk {
     pub readers: VirtualReaders,

@@ -28,19 +28,22 @@ impl Inner {
     pub(super) fn sign_job(&self, job: &Job, wait: &Wait) -> Result<(RawSignature, PinStatus, DoorId)> {
         let _turn = self.turn(wait)?;
         let (entry, full) = self.entry()?;
+        signing::patiently(wait, || self.reach(&entry, job, wait)).map(|(signature, door)| (signature, full, door))
+    }
+
+    fn reach(&self, entry: &Entry, job: &Job, wait: &Wait) -> Result<(RawSignature, DoorId)> {
         for _ in 0..policy::RECONNECTS {
             let (route, lease) = self.lease(wait)?;
-            match self.sign_in(lease, route, &entry, job, wait) {
-                Ok((signature, door)) => return Ok((signature, full, door)),
+            match self.sign_in(lease, route, entry, job, wait) {
                 Err(error) if is_gone(&error) => {
                     tracing::debug!(code = error.code(), "the token went away during a batch, looking for it again");
                     drop(std::mem::take(&mut *lock(&self.leases)));
                 }
-                Err(error) => return Err(error),
+                other => return other,
             }
         }
         let (route, lease) = self.lease(wait)?;
-        self.sign_in(lease, route, &entry, job, wait).map(|(signature, door)| (signature, full, door))
+        self.sign_in(lease, route, entry, job, wait)
     }
 
     /// Where the login is lost, nothing has been sent, and the way back is [`Inner::log_in_again`].
