@@ -19,7 +19,7 @@ fn options() -> Vec<String> {
         .filter_map(|l| l.split_whitespace().next())
         .filter(|n| *n != "help")
         .collect();
-    assert_eq!(names.len(), 15, "{names:?}");
+    assert_eq!(names.len(), 18, "{names:?}");
     names
         .iter()
         .flat_map(|n| help(&[n, "--help"]).lines().map(|l| l.trim().to_owned()).collect::<Vec<_>>())
