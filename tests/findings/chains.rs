@@ -102,6 +102,11 @@ impl Pki {
 
     /// A list of `ca` with these serial numbers, current for 30 days from now or, if `stale`, for a time that is over.
     fn crl(&self, name: &str, ca: &str, revoked: &[&str], stale: bool) -> Vec<u8> {
+        let over = ["-crl_lastupdate", "20260101000000Z", "-crl_nextupdate", "20260201000000Z"];
+        self.crl_of(name, ca, revoked, if stale { &over } else { &["-crldays", "30"] })
+    }
+
+    fn crl_of(&self, name: &str, ca: &str, revoked: &[&str], times: &[&str]) -> Vec<u8> {
         let lines: String = revoked
             .iter()
             .map(|serial| format!("R\t361122000000Z\t260101000000Z,keyCompromise\t{serial}\tunknown\t/CN=Synthetic\n"))
@@ -123,10 +128,7 @@ impl Pki {
         if self.kind == "sm2" {
             arguments.extend(["-sigopt", "distid:1234567812345678"]);
         }
-        match stale {
-            true => arguments.extend(["-crl_lastupdate", "20260101000000Z", "-crl_nextupdate", "20260201000000Z"]),
-            false => arguments.extend(["-crldays", "30"]),
-        }
+        arguments.extend(times);
         run_well("openssl", &arguments);
         std::fs::read(out).unwrap()
     }
@@ -255,6 +257,12 @@ fn questions(pki: &Pki) -> Vec<(&'static str, Question, bool, &'static str)> {
     let lists = |middle: &[&str], root: &[&str], stale| {
         Some([pki.crl("m", "middle", middle, stale), pki.crl("r", "root", root, stale)].concat())
     };
+    // Two lists of one authority that are current at the same time, the older one first.
+    let two = |older: &[&str], newer: &[&str]| {
+        let long = ["-crl_lastupdate", "20260101000000Z", "-crl_nextupdate", "20991231000000Z"];
+        let older = pki.crl_of("o", "middle", older, &long);
+        Some([older, pki.crl("m", "middle", newer, false), pki.crl("r", "root", &[], false)].concat())
+    };
     let of = |signer: &str, between: &[&str]| Question {
         signer: pki.read(signer),
         between: between.iter().flat_map(|name| pki.read(name)).collect(),
@@ -289,6 +297,18 @@ fn questions(pki: &Pki) -> Vec<(&'static str, Question, bool, &'static str)> {
             Question { crls: lists(&[], &["11"], false), ..base.clone() },
             false,
             "VF-136",
+        ),
+        (
+            "an older list without it before a newer one with it",
+            Question { crls: two(&[], &["21"]), ..base.clone() },
+            false,
+            "VF-136",
+        ),
+        (
+            "an older list with it before a newer one without",
+            Question { crls: two(&["21"], &[]), ..base.clone() },
+            true,
+            "",
         ),
         ("lists that are out of date", Question { crls: lists(&[], &[], true), ..base.clone() }, false, "VF-137"),
         (
