@@ -301,7 +301,9 @@ fn make_token(dir: &Path, key: &Path) -> Outcome<Vec<u8>> {
     let key = key.to_str().ok_or("a path")?;
     run("openssl", &["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key])?;
     let spki = run("openssl", &["pkey", "-in", key, "-pubout", "-outform", "DER"])?;
-    softhsm::SoftHsm::at(dir.to_owned()).host(|host| drop(host.token("customs", CUSTOMS_PIN)));
+    softhsm::SoftHsm::at(dir.to_owned()).host(|host| {
+        let _ = host.token("customs", CUSTOMS_PIN);
+    });
     let names = ["--token", "customs", "--label", "customs", "--id", "01", "--pin", CUSTOMS_PIN];
     run("softhsm2-util", &[&["--import", key], &names[..]].concat())?;
     let der = softhsm::issue("CN=Story customs CA", "CN=Story customs", &spki, vec![]);
