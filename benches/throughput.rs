@@ -9,26 +9,21 @@ use std::error::Error;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use base64ct::{Base64, Encoding};
-use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, ObjectClass};
 use shared_shield::batch::{self, Batch, Item, Journal, Outcome as Became, Present};
 use shared_shield::link::Readers;
 use shared_shield::link::card::{Accident, SharedCard, VirtualCard, VirtualReaders};
 use shared_shield::simulator::Habits;
-use shared_shield::{
-    Certificate, Content, Declined, PinEntry, PinQuestion, Policy, Profile, RawSignature, Request, Role, Scanner,
-    Session, Shield, Suite, Unlock, Wait,
-};
+use shared_shield::{Certificate, Content, Declined, PinEntry, PinQuestion, Policy, Request, Role, Unlock, Wait};
 
 #[path = "../tests/support/gm_shield.rs"]
 mod gm_shield;
 #[path = "../tests/support/softhsm.rs"]
 mod softhsm;
+mod steps;
 #[path = "../examples/shield/test_ca.rs"]
 mod test_ca;
 #[path = "../examples/shield/test_ca_sm2.rs"]
@@ -48,18 +43,14 @@ const MESSAGES: usize = 1000;
 const LENGTH: usize = 20 * 1024;
 /// As many as the program `shield sign-batch` takes.
 const THREADS: usize = 4;
-/// xmlsec1 is started once for each of so many messages at the most.
-const STARTS: usize = 100;
 /// ECCSignData of GM/T 0017.
 const SIGN: u8 = 0x74;
-/// DigestInfo of SHA-1 without the digest (RFC 8017 §9.2, note 1).
-const SHA1_INFO: [u8; 15] = [0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2B, 0x0E, 0x03, 0x02, 0x1A, 0x05, 0x00, 0x04, 0x14];
 const READER: &str = "Simulated 00 00";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match words.split_first() {
-        Some((child, words)) if child == "softhsm" => tokens(words).map(|()| true),
+        Some((child, words)) if child == "softhsm" => steps::tokens(words).map(|()| true),
         // Cargo says so to a benchmark that is run as one, and not to one that a test run meets.
         _ if words.iter().any(|word| word == "--bench") => measure(&words),
         _ => Ok(true),
@@ -88,7 +79,7 @@ fn measure(words: &[String]) -> Outcome<bool> {
     let input = folder.0.join("in");
     write_messages(&input, count)?;
     let in_time = thinking_card(&input, &folder.0.join("signed"))?;
-    if let Some(reason) = missing() {
+    if let Some(reason) = steps::missing() {
         return Err(format!("SoftHSM beside xmlsec1 was not measured: {reason}").into());
     }
     let dir = folder.0.join("softhsm");
@@ -101,16 +92,6 @@ fn measure(words: &[String]) -> Outcome<bool> {
         return Err("SoftHSM beside xmlsec1: failed".into());
     }
     Ok(in_time)
-}
-
-/// What the second part wants and does not find.
-fn missing() -> Option<String> {
-    if !Path::new(softhsm::MODULE).exists() {
-        return Some(format!("{} is not there (package softhsm2)", softhsm::MODULE));
-    }
-    let there = |program: &str| Command::new(program).arg("--version").output().is_ok();
-    let absent = ["openssl", "softhsm2-util", "xmlsec1"].into_iter().find(|program| !there(program))?;
-    Some(format!("{absent} is not installed"))
 }
 
 /// A folder of its own on the disk of the build, that goes away again.
@@ -153,7 +134,7 @@ fn typed(question: &PinQuestion<'_>) -> Result<PinEntry, Declined> {
 #[derive(Default)]
 struct Did {
     signatures: u32,
-    /// From the arrival of a signature's command to its answer: what it thinks, and what the simulator computes.
+    /// From the arrival of a signature's command to its answer: more than 30 ms each by what the system wakes a sleeper late.
     signing: Duration,
     others: u32,
     other: Duration,
@@ -180,10 +161,11 @@ impl VirtualCard for Thinking {
 
     fn command(&mut self, apdu: &[u8]) -> Vec<u8> {
         let (begun, signs) = (Instant::now(), apdu.get(1) == Some(&SIGN));
-        if signs {
-            std::thread::sleep(THINKS);
-        }
         let answer = lock(&self.card).command(apdu);
+        if signs {
+            // What the simulator computes is a part of the time that the card takes: a real one has a processor of its own.
+            std::thread::sleep(THINKS.saturating_sub(begun.elapsed()));
+        }
         let mut did = lock(&self.did);
         if signs {
             (did.signatures, did.signing) = (did.signatures + 1, did.signing + begun.elapsed());
@@ -261,13 +243,13 @@ fn tell_batch(count: usize, total: Duration, phases: &[(&str, Duration)], did: &
     let out = &mut std::io::stdout();
     writeln!(
         out,
-        "{count} messages CEB621 of {} KB, SM2, {THREADS} threads, one card, 30 ms held up at each signature",
+        "{count} messages CEB621 of {} KB, SM2, {THREADS} threads, one card that answers each signature after 30 ms",
         LENGTH / 1024
     )?;
     writeln!(out, "  total            {:.2} s: {}", total.as_secs_f64(), phases.join(", "))?;
     writeln!(
         out,
-        "  the card         {:.2} s in {} signatures ({thinks:.2} s of it held up), {:.2} s in {} other commands, which are not held up",
+        "  the card         {:.2} s in {} signatures, {:.2} s in {} other commands, which are not held up",
         did.signing.as_secs_f64(),
         did.signatures,
         did.other.as_secs_f64(),
@@ -275,170 +257,4 @@ fn tell_batch(count: usize, total: Duration, phases: &[(&str, Duration)], did: &
     )?;
     writeln!(out, "  ratio to {thinks:.2} s {ratio:.3}: {verdict} {BOUND}")?;
     Ok(in_time)
-}
-
-/// The second part, in a process that finds its own SoftHSM.
-fn tokens(words: &[String]) -> Outcome<()> {
-    let [dir, input] = words else { return Err("softhsm DIR MESSAGES".into()) };
-    let dir = Path::new(dir);
-    let key = dir.join("key.pem");
-    let der = make_token(dir, &key)?;
-    let mut documents: Vec<PathBuf> = fs::read_dir(input)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
-    documents.sort();
-    let rules = "schema = 1\ntest = true\n[[customs.issuer]]\ncommon_name = \"Story customs CA\"\n";
-    let profile = Arc::new(Profile::parse(rules)?);
-    let scan = Scanner::new().profile(profile).module(softhsm::MODULE).scan(&Wait::default())?;
-    let shield = scan.only()?.clone();
-    let session = shield.unlock(Unlock::of(Role::Customs), &mut typed, &Wait::default())?;
-    let steps = split(&shield, &session, &documents)?;
-    let key_name = Certificate::from_der(&der)?.number();
-    let xmlsec = xmlsec(dir, &key, &key_name, &documents, &steps.last)?;
-    tell_steps(documents.len(), &steps, &xmlsec)
-}
-
-/// A token with an RSA key that also lies in a file: its certificate.
-fn make_token(dir: &Path, key: &Path) -> Outcome<Vec<u8>> {
-    let key = key.to_str().ok_or("a path")?;
-    run("openssl", &["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", key])?;
-    let spki = run("openssl", &["pkey", "-in", key, "-pubout", "-outform", "DER"])?;
-    softhsm::SoftHsm::at(dir.to_owned()).host(|host| {
-        let _ = host.token("customs", CUSTOMS_PIN);
-    });
-    let names = ["--token", "customs", "--label", "customs", "--id", "01", "--pin", CUSTOMS_PIN];
-    run("softhsm2-util", &[&["--import", key], &names[..]].concat())?;
-    let der = softhsm::issue("CN=Story customs CA", "CN=Story customs", &spki, vec![]);
-    softhsm::SoftHsm::at(dir.to_owned()).host(|host| {
-        let session = host.login(host.slot("customs"), CUSTOMS_PIN);
-        host.certificate(&session, &der, &[1], "customs");
-    });
-    Ok(der)
-}
-
-fn run(program: &str, words: &[&str]) -> Outcome<Vec<u8>> {
-    let output =
-        Command::new(program).args(words).stdin(Stdio::null()).output().map_err(|e| format!("{program}: {e}"))?;
-    if !output.status.success() {
-        return Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr)).into());
-    }
-    Ok(output.stdout)
-}
-
-/// Seconds for each step over all messages.
-#[derive(Default)]
-struct Steps {
-    prepare: Duration,
-    sign: Duration,
-    /// The check of the signature alone; it is a part of `complete`.
-    verify: Duration,
-    complete: Duration,
-    /// The same message by one call within an unlocked session.
-    whole: Duration,
-    /// The last signed message.
-    last: Vec<u8>,
-}
-
-/// The three steps with the key reached by the host in its own way, and the same by one call. Both write the same document.
-fn split(shield: &Shield, session: &Session, documents: &[PathBuf]) -> Outcome<Steps> {
-    let host = softhsm::Host::beside(softhsm::MODULE);
-    // The login is the process's, whoever opened it.
-    let own = host.p11.open_ro_session(host.slot("customs"))?;
-    let key = own.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])?.into_iter().next().ok_or("a key")?;
-    let mut steps = Steps::default();
-    for document in documents {
-        let begun = Instant::now();
-        let pending = shield.prepare(Request::declaration(Content::file(document)))?;
-        steps.prepare += begun.elapsed();
-
-        let begun = Instant::now();
-        let info = [&SHA1_INFO, pending.tbs().digest.octets()].concat();
-        let signature = RawSignature::new(Suite::RsaSha1, own.sign(&Mechanism::RsaPkcs, key, &info)?)?;
-        steps.sign += begun.elapsed();
-
-        let begun = Instant::now();
-        pending.certificate().key()?.verify(pending.tbs(), &signature)?;
-        steps.verify += begun.elapsed();
-
-        let (begun, mut out) = (Instant::now(), Vec::new());
-        pending.complete(&signature, &mut out)?;
-        steps.complete += begun.elapsed();
-
-        let (begun, mut whole) = (Instant::now(), Vec::new());
-        session.sign(Request::declaration(Content::file(document)), &Wait::default(), &mut whole)?;
-        steps.whole += begun.elapsed();
-        if out != whole {
-            return Err(format!("{}: two steps and one call differ", document.display()).into());
-        }
-        steps.last = out;
-    }
-    Ok(steps)
-}
-
-/// Seconds for a message.
-struct Xmlsec {
-    /// In a process of its own.
-    alone: f64,
-    /// In a process that signs many.
-    many: f64,
-}
-
-/// The same by xmlsec1: a template of the same elements, whose values it fills in.
-fn xmlsec(dir: &Path, key: &Path, key_name: &str, documents: &[PathBuf], signed: &[u8]) -> Outcome<Xmlsec> {
-    let signed = std::str::from_utf8(signed)?;
-    let empty = emptied(&emptied(signed, "DigestValue")?.0, "SignatureValue")?;
-    let (template, out) = (dir.join("template.xml"), dir.join("signed.xml"));
-    fs::write(&template, &empty.0)?;
-    let paths = [key, &template, &out].map(|p| p.to_string_lossy().into_owned());
-    let [key, template, out] = paths.each_ref().map(String::as_str);
-    let name = format!("--privkey-pem:{key_name}");
-    let words = ["--sign", &name, key, "--output", out, template];
-    let starts = u32::try_from(documents.len().min(STARTS))?;
-    let begun = Instant::now();
-    for _ in 0..starts {
-        run("xmlsec1", &words)?;
-    }
-    let alone = begun.elapsed().as_secs_f64() / f64::from(starts);
-    let theirs = emptied(&fs::read_to_string(out)?, "SignatureValue")?.1;
-    let octets = |text: &str| Base64::decode_vec(&text.split_whitespace().collect::<String>());
-    if octets(&theirs)? != octets(&empty.1)? {
-        return Err("xmlsec1 makes another signature of the same document with the same key".into());
-    }
-    let repeats = documents.len().to_string();
-    let begun = Instant::now();
-    run("xmlsec1", &[&["--sign", "--repeat", &repeats], &words[1..]].concat())?;
-    let many = begun.elapsed().as_secs_f64() / f64::from(u32::try_from(documents.len())?);
-    Ok(Xmlsec { alone, many })
-}
-
-/// A document with this element of its signature empty, and what was in it.
-fn emptied(document: &str, element: &str) -> Outcome<(String, String)> {
-    let open = format!("<ds:{element}>");
-    let start = document.find(&open).ok_or("a signature's element")? + open.len();
-    let end = start + document[start..].find("</").ok_or("its end")?;
-    Ok(([&document[..start], &document[end..]].concat(), document[start..end].to_owned()))
-}
-
-fn tell_steps(count: usize, steps: &Steps, xmlsec: &Xmlsec) -> Outcome<()> {
-    let each = |time: Duration| time.as_secs_f64() / count as f64;
-    let three = each(steps.prepare) + each(steps.sign) + each(steps.complete);
-    let out = &mut std::io::stdout();
-    writeln!(
-        out,
-        "\n| one message of the same {count}, SoftHSM, RSA-2048 with SHA-1, one thread | ms | xmlsec1 = 1 | xmlsec1 without its start = 1 |"
-    )?;
-    writeln!(out, "| --- | --- | --- | --- |")?;
-    let rows = [
-        ("prepare", each(steps.prepare)),
-        ("sign, by the module", each(steps.sign)),
-        ("verify and write", each(steps.complete)),
-        ("... of it verify the signature", each(steps.verify)),
-        ("the three together", three),
-        ("the same by one call in an unlocked session", each(steps.whole)),
-        ("`xmlsec1 --sign`, a process for each message", xmlsec.alone),
-        ("`xmlsec1 --sign --repeat`, one process", xmlsec.many),
-    ];
-    for (name, seconds) in rows {
-        let (alone, many) = (seconds / xmlsec.alone, seconds / xmlsec.many);
-        writeln!(out, "| {name} | {:.3} | {alone:.2} | {many:.2} |", seconds * 1000.0)?;
-    }
-    Ok(())
 }
