@@ -164,6 +164,7 @@ impl Job<'_> {
         for note in notes.flatten().collect::<BTreeSet<_>>() {
             screen.line(lang.pick(format!("note: {note}"), format!("注意：{note}")));
         }
+        self.tell_moved(report);
         screen.line(lang.pick(
             format!(
                 "{} signed, {} done before, {} refused, {} not tried",
@@ -175,6 +176,17 @@ impl Job<'_> {
             ),
         ));
         exit
+    }
+
+    /// Outputs may have been carried away to where they are sent from, or lost: a person has to know that they are not there.
+    fn tell_moved(&self, report: &Report) {
+        let moved = report.outcomes.iter().filter(|o| matches!(o, Outcome::Before { moved: true })).count();
+        if moved > 0 {
+            self.screen.line(self.screen.lang.pick(
+                format!("{moved} of those done before are not at their outputs any more; --again signs them anew"),
+                format!("先前已完成的报文中有 {moved} 份的输出已不在原处；如需重新签名请用 --again"),
+            ));
+        }
     }
 
     fn json(&self, report: &Report, exit: Exit) -> Value {

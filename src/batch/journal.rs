@@ -55,7 +55,7 @@ pub struct Record {
     pub done: Done,
 }
 
-/// An open journal. Any number of threads may use it; one process at a time.
+/// An open journal. Any number of threads may use it; one process at a time: it is locked for as long as it is open.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -65,7 +65,7 @@ pub struct Journal {
 #[derive(Debug)]
 struct State {
     file: File,
-    /// How long the file is as far as this process knows: if it is longer, another one writes.
+    /// How long the file is as far as this process knows: if it is longer, another one writes, where the file system has no locks.
     length: u64,
     known: HashMap<String, Record>,
     damaged: usize,
@@ -75,7 +75,7 @@ impl Journal {
     /// Opens a journal, or makes an empty one.
     ///
     /// # Errors
-    /// `JournalForeign` for a file that is none; `InputFailed`, `OutputFailed`.
+    /// `JournalForeign` for a file that is none; `JournalBusy` where another run has it open; `InputFailed`, `OutputFailed`.
     pub fn open(path: &Path) -> Result<Self> {
         let failed =
             |kind: ErrorKind, e: std::io::Error| Error::new(kind, OPEN).io(&e).detail(path.display().to_string());
@@ -83,8 +83,9 @@ impl Journal {
         if path.symlink_metadata().is_ok_and(|m| !m.is_file()) {
             return Err(foreign(path));
         }
-        let file = OpenOptions::new().read(true).append(true).create(true).open(path);
-        let mut file = file.map_err(|e| failed(ErrorKind::OutputFailed, e))?;
+        let file = open_alone(path).map_err(|e| failed(ErrorKind::OutputFailed, e))?;
+        let mut file =
+            file.ok_or_else(|| Error::new(ErrorKind::JournalBusy, OPEN).detail(path.display().to_string()))?;
         let mut text = Vec::new();
         let most = BATCH_LIST_MAX.saturating_add(1);
         (&mut file).take(most).read_to_end(&mut text).map_err(|e| failed(ErrorKind::InputFailed, e))?;
@@ -171,6 +172,31 @@ impl State {
         self.file.write_all(octets).and_then(|()| self.file.sync_data()).map_err(failed)?;
         self.length = self.length.saturating_add(u64::try_from(octets.len()).unwrap_or(u64::MAX));
         Ok(())
+    }
+}
+
+/// Opens the file for this run alone; `None` where another one has it. Two runs that sign the same documents would find out only when each of them has
+/// signed some that the other has, too. A file system that has no locks is used without: then the length of the file tells.
+#[cfg(unix)]
+fn open_alone(path: &Path) -> std::io::Result<Option<File>> {
+    let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Ok(()) | Err(_) => Ok(Some(file)),
+    }
+}
+
+/// Opens the file for this run alone, others may read it; `None` where another one has it.
+#[cfg(windows)]
+fn open_alone(path: &Path) -> std::io::Result<Option<File>> {
+    use std::os::windows::fs::OpenOptionsExt;
+    /// ERROR_SHARING_VIOLATION, FILE_SHARE_READ
+    const SHARED: i32 = 32;
+    const READ: u32 = 1;
+    match OpenOptions::new().read(true).append(true).create(true).share_mode(READ).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.raw_os_error() == Some(SHARED) => Ok(None),
+        Err(e) => Err(e),
     }
 }
 
