@@ -12,9 +12,12 @@ const EXCERPT: usize = 60;
 /// How far into a document its lines are shown.
 const LOOK: usize = 8 * 1024 * 1024;
 
+/// Whether a finding belongs to a group.
+type Is = fn(&Finding) -> bool;
+
 /// Prints every finding: the causes first, then what fails because of them, what is odd, and what is right.
 pub(crate) fn print(file: &Path, report: &Report, screen: &Screen) {
-    let groups: [(&str, &str, fn(&Finding) -> bool); 4] = [
+    let groups: [(&str, &str, Is); 4] = [
         ("Why", "原因", |f| is_cause(f)),
         ("What fails", "不符之处", |f| f.kind.is_symptom()),
         ("To know", "注意", |f| f.severity() == Severity::Warning),

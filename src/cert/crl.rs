@@ -249,15 +249,19 @@ impl Crl {
     #[must_use]
     pub fn covers(&self, certificate: &Certificate) -> bool {
         let Some(point) = &self.point else { return self.issuer == *certificate.issuer() };
-        let kind = !point.only_contains_attribute_certs
-            && !(point.only_contains_user_certs && certificate.is_ca())
-            && !(point.only_contains_ca_certs && !certificate.is_ca());
+        let scope = [point.only_contains_attribute_certs, point.only_contains_user_certs, point.only_contains_ca_certs];
+        let about = match scope {
+            [true, ..] => false,
+            [_, true, _] => !certificate.is_ca(),
+            [.., true] => certificate.is_ca(),
+            _ => true,
+        };
         let named = match &point.distribution_point {
             None => true,
             Some(DistributionPointName::FullName(names)) => certificate.crl_names().iter().any(|n| names.contains(n)),
             Some(DistributionPointName::NameRelativeToCRLIssuer(_)) => false,
         };
-        self.issuer == *certificate.issuer() && kind && named
+        self.issuer == *certificate.issuer() && about && named
     }
 
     /// What the list says of a certificate that it covers; `None`: it is not revoked.

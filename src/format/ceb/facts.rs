@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use uppsala::{Document, NodeId, NodeKind};
 
 use super::NAMESPACE;
-use crate::cert::{Certificate, EportFields, EportText, plain};
+use crate::cert::{Certificate, EportText, plain};
 use crate::format::xmldsig::Checked;
 use crate::verify::{Finding, FindingKind, Report, expired_at};
 
@@ -41,6 +41,9 @@ fn time(text: &str) -> Option<SystemTime> {
     local.to_system_time().checked_sub(Duration::from_secs(8 * 3600))
 }
 
+/// Whether a company as the message has it is another than the certificate's.
+type Differ = fn(&str, &str) -> bool;
+
 /// Every declaring unit of the message against the certificate's company; the first that is another is told.
 fn declarant(checked: &Checked<'_>, tree: &Document<'_>, certificate: &Certificate, report: &mut Report) {
     let root = tree.document_element().and_then(|id| tree.element(id));
@@ -49,13 +52,12 @@ fn declarant(checked: &Checked<'_>, tree: &Document<'_>, certificate: &Certifica
         return;
     }
     let Some(fields) = certificate.eport() else { return };
-    type Field = fn(&EportFields) -> Option<&EportText>;
-    let compared: [(&str, Field, fn(&str, &str) -> bool); 2] = [
-        ("agentCode", |f| f.entity_code.as_ref(), codes_differ),
-        ("agentName", |f| f.entity_name.as_ref(), names_differ),
+    let compared: [(&str, Option<&EportText>, Differ); 2] = [
+        ("agentCode", fields.entity_code.as_ref(), codes_differ),
+        ("agentName", fields.entity_name.as_ref(), names_differ),
     ];
-    for (local, field, differ) in compared {
-        let Some(own) = field(fields).map(|t| t.text.trim()) else { continue };
+    for (local, own, differ) in compared {
+        let Some(own) = own.map(|t| t.text.trim()) else { continue };
         let other = named(tree, local).into_iter().find(|node| differ(text(tree, *node).trim(), own));
         if let Some(node) = other {
             let finding = Finding::new(FindingKind::DeclarantOther)
