@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use shared_shield::format::Format;
 use shared_shield::format::ceb::CEB;
 use shared_shield::format::xmldsig::{MAX_DEPTH, MAX_OCTETS, digest_input};
-use shared_shield::{Content, ErrorKind, Report, Verdict};
+use shared_shield::{Content, ErrorKind, FindingKind, Report, Verdict};
 
 use ceb_kit::context;
 
@@ -275,6 +275,68 @@ fn the_named_forms_of_signature_wrapping_are_refused() {
         let report = verdict.unwrap_or_else(|kind| panic!("{name}: {kind:?}"));
         assert_eq!(report.verdict(), Verdict::Invalid, "{name}: {:?}", report.findings);
         assert!(signed.is_some(), "{name}: it would be signed once more");
+    }
+}
+
+/// Signed by xmlsec1 with a Reference to an Id, so that the signature is right for who follows it: of the root, and of a part below an evil root.
+#[test]
+fn a_right_signature_over_an_identifier_is_refused_for_that_alone() {
+    if !ceb_kit::have("Reference to an Id, signed by xmlsec1", &["xmlsec1"]) {
+        return;
+    }
+    let signer = ceb_kit::Signer::vectors("rsa");
+    let right = String::from_utf8(ceb_kit::vector("synthetic_CEB311_rsa.xml")).unwrap();
+    let value = |text: &str, local: &str| {
+        let (_, rest) = text.split_once(&format!("<ds:{local}>")).unwrap();
+        rest.split_once('<').unwrap().0.to_owned()
+    };
+    let template =
+        ["DigestValue", "SignatureValue"].iter().fold(right.clone(), |t, local| t.replacen(&value(&t, local), "", 1));
+    let template = template.replacen("URI=\"\"", "URI=\"#m\"", 1);
+    let on_root = template.replacen(" guid=", " Id=\"m\" guid=", 1);
+    let on_part = template.replacen("<ceb:Order>", "<ceb:Order Id=\"m\">", 1);
+    for (name, template, element) in [("the root", on_root, "CEB311Message"), ("a part", on_part, "Order")] {
+        let (input, output) =
+            (signer.folder.write("template.xml", template.as_bytes()), signer.folder.0.join("signed.xml"));
+        let id = format!("--id-attr:Id http://www.chinaport.gov.cn/ceb:{element}");
+        let (option, named) = id.split_once(' ').unwrap();
+        let key = format!("{},{}", signer.key.display(), signer.pem.display());
+        let arguments = [
+            "--sign",
+            "--privkey-pem",
+            &key,
+            option,
+            named,
+            "--output",
+            output.to_str().unwrap(),
+            input.to_str().unwrap(),
+        ];
+        ceb_kit::run_well("xmlsec1", &arguments);
+        let signed = std::fs::read(&output).unwrap();
+        // Whatever stands outside of the part may be changed without harm to the signature.
+        let evil = ceb_kit::replace(&signed, "version=\"1.0\">", "version=\"9.9\">");
+        let documents = if element == "Order" { vec![signed, evil] } else { vec![signed] };
+        for document in documents {
+            let file = signer.folder.write("document.xml", &document);
+            let time = ["--verification-gmt-time", ceb_kit::VECTORS_TIME];
+            let pem = signer.pem.to_str().unwrap();
+            let theirs = ceb_kit::run(
+                "xmlsec1",
+                &["--verify", "--trusted-pem", pem, time[0], time[1], option, named, file.to_str().unwrap()],
+            );
+            assert!(
+                theirs.status.success(),
+                "{name}: xmlsec1 follows the Id: {}",
+                String::from_utf8_lossy(&theirs.stderr)
+            );
+            let report = ceb_kit::report(&document, ceb_kit::vectors_time());
+            assert!(
+                report.has(FindingKind::Wrapping) && report.has(FindingKind::SignatureRight),
+                "{name}: {:?}",
+                report.findings
+            );
+            assert_eq!(report.verdict(), Verdict::Invalid, "{name}");
+        }
     }
 }
 
