@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use shared_shield::format::Format;
 use shared_shield::format::ceb::CEB;
 use shared_shield::format::xmldsig::{MAX_DEPTH, MAX_OCTETS, digest_input};
-use shared_shield::{Content, ErrorKind, Report, Verdict};
+use shared_shield::{Content, ErrorKind, FindingKind, Report, Verdict};
 
 use ceb_kit::context;
 
@@ -130,18 +130,14 @@ fn attack(name: &str, content: &Content) -> (Result<Report, ErrorKind>, Option<E
 
 const CEB_NAMESPACE: &str = "xmlns:ceb='http://www.chinaport.gov.cn/ceb'";
 
+/// A message around something.
 fn root(inside: &str) -> String {
     format!("<ceb:CEB621Message {CEB_NAMESPACE}>{inside}</ceb:CEB621Message>")
 }
 
-/// 100 MB of each, in a file as a program would get it, and as much as is read at all.
-#[test]
-fn large_attacks_on_the_parser_end_early_and_their_cost_is_printed() {
-    if !memory_is_bounded("large_attacks_on_the_parser_end_early_and_their_cost_is_printed") {
-        return;
-    }
+/// 100 MB of each, and as much as is read at all.
+fn large_attacks(folder: &ceb_kit::Folder) -> Vec<Attack> {
     use ErrorKind::{DocumentTooDeep, DocumentTooLarge};
-    let folder = ceb_kit::Folder::new();
     let large = |name: &str, begin: &str, piece: &str, octets: usize| {
         let path = folder.0.join(name);
         let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
@@ -153,7 +149,7 @@ fn large_attacks_on_the_parser_end_early_and_their_cost_is_printed() {
     };
     let (huge, full) = (100_000_000, MAX_OCTETS - 200);
     let open = format!("<ceb:CEB621Message {CEB_NAMESPACE}");
-    let attacks = [
+    vec![
         ("100 MB of nesting", large("nesting", &format!("{open}>"), "<a>", huge), DocumentTooLarge),
         ("100 MB of attributes", large("attributes", &open, " a='b'", huge), DocumentTooLarge),
         ("100 MB of one attribute", large("attribute", &format!("{open} a='"), "xxxxxxxx", huge), DocumentTooLarge),
@@ -167,28 +163,15 @@ fn large_attacks_on_the_parser_end_early_and_their_cost_is_printed() {
             DocumentTooLarge,
         ),
         ("8 MiB of references", Content::bytes(root(&"&#x41;".repeat(full / 6))), DocumentTooLarge),
-    ];
-    for (name, content, kind) in attacks {
-        let (verdict, signed) = attack(name, &content);
-        // A large text in references is only large: it has no signature.
-        if name == "8 MiB of references" {
-            assert!(verdict.is_ok_and(|r| r.verdict() == Verdict::Invalid));
-            continue;
-        }
-        assert_eq!((verdict.err(), signed), (Some(kind), Some(kind)), "{name}");
-    }
+    ]
 }
 
 /// Entities, declarations, identifiers.
-#[test]
-fn sly_attacks_on_the_parser_end_early_and_their_cost_is_printed() {
-    if !memory_is_bounded("sly_attacks_on_the_parser_end_early_and_their_cost_is_printed") {
-        return;
-    }
+fn small_attacks() -> Vec<Attack> {
     use ErrorKind::{DocumentAmbiguous, DocumentDtd, DocumentMalformed};
     let laughs: String =
         (1..10).map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10))).collect();
-    let attacks = [
+    vec![
         (
             "an expansion of entities",
             Content::bytes(format!("<!DOCTYPE a [<!ENTITY l0 'ha'>{laughs}]>{}", root("&l9;"))),
@@ -228,9 +211,26 @@ fn sly_attacks_on_the_parser_end_early_and_their_cost_is_printed() {
         ("an identifier twice", Content::bytes(root("<a Id='x'/><b Id='x'/>")), DocumentAmbiguous),
         ("an xml:id twice", Content::bytes(root("<a xml:id='x'/><b xml:id='x'/>")), DocumentAmbiguous),
         ("an identifier in two spellings", Content::bytes(root("<a ID='x'/><b id='x'/>")), DocumentAmbiguous),
-    ];
-    for (name, content, kind) in attacks {
+    ]
+}
+
+/// What it is, the document, and how it is refused.
+type Attack = (&'static str, Content, ErrorKind);
+
+/// 100 MB of each, in a file as a program would get it, and as much as is read at all; entities, declarations, identifiers.
+#[test]
+fn attacks_on_the_parser_end_early_and_their_cost_is_printed() {
+    if !memory_is_bounded("attacks_on_the_parser_end_early_and_their_cost_is_printed") {
+        return;
+    }
+    let folder = ceb_kit::Folder::new();
+    for (name, content, kind) in large_attacks(&folder).into_iter().chain(small_attacks()) {
         let (verdict, signed) = attack(name, &content);
+        // A large text in references is only large: it has no signature.
+        if name == "8 MiB of references" {
+            assert!(verdict.is_ok_and(|r| r.verdict() == Verdict::Invalid));
+            continue;
+        }
         assert_eq!((verdict.err(), signed), (Some(kind), Some(kind)), "{name}");
     }
 }
@@ -275,6 +275,68 @@ fn the_named_forms_of_signature_wrapping_are_refused() {
         let report = verdict.unwrap_or_else(|kind| panic!("{name}: {kind:?}"));
         assert_eq!(report.verdict(), Verdict::Invalid, "{name}: {:?}", report.findings);
         assert!(signed.is_some(), "{name}: it would be signed once more");
+    }
+}
+
+/// Signed by xmlsec1 with a Reference to an Id, so that the signature is right for who follows it: of the root, and of a part below an evil root.
+#[test]
+fn a_right_signature_over_an_identifier_is_refused_for_that_alone() {
+    if !ceb_kit::have("Reference to an Id, signed by xmlsec1", &["xmlsec1"]) {
+        return;
+    }
+    let signer = ceb_kit::Signer::vectors("rsa");
+    let right = String::from_utf8(ceb_kit::vector("synthetic_CEB311_rsa.xml")).unwrap();
+    let value = |text: &str, local: &str| {
+        let (_, rest) = text.split_once(&format!("<ds:{local}>")).unwrap();
+        rest.split_once('<').unwrap().0.to_owned()
+    };
+    let template =
+        ["DigestValue", "SignatureValue"].iter().fold(right.clone(), |t, local| t.replacen(&value(&t, local), "", 1));
+    let template = template.replacen("URI=\"\"", "URI=\"#m\"", 1);
+    let on_root = template.replacen(" guid=", " Id=\"m\" guid=", 1);
+    let on_part = template.replacen("<ceb:Order>", "<ceb:Order Id=\"m\">", 1);
+    for (name, template, element) in [("the root", on_root, "CEB311Message"), ("a part", on_part, "Order")] {
+        let (input, output) =
+            (signer.folder.write("template.xml", template.as_bytes()), signer.folder.0.join("signed.xml"));
+        let id = format!("--id-attr:Id http://www.chinaport.gov.cn/ceb:{element}");
+        let (option, named) = id.split_once(' ').unwrap();
+        let key = format!("{},{}", signer.key.display(), signer.pem.display());
+        let arguments = [
+            "--sign",
+            "--privkey-pem",
+            &key,
+            option,
+            named,
+            "--output",
+            output.to_str().unwrap(),
+            input.to_str().unwrap(),
+        ];
+        ceb_kit::run_well("xmlsec1", &arguments);
+        let signed = std::fs::read(&output).unwrap();
+        // Whatever stands outside of the part may be changed without harm to the signature.
+        let evil = ceb_kit::replace(&signed, "version=\"1.0\">", "version=\"9.9\">");
+        let documents = if element == "Order" { vec![signed, evil] } else { vec![signed] };
+        for document in documents {
+            let file = signer.folder.write("document.xml", &document);
+            let time = ["--verification-gmt-time", ceb_kit::VECTORS_TIME];
+            let pem = signer.pem.to_str().unwrap();
+            let theirs = ceb_kit::run(
+                "xmlsec1",
+                &["--verify", "--trusted-pem", pem, time[0], time[1], option, named, file.to_str().unwrap()],
+            );
+            assert!(
+                theirs.status.success(),
+                "{name}: xmlsec1 follows the Id: {}",
+                String::from_utf8_lossy(&theirs.stderr)
+            );
+            let report = ceb_kit::report(&document, ceb_kit::vectors_time());
+            assert!(
+                report.has(FindingKind::Wrapping) && report.has(FindingKind::SignatureRight),
+                "{name}: {:?}",
+                report.findings
+            );
+            assert_eq!(report.verdict(), Verdict::Invalid, "{name}");
+        }
     }
 }
 

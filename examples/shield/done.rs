@@ -92,7 +92,7 @@ pub(crate) fn judge(
         return other("another certificate signed it".to_owned(), "由另一张证书签名");
     }
     // What the document says of itself is no question of this signature: somebody has answered it when it was signed.
-    let of_document = |f: &&Finding| matches!(f.kind, FindingKind::ExpiredAtSigning | FindingKind::DeclarantOther);
+    let of_document = |f: &&Finding| f.kind == FindingKind::DeclarantOther;
     let wrong = report.findings.iter().filter(|f| f.severity() == Severity::Wrong && !of_document(f));
     let why: Vec<_> = wrong.map(ToString::to_string).collect();
     if why.is_empty() && report.has(FindingKind::DigestRight) && report.has(FindingKind::SignatureRight) {

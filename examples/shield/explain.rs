@@ -12,6 +12,9 @@ const EXCERPT: usize = 60;
 /// How far into a document its lines are shown.
 const LOOK: usize = 8 * 1024 * 1024;
 
+/// Whether a finding belongs to a group.
+type Is = fn(&Finding) -> bool;
+
 /// Prints every finding: the causes first, then what fails because of them, what is odd, and what is right.
 pub(crate) fn print(file: &Path, report: &Report, screen: &Screen) {
     type Of = fn(&Finding) -> bool;

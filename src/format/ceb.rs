@@ -164,7 +164,7 @@ impl Format for Ceb {
         message(&tree)?;
         let mut report = Report::proven_by(self.name(), &[FindingKind::DigestRight, FindingKind::SignatureRight]);
         xmldsig::judge(&checked, &mut report, context)?;
-        facts::judge(&checked, &tree, &mut report);
+        facts::judge(&checked, &tree, &mut report, context);
         Ok(report)
     }
 }

@@ -69,6 +69,12 @@
 //! that what it calls right is right. What it adds is a look at the file system (is the service installed, is a key on the USB bus) and the
 //! judgement: a way that is not there is wrong only where no other way leads to a shield.
 //!
+//! **A cause is found by undoing it.** A verifier that explains writes the document, SignedInfo or the 179 string in each known other way and names the one for which digest
+//! or signature is true (`format/xmldsig/why`, `format/payment179/hints`, `format/variants`). The search is bounded in octets, not in seconds, so that it gives
+//! the same answer on every machine. An RSA value tells by itself what was signed, which makes a try a comparison of digests (`suite/recovered`).
+//!
+//! **Findings are a table of the manual** (`manual/findings.rs`): the page and [`crate::FindingKind`] are made of the same rows.
+//!
 //! **A text for a stranger is made of our own words.** The bundle of `doctor` leaves out details of errors, reasons, paths and labels rather than
 //! searching them; only names of readers, makers and issuers are searched for what names somebody.
 //!

@@ -58,19 +58,6 @@ impl VerifyContext {
     }
 }
 
-/// That a certificate had expired at the time that a document gives, or was not valid yet. The time is the signer's word.
-pub(crate) fn expired_at(certificate: &Certificate, time: SystemTime) -> Option<Finding> {
-    let kind = match certificate.check_time(time).err()?.kind() {
-        ErrorKind::CertificateExpired => FindingKind::ExpiredAtSigning,
-        _ => FindingKind::SigningTimeOutside,
-    };
-    let (from, to) = (date(certificate.not_before()), date(certificate.not_after()));
-    Some(
-        Finding::new(kind)
-            .compared((format!("a time from {from} to {to}"), format!("{from} 至 {to} 之间的时间")), date(time)),
-    )
-}
-
 /// Another certificate than the one that was given: another card of the same company (manual::customs §6.3), or anything else.
 fn not_the_given(given: &Certificate, found: &Certificate) -> Finding {
     let company = |c: &Certificate| Some(c.eport()?.entity_code.as_ref()?.text.clone());
@@ -144,6 +131,31 @@ impl Report {
         findings.extend(given.map(|given| not_the_given(given, certificate)));
         self.judged = trust::judge(certificate, context, brought, &mut findings);
         self.findings.extend(findings.into_iter().map(|f| f.maybe_at(place)));
+    }
+
+    /// Judges the time at which a document says that it was made, which is its signer's word. That the certificate had expired by then goes before that it has
+    /// expired by now. A time that is still to come is no time of signing.
+    pub(crate) fn made_at(
+        &mut self,
+        certificate: &Certificate,
+        time: SystemTime,
+        context: &VerifyContext,
+        place: Option<Place>,
+    ) {
+        let kind = match certificate.check_time(time).map_err(|e| e.kind()) {
+            Err(ErrorKind::CertificateExpired) if time <= context.at => FindingKind::ExpiredAtSigning,
+            Err(ErrorKind::CertificateNotYetValid) => FindingKind::SigningTimeOutside,
+            _ => return,
+        };
+        if self.has(kind) {
+            return;
+        }
+        if kind == FindingKind::ExpiredAtSigning {
+            self.findings.retain(|f| f.kind != FindingKind::CertificateExpired);
+        }
+        let (from, to) = (date(certificate.not_before()), date(certificate.not_after()));
+        let expected = (format!("a time from {from} to {to}"), format!("{from} 至 {to} 之间的时间"));
+        self.add(Finding::new(kind).compared(expected, date(time)).maybe_at(place));
     }
 
     /// The verdict. A report whose certificate was never judged, or judged with [`Trust::None`], is never `Valid`.

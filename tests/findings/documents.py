@@ -245,7 +245,7 @@ def ceb_cases():
         case(f"der-{kind}", [] if kind == "rsa" else ["VF-115"], Message(signer, form=lambda der: der).text())
         case(f"body-changed-{kind}", [], instead(right, "合成样例</ceb:note>", "合成样本</ceb:note>"), unexplained=True)
         case(f"another-declarant-{kind}", ["VF-141"], Message(signer, code="91000000MA0SYN002X").text())
-        case(f"expired-at-signing-{kind}", ["VF-135"], Message(signer, time="20990101000000").text())
+        case(f"expired-at-signing-{kind}", ["VF-135"], Message(signer, time="20980101000000").text(), at="2099-01-01")
         case(f"expired-{kind}", ["VF-130"], right, at="2099-01-01")
         case(f"crlf-hashed-{kind}", ["VF-164"],
              Message(signer, hashed=lambda canonical: canonical.replace("\n", "\r\n")).text())
@@ -366,7 +366,8 @@ def cases_179():
         add("number-upper-case", ["VF-212"], posted(signer, string(), number=signer.number.upper()))
         add("number-of-another", ["VF-211"], posted(signer, string(), number="0badcafe"))
         add("changed", [], posted(signer, string(instead(HEAD, "88.5", "88.6"))), unexplained=True)
-        add("expired", ["VF-135"], posted(signer, string(time="4070908800000"), time="4070908800000"))
+        add("expired-at-signing", ["VF-135"], posted(signer, string(time="4070908800000"), time="4070908800000"), at="2099-01-01")
+        add("expired", ["VF-130"], posted(signer, string()), at="2099-01-01")
     case("179-der", ["VF-115"], posted(SM2, string(), form=lambda der: der), kind="179", given="customs-sm2")
     case("179-without-z", ["VF-117"], posted(SM2, string(), z=False), kind="179", given="customs-sm2")
     case("179-empty-identifier", ["VF-118"], posted(SM2, string(), identifier=""), kind="179", given="customs-sm2")

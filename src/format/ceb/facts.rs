@@ -9,24 +9,29 @@ use super::declarant::{self, Compared, text};
 use super::messages::Message;
 use crate::cert::{Certificate, EportFields, EportText, plain};
 use crate::format::xmldsig::Checked;
-use crate::verify::{Finding, FindingKind, Report, expired_at};
+use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 
 /// As much of a company's name as a finding shows, in characters.
 const SHOWN: usize = 64;
 
 /// Adds what the message and its certificate contradict each other about.
-pub(super) fn judge(checked: &Checked<'_>, tree: &Document<'_>, report: &mut Report) {
+pub(super) fn judge(checked: &Checked<'_>, tree: &Document<'_>, report: &mut Report, context: &VerifyContext) {
     let Some(certificate) = report.signer.clone() else { return };
-    made_at(checked, tree, &certificate, report);
+    made_at(checked, tree, &certificate, report, context);
     declaring_unit(checked, tree, &certificate, report);
 }
 
-/// `appTime` of the orders: yyyyMMddHHmmss, the time of China. One finding of a kind is enough.
-fn made_at(checked: &Checked<'_>, tree: &Document<'_>, certificate: &Certificate, report: &mut Report) {
+/// `appTime` of the orders: yyyyMMddHHmmss, the time of China.
+fn made_at(
+    checked: &Checked<'_>,
+    tree: &Document<'_>,
+    certificate: &Certificate,
+    report: &mut Report,
+    context: &VerifyContext,
+) {
     for node in named(tree, "appTime") {
-        let found = time(text(tree, node).trim()).and_then(|time| expired_at(certificate, time));
-        if let Some(finding) = found.filter(|f| !report.has(f.kind)) {
-            report.add(finding.maybe_at(checked.place(tree, node)));
+        if let Some(time) = time(text(tree, node).trim()) {
+            report.made_at(certificate, time, context, checked.place(tree, node));
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
 use crate::suite::{Digest, DigestAlgorithm, hex};
-use crate::verify::{Finding, FindingKind, Report, expired_at};
+use crate::verify::{Finding, FindingKind, Report, VerifyContext};
 
 /// id-contentType (RFC 5652 §11.1).
 const CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
@@ -137,9 +137,10 @@ impl<'a> Said<'a> {
         content_type: ObjectIdentifier,
         by: &Certificate,
         report: &mut Report,
+        context: &VerifyContext,
     ) -> Option<&'a [u8]> {
         self.judge_content_type(content_type, report);
-        self.judge_time(by, report);
+        self.judge_time(by, report, context);
         self.judge_certificate(by, report);
         let Some(digest) = self.digest else {
             report.add(Finding::new(FindingKind::AttributeMissing).detail("message digest"));
@@ -166,13 +167,13 @@ impl<'a> Said<'a> {
         }
     }
 
-    fn judge_time(&self, by: &Certificate, report: &mut Report) {
+    fn judge_time(&self, by: &Certificate, report: &mut Report, context: &VerifyContext) {
         let Some(value) = self.time else { return };
         let Ok(time) = value.decode_as::<Time>() else {
             return report.add(Finding::new(FindingKind::CmsStructure).detail("signing time"));
         };
         report.add(Finding::new(FindingKind::SigningTime).detail(time.to_string()));
-        report.findings.extend(expired_at(by, time.to_system_time()));
+        report.made_at(by, time.to_system_time(), context, None);
     }
 
     fn judge_certificate(&self, by: &Certificate, report: &mut Report) {

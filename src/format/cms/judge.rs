@@ -142,7 +142,7 @@ impl<'m> Judge<'m> {
             (Some(set), measured) => {
                 let said = Said::read(set, &mut self.report);
                 let Some(said) = said else { return Ok(()) };
-                let expected = said.judge(self.message.content_type, &certificate, &mut self.report);
+                let expected = said.judge(self.message.content_type, &certificate, &mut self.report, self.context);
                 if let (Some(expected), Some(measured)) = (expected, measured) {
                     self.digest(digest, expected, &measured)?;
                 }

@@ -52,11 +52,14 @@ pub(super) fn judge(
     let mut judge = Judge { places: &places, text: &text, report, context };
     if let (Some(payment), Some(certificate)) = (&read.payment, &context.certificate) {
         judge.number(payment, &certificate.number());
-        judge.service_time(payment, certificate);
     }
     // A signature beside the document begins where it begins.
     let place = inside.as_ref().map_or(Some(Place { offset: 0, line: 1 }), |_| places.of_field(VALUE));
-    if let Some(proofs) = Proofs::open(judge.report, given.map(|g| (g, place)), context, &SUITES, Form::Raw) {
+    let proofs = Proofs::open(judge.report, given.map(|g| (g, place)), context, &SUITES, Form::Raw);
+    if let (Some(payment), Some(certificate)) = (&read.payment, &context.certificate) {
+        judge.service_time(payment, certificate);
+    }
+    if let Some(proofs) = proofs {
         judge.value(&read, &proofs);
     }
     Ok(())
@@ -172,7 +175,7 @@ impl Judge<'_> {
         let Ok(millis) = payment.text(FIELDS, TIME).parse::<u64>() else { return };
         let Some(time) = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis)) else { return };
         let place = self.places.of_field(TIME);
-        self.report.findings.extend(crate::verify::expired_at(certificate, time).map(|f| f.maybe_at(place)));
+        self.report.made_at(certificate, time, self.context, place);
     }
 
     fn value(&mut self, read: &Document, proofs: &Proofs) {
