@@ -59,7 +59,7 @@ impl Note {
                 "the message names another company than the certificate: customs may refuse it".to_owned()
             }
             Note::DeclarantSpelling => {
-                "the company's name is written in other letters or brackets than in the certificate".to_owned()
+                "the company is written with other letters, brackets or spaces than in the certificate".to_owned()
             }
             Note::DeclarantUnchecked => "the declarant could not be compared with the certificate's company".to_owned(),
             Note::Draft => "the message is a draft (appStatus 1): customs asks for no signature on it".to_owned(),
@@ -86,7 +86,7 @@ impl Note {
             // Its own word for itself stands in the Chinese text too, for whoever searches for it.
             Note::Simulator => "由模拟器（simulator）生成：密钥在软件中，签名不具证明力".to_owned(),
             Note::DeclarantOther => "报文所载单位与证书不一致：海关可能退单".to_owned(),
-            Note::DeclarantSpelling => "单位名称的全半角、括号或空格与证书不一致".to_owned(),
+            Note::DeclarantSpelling => "申报单位的全半角、括号或空格与证书不一致".to_owned(),
             Note::DeclarantUnchecked => "无法核对申报单位与证书所属单位".to_owned(),
             Note::Draft => "报文为暂存（appStatus 1）：海关不要求签名".to_owned(),
             Note::MessageUnknown => "未知的报文类型".to_owned(),

@@ -147,6 +147,11 @@ fn what_cannot_be_compared_or_is_not_known_to_matter_is_a_note() {
         (message(621, customs_code), vec![Note::DeclarantUnchecked]),
         (message(621, ""), vec![Note::DeclarantUnchecked]),
         (message(621, "<ceb:agentName> 合成样例贸易 有限公司 </ceb:agentName>"), vec![Note::DeclarantSpelling]),
+        (message(621, "<ceb:agentName>合成样例贸易有限公司 </ceb:agentName>"), vec![Note::DeclarantSpelling]),
+        (
+            message(621, &format!("<ceb:agentCode>\n91000000MA0SYN001X</ceb:agentCode>{NAME}")),
+            vec![Note::DeclarantSpelling],
+        ),
         // A carrier, which the schema names as sender.
         (message(511, "<ceb:logisticsName>合成样例物流有限公司</ceb:logisticsName>"), vec![Note::DeclarantOther]),
         (message(511, "<ceb:logisticsName>合成样例贸易有限公司</ceb:logisticsName>"), vec![]),

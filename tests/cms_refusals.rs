@@ -154,8 +154,8 @@ fn a_message_with_another_certificate_than_the_callers_is_refused_and_both_are_n
             let report = judge(given);
             refused(&report, FindingKind::CertificateNotTheGiven);
             let said = report.findings.iter().find(|f| f.kind == FindingKind::CertificateNotTheGiven).unwrap();
-            assert_eq!(said.expected, Some(given.fingerprint().to_string()));
-            assert_eq!(said.found, Some(own.fingerprint().to_string()));
+            assert_eq!(said.expected.as_deref(), Some(&*given.fingerprint().to_string()));
+            assert_eq!(said.found.as_deref(), Some(&*own.fingerprint().to_string()));
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Documents made to exhaust a parser end early: no stack overflow, no memory beyond a bound, no work without end.
 #![cfg(feature = "xml")]
 
+use std::io::Write;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use shared_shield::format::Format;
 use shared_shield::format::ceb::CEB;
 use shared_shield::format::xmldsig::{MAX_DEPTH, MAX_OCTETS, digest_input};
-use shared_shield::{Content, ErrorKind};
+use shared_shield::{Content, ErrorKind, Report, Verdict};
 
 use ceb_kit::context;
 
@@ -51,6 +53,8 @@ fn memory_is_bounded(story: &str) -> bool {
     let ran = Command::new("sh").arg("-c").arg(script).arg(me).env("HOSTILE_CHILD", "1").output().unwrap();
     let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
     assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+    // The figures.
+    ceb_kit::say(String::from_utf8_lossy(&ran.stderr).trim_end());
     false
 }
 
@@ -96,6 +100,208 @@ fn hostile() {
     fine(format!("<a b='{}'/>", "\t".repeat(full)).into_bytes());
     fine(format!("<a b='{}'/>", "\r\nx".repeat(full / 3)).into_bytes());
     fine(filled("<b>0123456789012345678901234567890123456789</b>", full));
+}
+
+/// The most memory that this process has had, in KiB.
+fn most_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
+}
+
+/// Longest time that one attack may take, on a busy machine and without optimisation.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Gives a document to the verifier and to the signer, and says what that cost.
+fn attack(name: &str, content: &Content) -> (Result<Report, ErrorKind>, Option<ErrorKind>) {
+    let started = Instant::now();
+    let verdict = CEB.verify(content, None, &context(ceb_kit::vectors_time())).map_err(|e| e.kind());
+    let by = ceb_kit::Signer::vectors("rsa").certificate;
+    let signed = CEB.prepare(content, &by, &ceb_kit::customs(false)).err().map(|e| e.kind());
+    let (took, memory) = (started.elapsed(), most_memory());
+    let said = match &verdict {
+        Ok(report) => format!("{:?}", report.verdict()),
+        Err(kind) => format!("{kind:?}"),
+    };
+    ceb_kit::say(&format!("{name}: {said} after {} ms, {} MiB at most so far", took.as_millis(), memory / 1024));
+    assert!(took < PATIENCE, "{name}: {took:?}");
+    (verdict, signed)
+}
+
+const CEB_NAMESPACE: &str = "xmlns:ceb='http://www.chinaport.gov.cn/ceb'";
+
+fn root(inside: &str) -> String {
+    format!("<ceb:CEB621Message {CEB_NAMESPACE}>{inside}</ceb:CEB621Message>")
+}
+
+/// 100 MB of each, in a file as a program would get it, and as much as is read at all.
+#[test]
+fn large_attacks_on_the_parser_end_early_and_their_cost_is_printed() {
+    if !memory_is_bounded("large_attacks_on_the_parser_end_early_and_their_cost_is_printed") {
+        return;
+    }
+    use ErrorKind::{DocumentTooDeep, DocumentTooLarge};
+    let folder = ceb_kit::Folder::new();
+    let large = |name: &str, begin: &str, piece: &str, octets: usize| {
+        let path = folder.0.join(name);
+        let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+        let pieces = octets / piece.len();
+        file.write_all(begin.as_bytes()).unwrap();
+        (0..pieces).for_each(|_| file.write_all(piece.as_bytes()).unwrap());
+        file.flush().unwrap();
+        Content::file(path)
+    };
+    let (huge, full) = (100_000_000, MAX_OCTETS - 200);
+    let open = format!("<ceb:CEB621Message {CEB_NAMESPACE}");
+    let attacks = [
+        ("100 MB of nesting", large("nesting", &format!("{open}>"), "<a>", huge), DocumentTooLarge),
+        ("100 MB of attributes", large("attributes", &open, " a='b'", huge), DocumentTooLarge),
+        ("100 MB of one attribute", large("attribute", &format!("{open} a='"), "xxxxxxxx", huge), DocumentTooLarge),
+        ("100 MB of namespaces", large("namespaces", &open, " xmlns:a='urn:a'", huge), DocumentTooLarge),
+        ("100 MB of comments", large("comments", &format!("{open}>"), "<!-- -->", huge), DocumentTooLarge),
+        ("8 MiB of nesting", large("nesting-8", &format!("{open}>"), "<a>", full), DocumentTooDeep),
+        ("8 MiB of attributes", large("attributes-8", &open, " a='b'", full), DocumentTooLarge),
+        (
+            "8 MiB of attributes that differ",
+            Content::bytes(format!("{open}{}/>", different(full / 14))),
+            DocumentTooLarge,
+        ),
+        ("8 MiB of references", Content::bytes(root(&"&#x41;".repeat(full / 6))), DocumentTooLarge),
+    ];
+    for (name, content, kind) in attacks {
+        let (verdict, signed) = attack(name, &content);
+        // A large text in references is only large: it has no signature.
+        if name == "8 MiB of references" {
+            assert!(verdict.is_ok_and(|r| r.verdict() == Verdict::Invalid));
+            continue;
+        }
+        assert_eq!((verdict.err(), signed), (Some(kind), Some(kind)), "{name}");
+    }
+}
+
+/// Entities, declarations, identifiers.
+#[test]
+fn sly_attacks_on_the_parser_end_early_and_their_cost_is_printed() {
+    if !memory_is_bounded("sly_attacks_on_the_parser_end_early_and_their_cost_is_printed") {
+        return;
+    }
+    use ErrorKind::{DocumentAmbiguous, DocumentDtd, DocumentMalformed};
+    let laughs: String =
+        (1..10).map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10))).collect();
+    let attacks = [
+        (
+            "an expansion of entities",
+            Content::bytes(format!("<!DOCTYPE a [<!ENTITY l0 'ha'>{laughs}]>{}", root("&l9;"))),
+            DocumentDtd,
+        ),
+        (
+            "a quadratic expansion",
+            Content::bytes(format!(
+                "<!DOCTYPE a [<!ENTITY a '{}'>]>{}",
+                "x".repeat(50_000),
+                root(&"&a;".repeat(50_000))
+            )),
+            DocumentDtd,
+        ),
+        (
+            "an external entity",
+            Content::bytes(format!("<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>{}", root("&x;"))),
+            DocumentDtd,
+        ),
+        (
+            "an external entity on the network",
+            Content::bytes(format!("<!DOCTYPE a [<!ENTITY x SYSTEM 'http://127.0.0.1:1/x'>]>{}", root("&x;"))),
+            DocumentDtd,
+        ),
+        (
+            "a parameter entity",
+            Content::bytes(format!("<!DOCTYPE a [<!ENTITY % x SYSTEM 'file:///dev/zero'> %x;]>{}", root(""))),
+            DocumentDtd,
+        ),
+        ("an external DTD", Content::bytes(format!("<!DOCTYPE a SYSTEM 'file:///dev/zero'>{}", root(""))), DocumentDtd),
+        (
+            "default attributes",
+            Content::bytes(format!("<!DOCTYPE a [<!ATTLIST a b CDATA 'c'>]>{}", root(""))),
+            DocumentDtd,
+        ),
+        ("an entity that nobody declared", Content::bytes(root("&evil;")), DocumentMalformed),
+        ("an identifier twice", Content::bytes(root("<a Id='x'/><b Id='x'/>")), DocumentAmbiguous),
+        ("an xml:id twice", Content::bytes(root("<a xml:id='x'/><b xml:id='x'/>")), DocumentAmbiguous),
+        ("an identifier in two spellings", Content::bytes(root("<a ID='x'/><b id='x'/>")), DocumentAmbiguous),
+    ];
+    for (name, content, kind) in attacks {
+        let (verdict, signed) = attack(name, &content);
+        assert_eq!((verdict.err(), signed), (Some(kind), Some(kind)), "{name}");
+    }
+}
+
+fn different(count: usize) -> String {
+    (0..count).map(|i| format!(" a{i:07}='bb'")).collect()
+}
+
+/// The named ways to wrap a signature: each leaves it right for somebody, over something else than what is read.
+#[test]
+fn the_named_forms_of_signature_wrapping_are_refused() {
+    if !memory_is_bounded("the_named_forms_of_signature_wrapping_are_refused") {
+        return;
+    }
+    let right = String::from_utf8(ceb_kit::vector("synthetic_CEB311_rsa.xml")).unwrap();
+    let (declaration, message) = right.split_once("?>\n").unwrap();
+    let (before, rest) = message.split_once("<ds:Signature ").unwrap();
+    let (inside, after) = rest.split_once("</ds:Signature>").unwrap();
+    let signature = format!("<ds:Signature {inside}</ds:Signature>");
+    let bare = format!("{before}{after}");
+    let evil = before.replacen("<ceb:note>", "<ceb:note>evil", 1);
+    let (start, _) = before.split_once("\n\t<ceb:Order>").unwrap();
+    let named = start.replacen(" guid=", " Id=\"m\" guid=", 1);
+    let by_id = inside.replacen("URI=\"\"", "URI=\"#m\"", 1);
+    let forms = [
+        ("moved below a child", format!("{before}<ceb:x>{signature}</ceb:x>{after}")),
+        ("moved into the evil order", evil.replacen("</ceb:Order>", &format!("{signature}</ceb:Order>"), 1) + after),
+        ("doubled", format!("{before}{signature}{signature}{after}")),
+        ("doubled, one of them evil first", format!("{start}{}{}{after}", signature.replacen("0Tp4", "0Tp5", 1), &message[start.len()..message.len() - after.len()])),
+        ("a second child of the root holds what was signed", format!("{evil}<ceb:y>{message}</ceb:y>{signature}{after}")),
+        ("the whole signed message below an evil root", format!("{start}<ceb:Order>evil</ceb:Order>{message}{after}")),
+        ("a Reference to an Id on the root", format!("{}<ds:Signature {by_id}</ds:Signature>{after}", before.replacen(start, &named, 1))),
+        ("a Reference to an Id on what was moved", format!("{evil}<ceb:y>{}</ceb:y><ds:Signature {by_id}</ds:Signature>{after}", bare.replacen(start, &named, 1))),
+        ("wrapped in an Object of the Signature", format!("{evil}<ds:Signature {inside}<ds:Object>{bare}</ds:Object></ds:Signature>{after}")),
+        ("the evil message in an Object", format!("{before}<ds:Signature {inside}<ds:Object>{evil}{after}</ds:Object></ds:Signature>{after}")),
+        ("the Signature around the message", format!("{start}<ds:Signature {inside}<ds:Object>{bare}</ds:Object></ds:Signature>{after}")),
+        ("a XPath that cuts the evil out", format!("{evil}<ds:Signature {}</ds:Signature>{after}", inside.replacen("</ds:Transforms>", "<ds:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><ds:XPath>not(ancestor-or-self::ceb:note)</ds:XPath></ds:Transform></ds:Transforms>", 1))),
+    ];
+    for (name, message) in forms {
+        let document = Content::bytes(format!("{declaration}?>\n{message}"));
+        let (verdict, signed) = attack(name, &document);
+        let report = verdict.unwrap_or_else(|kind| panic!("{name}: {kind:?}"));
+        assert_eq!(report.verdict(), Verdict::Invalid, "{name}: {:?}", report.findings);
+        assert!(signed.is_some(), "{name}: it would be signed once more");
+    }
+}
+
+/// Who explains, searches: the search ends, whatever the document holds.
+#[test]
+fn an_explanation_of_a_hostile_document_ends() {
+    if !memory_is_bounded("an_explanation_of_a_hostile_document_ends") {
+        return;
+    }
+    let right = String::from_utf8(ceb_kit::vector("synthetic_CEB311_rsa.xml")).unwrap();
+    let filler = "\n \t<ceb:a>x</ceb:a><!-- -->";
+    let many = |count: usize| right.replacen("<ceb:note>", &format!("{}<ceb:note>", filler.repeat(count)), 1);
+    let namespaces: String = (0..12).map(|i| format!(" xmlns:n{i}='urn:n{i}'")).collect();
+    let crowded = |text: String| text.replacen(" xmlns:ceb=", &format!("{namespaces} xmlns:ceb="), 1);
+    for (name, document) in [
+        ("a changed message of 20 KB", many(700)),
+        ("a changed message of 1 MB", many(36_000)),
+        ("a changed message of 5 MB", many(180_000)),
+        ("a changed message with many namespaces", crowded(many(700))),
+        (
+            "white space alone",
+            right.replacen("\n<ds:Signature", &format!("{}<ds:Signature", "\n \t".repeat(1_000_000)), 1),
+        ),
+    ] {
+        let (verdict, _) = attack(name, &Content::bytes(document));
+        assert_eq!(verdict.unwrap().verdict(), Verdict::Invalid, "{name}");
+    }
 }
 
 /// A signed message with `times` pieces put before `place`.

@@ -381,6 +381,9 @@
 // The number of the signer's certificate; empty where none was found.
 #define SHIELD_REPORT_SIGNER_NUMBER 23
 
+// All of the report as one line of JSON: format, verdict, suite, signer, and the findings with what was expected, found, where and what to do.
+#define SHIELD_REPORT_JSON 24
+
 // Something is wrong: see the findings.
 #define SHIELD_VERDICT_INVALID 0
 
@@ -419,6 +422,27 @@
 
 // All of it in one English line.
 #define SHIELD_FINDING_LINE_OF_TEXT 26
+
+// What to do, in English; empty where there is nothing to do.
+#define SHIELD_FINDING_ADVICE 27
+
+// The same in Chinese.
+#define SHIELD_FINDING_ADVICE_ZH 28
+
+// All of it in one Chinese line.
+#define SHIELD_FINDING_LINE_OF_TEXT_ZH 29
+
+// The name of the kind, such as `NewlineAdded`.
+#define SHIELD_FINDING_KIND 30
+
+// `SHIELD_FINDING_DETAIL` in Chinese.
+#define SHIELD_FINDING_DETAIL_ZH 31
+
+// `SHIELD_FINDING_EXPECTED` in Chinese.
+#define SHIELD_FINDING_EXPECTED_ZH 32
+
+// `SHIELD_FINDING_FOUND` in Chinese.
+#define SHIELD_FINDING_FOUND_ZH 33
 
 // Good to know.
 #define SHIELD_SEVERITY_INFO 1
@@ -740,6 +764,12 @@ typedef struct shield_verify_options {
     uint32_t at_given;
     // Seconds since 1970 UTC.
     int64_t at;
+    // Certificates of authorities between `anchors` and the signer, in the same form: they are trusted in nothing, and help to build a chain. They
+    // belong to `anchors`.
+    struct shield_octets_list between;
+    // Revocation lists; each entry is DER with one, or PEM with any number. Where the list is given, each certificate below an anchor has to be
+    // covered by a current one. They belong to `anchors`.
+    struct shield_octets_list crls;
 } shield_verify_options;
 
 #ifdef __cplusplus
@@ -893,7 +923,7 @@ uint32_t SHIELD_CALL shield_receipt_free(struct shield_receipt *receipt);
 // A number of a report: `SHIELD_REPORT_VERDICT`, `SHIELD_REPORT_FINDINGS`.
 uint32_t SHIELD_CALL shield_report_number(const struct shield_report *report, uint32_t field, int64_t *value);
 
-// A text of a report: `SHIELD_REPORT_FORMAT` to `SHIELD_REPORT_SIGNER_NUMBER`.
+// A text of a report: `SHIELD_REPORT_FORMAT` to `SHIELD_REPORT_JSON`.
 uint32_t SHIELD_CALL shield_report_text(const struct shield_report *report,
                                         uint32_t field,
                                         char *buffer,
@@ -906,7 +936,7 @@ uint32_t SHIELD_CALL shield_report_finding_number(const struct shield_report *re
                                                   uint32_t field,
                                                   int64_t *value);
 
-// A text of a finding: `SHIELD_FINDING_CODE` to `SHIELD_FINDING_LINE_OF_TEXT`.
+// A text of a finding: `SHIELD_FINDING_CODE` to `SHIELD_FINDING_FOUND_ZH`.
 uint32_t SHIELD_CALL shield_report_finding_text(const struct shield_report *report,
                                                 size_t index,
                                                 uint32_t field,

@@ -24,7 +24,7 @@
 //! | tries of a PIN without a signature, changing and unlocking PINs | functions on `shield_device` |
 //! | login randoms and bank challenges | a row in `formats` |
 //! | opening envelopes, issuing and renewing certificates | functions on `shield_device` |
-//! | reports and lists as JSON | functions that fill `shield_bytes` |
+//! | lists as JSON | functions that fill `shield_bytes` |
 //! | logs and the audit trail to a callback | a function that takes callback and userdata |
 //! | diagnosis (`doctor`) | a function that gives a report |
 

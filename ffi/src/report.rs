@@ -1,6 +1,7 @@
 //! The findings of a verification.
 
-use shield::{Severity, Verdict};
+use shield::Language::{self, Chinese, English};
+use shield::{Severity, Verdict, Words};
 
 use crate::border::export;
 use crate::{Report, at, no_field, number};
@@ -18,6 +19,9 @@ pub const SHIELD_REPORT_SUITE: u32 = 21;
 pub const SHIELD_REPORT_SIGNER_FINGERPRINT: u32 = 22;
 /// The number of the signer's certificate; empty where none was found.
 pub const SHIELD_REPORT_SIGNER_NUMBER: u32 = 23;
+
+/// All of the report as one line of JSON: format, verdict, suite, signer, and the findings with what was expected, found, where and what to do.
+pub const SHIELD_REPORT_JSON: u32 = 24;
 
 /// Something is wrong: see the findings.
 pub const SHIELD_VERDICT_INVALID: i64 = 0;
@@ -47,6 +51,20 @@ pub const SHIELD_FINDING_EXPECTED: u32 = 24;
 pub const SHIELD_FINDING_FOUND: u32 = 25;
 /// All of it in one English line.
 pub const SHIELD_FINDING_LINE_OF_TEXT: u32 = 26;
+/// What to do, in English; empty where there is nothing to do.
+pub const SHIELD_FINDING_ADVICE: u32 = 27;
+/// The same in Chinese.
+pub const SHIELD_FINDING_ADVICE_ZH: u32 = 28;
+/// All of it in one Chinese line.
+pub const SHIELD_FINDING_LINE_OF_TEXT_ZH: u32 = 29;
+/// The name of the kind, such as `NewlineAdded`.
+pub const SHIELD_FINDING_KIND: u32 = 30;
+/// `SHIELD_FINDING_DETAIL` in Chinese.
+pub const SHIELD_FINDING_DETAIL_ZH: u32 = 31;
+/// `SHIELD_FINDING_EXPECTED` in Chinese.
+pub const SHIELD_FINDING_EXPECTED_ZH: u32 = 32;
+/// `SHIELD_FINDING_FOUND` in Chinese.
+pub const SHIELD_FINDING_FOUND_ZH: u32 = 33;
 
 /// Good to know.
 pub const SHIELD_SEVERITY_INFO: i64 = 1;
@@ -61,6 +79,10 @@ fn severity(of: Severity) -> i64 {
         Severity::Warning => SHIELD_SEVERITY_WARNING,
         _ => SHIELD_SEVERITY_WRONG,
     }
+}
+
+fn said(words: &Option<Words>, language: Language) -> String {
+    words.as_ref().map(|w| w.of(language).to_owned()).unwrap_or_default()
 }
 
 fn verdict(of: Verdict) -> i64 {
@@ -83,7 +105,7 @@ export! {
 }
 
 export! {
-    /// A text of a report: `SHIELD_REPORT_FORMAT` to `SHIELD_REPORT_SIGNER_NUMBER`.
+    /// A text of a report: `SHIELD_REPORT_FORMAT` to `SHIELD_REPORT_JSON`.
     fn shield_report_text(report: *const Report, field: u32) -> text {
         let signer = report.signer.as_ref();
         Ok(match field {
@@ -91,6 +113,7 @@ export! {
             SHIELD_REPORT_SUITE => report.suite.map(|s| s.to_string()).unwrap_or_default(),
             SHIELD_REPORT_SIGNER_FINGERPRINT => signer.map(|s| s.fingerprint().to_string()).unwrap_or_default(),
             SHIELD_REPORT_SIGNER_NUMBER => signer.map(|s| s.number()).unwrap_or_default(),
+            SHIELD_REPORT_JSON => report.json(),
             _ => return no_field(field),
         })
     }
@@ -110,17 +133,24 @@ export! {
 }
 
 export! {
-    /// A text of a finding: `SHIELD_FINDING_CODE` to `SHIELD_FINDING_LINE_OF_TEXT`.
+    /// A text of a finding: `SHIELD_FINDING_CODE` to `SHIELD_FINDING_FOUND_ZH`.
     fn shield_report_finding_text(report: *const Report, index: usize, field: u32) -> text {
         let finding = at(&report.findings, index)?;
         Ok(match field {
             SHIELD_FINDING_CODE => finding.kind.code().to_owned(),
             SHIELD_FINDING_TEXT => finding.kind.text().to_owned(),
             SHIELD_FINDING_TEXT_ZH => finding.kind.text_zh().to_owned(),
-            SHIELD_FINDING_DETAIL => finding.detail.clone().unwrap_or_default(),
-            SHIELD_FINDING_EXPECTED => finding.expected.clone().unwrap_or_default(),
-            SHIELD_FINDING_FOUND => finding.found.clone().unwrap_or_default(),
-            SHIELD_FINDING_LINE_OF_TEXT => finding.to_string(),
+            SHIELD_FINDING_DETAIL => said(&finding.detail, English),
+            SHIELD_FINDING_EXPECTED => said(&finding.expected, English),
+            SHIELD_FINDING_FOUND => said(&finding.found, English),
+            SHIELD_FINDING_LINE_OF_TEXT => finding.line(English),
+            SHIELD_FINDING_ADVICE => finding.kind.advice().to_owned(),
+            SHIELD_FINDING_ADVICE_ZH => finding.kind.advice_zh().to_owned(),
+            SHIELD_FINDING_LINE_OF_TEXT_ZH => finding.line(Chinese),
+            SHIELD_FINDING_KIND => finding.kind.name().to_owned(),
+            SHIELD_FINDING_DETAIL_ZH => said(&finding.detail, Chinese),
+            SHIELD_FINDING_EXPECTED_ZH => said(&finding.expected, Chinese),
+            SHIELD_FINDING_FOUND_ZH => said(&finding.found, Chinese),
             _ => return no_field(field),
         })
     }

@@ -257,4 +257,10 @@ pub struct VerifyOptions {
     pub at_given: u32,
     /// Seconds since 1970 UTC.
     pub at: i64,
+    /// Certificates of authorities between `anchors` and the signer, in the same form: they are trusted in nothing, and help to build a chain. They
+    /// belong to `anchors`.
+    pub between: OctetsList,
+    /// Revocation lists; each entry is DER with one, or PEM with any number. Where the list is given, each certificate below an anchor has to be
+    /// covered by a current one. They belong to `anchors`.
+    pub crls: OctetsList,
 }

@@ -1,9 +1,10 @@
 //! Verifying documents that anybody signed.
 
+use std::mem::offset_of;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use shield::{Certificate, Clock, Content, ErrorKind, Result, SystemClock, Trust, VerifyContext};
+use shield::{Certificate, Clock, Content, Crl, ErrorKind, Result, Store, SystemClock, Trust, VerifyContext};
 
 use crate::border::{Options, export, refuse};
 use crate::formats::{self, Row};
@@ -20,6 +21,8 @@ pub(crate) struct Judged {
 
 impl Options for VerifyOptions {
     type Given = Judged;
+
+    const EARLIER: &'static [usize] = &[offset_of!(VerifyOptions, between)];
 
     fn parse(&self) -> Result<Judged> {
         let context = VerifyContext {
@@ -46,9 +49,20 @@ fn certificate(octets: &[u8]) -> Result<Arc<Certificate>> {
 }
 
 /// Every certificate of every entry: a bundle in PEM is one entry.
-fn anchors(entries: &[Vec<u8>]) -> Result<Trust> {
+fn certificates(entries: &[Vec<u8>]) -> Result<Vec<Arc<Certificate>>> {
     let each: Vec<_> = entries.iter().map(|entry| Certificate::all_from(entry)).collect::<Result<_>>()?;
-    Ok(Trust::Anchors(each.into_iter().flatten().map(Arc::new).collect()))
+    Ok(each.into_iter().flatten().map(Arc::new).collect())
+}
+
+/// Anchors with what belongs to them.
+fn store(anchors: &[Vec<u8>], options: &VerifyOptions) -> Result<Trust> {
+    let (between, crls) = (options.between.get("between")?, options.crls.get("crls")?);
+    let crls: Vec<_> = crls.iter().map(|entry| Crl::all_from(entry)).collect::<Result<_>>()?;
+    let store = Store::new(certificates(anchors)?).between(certificates(&between)?);
+    let store = store.crls(crls.into_iter().flatten().map(Arc::new).collect());
+    // A list that is there and empty asks for what nobody has.
+    let store = if options.crls.is_given() { store.with_revocation() } else { store };
+    Ok(Trust::Store(Arc::new(store)))
 }
 
 fn trust(options: &VerifyOptions) -> Result<Trust> {
@@ -56,8 +70,11 @@ fn trust(options: &VerifyOptions) -> Result<Trust> {
     match (issuers.as_slice(), pinned.as_slice()) {
         // A list that is there and empty is a trust store that failed to load, not a wish to trust anybody.
         ([], []) if options.anchors.is_given() => Ok(Trust::Anchors(Vec::new())),
+        (issuers @ [_, ..], []) => store(issuers, options),
+        _ if options.between.is_given() || options.crls.is_given() => {
+            Err(refuse(ErrorKind::Argument, "between and crls belong to anchors"))
+        }
         ([], []) => Ok(Trust::None),
-        (issuers, []) => anchors(issuers),
         ([], pinned) => pinned.iter().map(|p| select::fingerprint(p)).collect::<Result<_>>().map(Trust::Pinned),
         _ => Err(refuse(ErrorKind::Argument, "give anchors or pinned, not both")),
     }

@@ -330,6 +330,84 @@ static void bundles(const char *folder) {
     free(sm2);
 }
 
+/* Why a message is wrong: cause, place, what was expected and found, and what to do, in both languages and as JSON. */
+static void explained(const char *folder) {
+    size_t length, needed = 0;
+    uint8_t *message = read_file(folder, "synthetic_CEB311_rsa.xml", &length);
+    shield_verify_options options = {sizeof options};
+    shield_report *report = NULL;
+    char *place = strstr((char *)message, " xmlns:xsi="), *end = strchr(place + 12, '"') + 1, text[1024], *json;
+    int64_t count = 0, i, offset = 0, line = 0, seen = 0;
+    memmove(place, end, length - (size_t)(end - (char *)message));
+    options.format = SHIELD_FORMAT_DECLARATION;
+    options.document.data = message;
+    options.document.length = length - (size_t)(end - place);
+    options.at_given = 1;
+    options.at = THEN;
+    CODE(shield_verify(&options, &report, NULL), SHIELD_OK);
+    CODE(shield_report_number(report, SHIELD_REPORT_FINDINGS, &count), SHIELD_OK);
+    for (i = 0; i < count; i++) {
+        size_t n = (size_t)i;
+        CODE(shield_report_finding_text(report, n, SHIELD_FINDING_CODE, text, sizeof text, NULL), SHIELD_OK);
+        if (strcmp(text, "VF-161") != 0) continue;
+        seen++;
+        CODE(shield_report_finding_number(report, n, SHIELD_FINDING_OFFSET, &offset), SHIELD_OK);
+        CODE(shield_report_finding_number(report, n, SHIELD_FINDING_LINE, &line), SHIELD_OK);
+        CHECK(line == 2 && memcmp(message + offset, "<ceb:CEB311Message ", 19) == 0);
+        CODE(shield_report_finding_text(report, n, SHIELD_FINDING_KIND, text, sizeof text, NULL), SHIELD_OK);
+        CHECK(strcmp(text, "NamespaceLost") == 0);
+        CODE(shield_report_finding_text(report, n, SHIELD_FINDING_EXPECTED, text, sizeof text, NULL), SHIELD_OK);
+        CHECK(strcmp(text, "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"") == 0);
+        CODE(shield_report_finding_text(report, n, SHIELD_FINDING_FOUND_ZH, text, sizeof text, NULL), SHIELD_OK);
+        CHECK(strcmp(text, "\xe6\x97\xa0\xe6\xad\xa4\xe5\xa3\xb0\xe6\x98\x8e") == 0);
+        CODE(shield_report_finding_text(report, n, SHIELD_FINDING_ADVICE, text, sizeof text, NULL), SHIELD_OK);
+        CHECK(strstr(text, "put the declaration back") != NULL);
+        CODE(shield_report_finding_text(report, n, SHIELD_FINDING_ADVICE_ZH, text, sizeof text, NULL), SHIELD_OK);
+        CHECK(text[0] != 0);
+        CODE(shield_report_finding_text(report, n, SHIELD_FINDING_LINE_OF_TEXT_ZH, text, sizeof text, NULL), SHIELD_OK);
+        CHECK(strncmp(text, "VF-161 ", 7) == 0);
+    }
+    CHECK(seen == 1);
+    CODE(shield_report_text(report, SHIELD_REPORT_JSON, NULL, 0, &needed), SHIELD_ERR_BUFFER_TOO_SHORT);
+    json = calloc(needed, 1);
+    CODE(shield_report_text(report, SHIELD_REPORT_JSON, json, needed, NULL), SHIELD_OK);
+    CHECK(json[0] == '{' && strstr(json, "\"code\":\"VF-161\"") && strstr(json, "\"verdict\":\"invalid\""));
+    free(json);
+    CODE(shield_report_free(report), SHIELD_OK);
+    free(message);
+}
+
+/* Authorities between and revocation lists belong to anchors; what cannot be read is an error and no verdict. */
+static void chains(const char *folder) {
+    size_t length, rsa_length;
+    uint8_t *message = read_file(folder, "synthetic_CEB311_rsa.xml", &length);
+    uint8_t *rsa = read_file(folder, "synthetic_rsa_cert.pem", &rsa_length);
+    shield_verify_options options = {sizeof options};
+    shield_octets anchors[1], lists[1];
+    shield_report *report = NULL;
+    int found;
+    options.format = SHIELD_FORMAT_DECLARATION;
+    options.document.data = message;
+    options.document.length = length;
+    options.at_given = 1;
+    options.at = THEN;
+    anchors[0].data = rsa;
+    anchors[0].length = rsa_length;
+    options.between.data = anchors;
+    options.between.count = 1;
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_ARGUMENT);
+    options.anchors = options.between;
+    /* An anchor is trusted in itself: no list has to say anything of it. */
+    options.crls.data = lists;
+    CHECK(judge(&options, "VF-137", &found) == SHIELD_VERDICT_VALID && !found);
+    lists[0] = anchors[0];
+    options.crls.count = 1;
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_CERTIFICATE_MALFORMED);
+    CHECK(report == NULL);
+    free(message);
+    free(rsa);
+}
+
 /* Structs of programs that were compiled with an older or a newer header. */
 static void sizes(const char *folder) {
     struct {
@@ -350,10 +428,17 @@ static void sizes(const char *folder) {
     report = NULL;
     CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
     CHECK(report == NULL);
-    /* No version of the struct ended earlier: each smaller size is a mistake. */
+    /* One version of the struct ended earlier: each other smaller size is a mistake. */
     options.newer[1] = 0;
     for (options.known.struct_size = 0; options.known.struct_size < sizeof options.known; options.known.struct_size++)
-        CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
+        if (options.known.struct_size != offsetof(shield_verify_options, between))
+            CODE(shield_verify(&options.known, &report, NULL), SHIELD_ERR_STRUCT_UNKNOWN);
+    options.known.struct_size = offsetof(shield_verify_options, between);
+    options.known.crls.count = 99; /* behind the end of the older struct: not read */
+    CODE(shield_verify(&options.known, &report, NULL), SHIELD_OK);
+    CODE(shield_report_free(report), SHIELD_OK);
+    options.known.crls.count = 0;
+    options.known.struct_size = sizeof options.known;
     CODE(shield_verify(&options.known, &report, NULL), SHIELD_OK);
     CODE(shield_report_free(report), SHIELD_OK);
     options.known.struct_size = 1 << 20;
@@ -408,6 +493,8 @@ int main(int argc, char **argv) {
     declarations(argv[1]);
     payment_179(argv[1]);
     payments(argv[1]);
+    explained(argv[1]);
+    chains(argv[1]);
     bundles(argv[1]);
     sizes(argv[1]);
     arguments(argv[1]);

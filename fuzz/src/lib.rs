@@ -1,9 +1,12 @@
 //! Bodies of the fuzz targets, as plain functions: `cargo test` in this folder and whoever looks into a crash call them as well.
 //!
+//! [`documents`] holds the targets that read documents and certificates; the rest is `piv_sign`.
+//!
 //! The input is read by [`script`]; what always holds is judged by [`story`] and by the ledger in [`link`].
 
 pub mod card;
 pub mod commands;
+pub mod documents;
 pub mod gm;
 pub mod link;
 pub mod memory;

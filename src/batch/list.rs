@@ -65,7 +65,7 @@ pub fn manifest(path: &Path, out: &Path) -> Result<Vec<Item>> {
     items(named.into_iter(), out)
 }
 
-/// Two documents for one output, or an output that is a document, would lose one.
+/// Two documents for one output, or an output that is a document, of its own or of another line, would lose one.
 fn items(named: impl Iterator<Item = (PathBuf, PathBuf)>, out: &Path) -> Result<Vec<Item>> {
     let refuse =
         |path: &Path, why: String| Error::new(ErrorKind::Argument, LIST).detail(format!("{}: {why}", path.display()));
@@ -76,12 +76,24 @@ fn items(named: impl Iterator<Item = (PathBuf, PathBuf)>, out: &Path) -> Result<
         if let Some(other) = taken.insert(output.clone(), input.clone()) {
             return Err(refuse(&input, format!("would be written to the same output as {}", other.display())));
         }
-        if matches!((input.canonicalize(), output.canonicalize()), (Ok(a), Ok(b)) if a == b) {
-            return Err(refuse(&input, "would be replaced by its own output: choose another folder".to_owned()));
-        }
         items.push(Item { input, output });
         if items.len() > BATCH_DOCUMENTS_MAX {
             return Err(refuse(out, format!("more than {BATCH_DOCUMENTS_MAX} documents")));
+        }
+    }
+    let whole = |path: &Path| path.canonicalize().ok();
+    let inputs: BTreeMap<PathBuf, &Item> = items.iter().filter_map(|i| Some((whole(&i.input)?, i))).collect();
+    for item in &items {
+        match whole(&item.output).and_then(|output| inputs.get(&output)) {
+            Some(lost) if lost.input == item.input => {
+                let why = "would be replaced by its own output: choose another folder";
+                return Err(refuse(&item.input, why.to_owned()));
+            }
+            Some(lost) => {
+                let why = format!("would be replaced by the output of {}", item.input.display());
+                return Err(refuse(&lost.input, why));
+            }
+            None => {}
         }
     }
     Ok(items)

@@ -98,8 +98,9 @@ impl Batch<'_> {
     /// Looks at every document, with several threads and without a PIN: which are done, and which cannot be signed.
     ///
     /// # Errors
-    /// What concerns all of them: no certificate, no shield, a journal that cannot be written.
+    /// What concerns all of them: no certificate, no shield, a journal that cannot be written, and `Argument` for one that is an output.
     pub fn plan(&self, shield: &Shield) -> Result<Plan> {
+        self.check_journal()?;
         let looked = self.each(self.items.len(), |index| {
             let item = self.items.get(index)?;
             Some(self.look(item, shield))
@@ -124,6 +125,18 @@ impl Batch<'_> {
             plan.settled.push((index, outcome));
         }
         Ok(plan)
+    }
+
+    /// An output in the place of the journal would take away what says that nothing is signed twice.
+    fn check_journal(&self) -> Result<()> {
+        let Ok(journal) = self.journal.path().canonicalize() else { return Ok(()) };
+        match self.items.iter().find(|i| i.output.canonicalize().is_ok_and(|output| output == journal)) {
+            None => Ok(()),
+            Some(item) => {
+                let detail = format!("{}: its output would replace the journal", item.input.display());
+                Err(Error::new(ErrorKind::Argument, "plan output").detail(detail))
+            }
+        }
     }
 
     fn look(&self, item: &Item, shield: &Shield) -> Result<Looked> {
@@ -266,7 +279,11 @@ impl Write for Hashing<'_> {
     }
 }
 
+/// What is no ordinary file is not opened: to open a pipe would wait for whoever writes into it.
 fn read(path: &Path) -> Result<Vec<u8>> {
+    if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+        return Err(Error::new(ErrorKind::InputFailed, READ).detail(format!("{} is no file", path.display())));
+    }
     Content::file(path).read(BATCH_DOCUMENT_MAX, READ)
 }
 

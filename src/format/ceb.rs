@@ -79,13 +79,10 @@ impl Ceb {
         Ok((suite, notes))
     }
 
-    /// The document without the signature that stands in it, where it may be taken out.
+    /// The document that is signed: without the signature that stands in it, where the caller wants it replaced.
     fn unsigned(&self, octets: Vec<u8>) -> Result<(Vec<u8>, Option<Note>)> {
-        match without_signature(&octets)? {
-            None => Ok((octets, None)),
-            Some(_) if !self.options.replacing => Err(Error::new(ErrorKind::DocumentSigned, PREPARE)),
-            Some(unsigned) => Ok((unsigned, Some(Note::SignatureReplaced))),
-        }
+        let taken_out = if self.options.replacing { without_signature(&octets)? } else { None };
+        Ok(taken_out.map_or((octets, None), |unsigned| (unsigned, Some(Note::SignatureReplaced))))
     }
 }
 
@@ -122,6 +119,9 @@ impl Format for Ceb {
         let checked = Checked::read(&octets)?;
         let tree = checked.tree()?;
         let (root, number) = message(&tree)?;
+        if !xmldsig::dsig_elements(&tree, "Signature").is_empty() {
+            return Err(Error::new(ErrorKind::DocumentSigned, PREPARE));
+        }
         let end_tag = checked
             .root_end_tag()
             .ok_or_else(|| Error::new(ErrorKind::DocumentKind, PREPARE).detail("the message is empty"))?;

@@ -82,7 +82,8 @@ fn check(text: &[u8]) -> Result<()> {
 
 /// What a person is shown: each field on a line of its own, so that values can be told apart; what does not fit, by its digest.
 pub(crate) fn summary(fields: &[Field<'_>]) -> Result<String> {
-    let visible = |c: char| if matches!(c, '\n' | '\t') { c.escape_default().collect() } else { c.to_string() };
+    // A backslash that is signed is shown as two: one before an n stands for a newline.
+    let visible = |c: char| if matches!(c, '\n' | '\t' | '\\') { c.escape_default().collect() } else { c.to_string() };
     let mut text = format!("EMS form, {} fields", fields.len());
     let mut is_whole = fields.len() <= SHOWN_FIELDS;
     for field in fields.iter().take(SHOWN_FIELDS) {
@@ -161,5 +162,7 @@ mod tests {
         assert!(text.len() <= policy::DISPLAY_MAX && text.contains("SHA-256 of all values"), "{} octets", text.len());
         let short = summary(&[Field { name: "a", value: "1\n2" }]).unwrap();
         assert_eq!(short, "EMS form, 1 fields\na: 1\\n2");
+        let backslash = summary(&[Field { name: "a", value: "1\\n2" }]).unwrap();
+        assert_ne!(backslash, short, "a person must see which of the two is signed");
     }
 }

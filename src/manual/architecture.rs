@@ -15,7 +15,8 @@
 //!   door    ->  token  ->  token/pkcs11, token/piv   never a document, never a prompt
 //!   card    ->  link, token                          never a PIN
 //! doctor, watch          look at what scan finds; nobody inside asks them
-//! error, role, tries, policy, pin, wait, suite, source, note, atomic    leaves
+//! batch                  many documents over one session; keeps the journal
+//! error, role, tries, policy, pin, wait, suite, identifiers, source, note, atomic    leaves
 //! ```
 //!
 //! `tests/architecture.rs` holds every `use crate::` against a table of rooms, so that this picture stays true.
@@ -34,6 +35,15 @@
 //!
 //! **Tries and notes are leaves of their own** (`tries`, `note`): errors speak of tries and PINs make errors; formats make notes and
 //! receipts carry them. Each pair would have been a cycle.
+//!
+//! **Names of identifier sets are a leaf** (`identifiers`): a profile names one, a format writes it, and profiles stand above formats.
+//!
+//! **A batch's journal says what this program did, never that a signature is right.** It is written after the output is on the disk: a run that is killed in
+//! between leaves an output that the journal does not know, and the next run verifies that one before it believes it. The other order would know of
+//! outputs that never came to be.
+//!
+//! **The declarant is compared by the format**, before anything is asked: format, certificate and profile are all that is needed, and a batch learns of a wrong
+//! message before its PIN.
 //!
 //! **`shield` is a folder.** A shield opens a session and a session keeps its shield: two sides of one room.
 //!

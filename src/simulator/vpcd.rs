@@ -2,6 +2,9 @@
 //!
 //! vpcd's protocol: the card is a TCP client of the reader. Frames are a length of two octets, the higher first, and a body; a body of one octet is a
 //! control message, any other a command, which one frame answers.
+//!
+//! Such a reader does not say that it carries extended length, so careful programs send short commands: of the dialects `syno-2015` takes them as it is,
+//! the others with the habit [`Habits::short_only`](super::Habits::short_only).
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};

@@ -125,6 +125,21 @@ fn a_manifest_names_documents_and_outputs() {
     ] {
         run(text, &NOT_ASKED).expect(if word.is_empty() { 7 } else { 2 }, &[word]);
     }
+    // What is signed later in the list must still be there, and so must the journal.
+    let lost = "m0000.xml\tm0001.xml\nm0001.xml\tlast.xml\n";
+    let before = desk.read("in/m0001.xml");
+    desk.write("in/list.txt", lost);
+    let list = ["sign-batch", "--manifest", "in/list.txt", "--overwrite", "--again"];
+    desk.shield(&[&list[..], &NOT_ASKED, &["--out-dir", "in"]].concat()).expect(2, &["the output of in/m0000.xml"]);
+    assert_eq!(desk.read("in/m0001.xml"), before);
+    let journal = desk.read("j");
+    desk.write("in/list.txt", "m0000.xml\tj\n");
+    let at = ["--out-dir", ".", "--journal", "j"];
+    desk.shield(&[&list[..], &NOT_ASKED, &at].concat()).expect(2, &["replace the journal"]);
+    assert_eq!(desk.read("j"), journal);
+    // Nobody writes into this pipe.
+    assert!(desk.command("mkfifo").arg("in/pipe").status().unwrap().success());
+    run("pipe\n", &NOT_ASKED).expect(7, &["SH-7001", "in/pipe is no file"]);
     desk.shield(&["sign-batch", "--folder", "in", "--out-dir", "in"]).expect(2, &["replaced by its own output"]);
     desk.shield(&["sign-batch", "--out-dir", "signed"]).expect(2, &["--folder"]);
     desk.write("letter", "Dear Sir or Madam");

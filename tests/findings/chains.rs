@@ -102,6 +102,11 @@ impl Pki {
 
     /// A list of `ca` with these serial numbers, current for 30 days from now or, if `stale`, for a time that is over.
     fn crl(&self, name: &str, ca: &str, revoked: &[&str], stale: bool) -> Vec<u8> {
+        let over = ["-crl_lastupdate", "20260101000000Z", "-crl_nextupdate", "20260201000000Z"];
+        self.crl_of(name, ca, revoked, if stale { &over } else { &["-crldays", "30"] })
+    }
+
+    fn crl_of(&self, name: &str, ca: &str, revoked: &[&str], times: &[&str]) -> Vec<u8> {
         let lines: String = revoked
             .iter()
             .map(|serial| format!("R\t361122000000Z\t260101000000Z,keyCompromise\t{serial}\tunknown\t/CN=Synthetic\n"))
@@ -123,10 +128,7 @@ impl Pki {
         if self.kind == "sm2" {
             arguments.extend(["-sigopt", "distid:1234567812345678"]);
         }
-        match stale {
-            true => arguments.extend(["-crl_lastupdate", "20260101000000Z", "-crl_nextupdate", "20260201000000Z"]),
-            false => arguments.extend(["-crldays", "30"]),
-        }
+        arguments.extend(times);
         run_well("openssl", &arguments);
         std::fs::read(out).unwrap()
     }
@@ -242,19 +244,23 @@ fn der(pem: &[u8]) -> Vec<u8> {
     Base64::decode_vec(&body).unwrap()
 }
 
-/// What has to be said where a chain is refused.
-fn questions(pki: &Pki) -> Vec<(&'static str, Question, bool, &'static str)> {
-    let now = SystemTime::now();
-    let later = |days| Some(now + Duration::from_secs(days * DAY));
-    let base = Question {
+/// What is asked, whether it is well, and what has to be said where it is not.
+type Asked = (&'static str, Question, bool, &'static str);
+
+/// The signer, one authority between, and the root.
+fn whole(pki: &Pki) -> Question {
+    Question {
         signer: pki.read("signer"),
         between: pki.read("middle"),
         anchors: pki.read("root"),
         ..Question::default()
-    };
-    let lists = |middle: &[&str], root: &[&str], stale| {
-        Some([pki.crl("m", "middle", middle, stale), pki.crl("r", "root", root, stale)].concat())
-    };
+    }
+}
+
+fn of_chains(pki: &Pki) -> Vec<Asked> {
+    let now = SystemTime::now();
+    let later = |days| Some(now + Duration::from_secs(days * DAY));
+    let base = whole(pki);
     let of = |signer: &str, between: &[&str]| Question {
         signer: pki.read(signer),
         between: between.iter().flat_map(|name| pki.read(name)).collect(),
@@ -282,6 +288,21 @@ fn questions(pki: &Pki) -> Vec<(&'static str, Question, bool, &'static str)> {
         ("one authority below a path length of 0", of("under-short", &["short"]), true, ""),
         ("two authorities below a path length of 0", of("deep", &["below", "short"]), false, "no further authority"),
         ("a critical extension that nobody knows", of("strange", &["middle"]), false, "1.2.3.4"),
+    ]
+}
+
+fn of_lists(pki: &Pki) -> Vec<Asked> {
+    let base = whole(pki);
+    let lists = |middle: &[&str], root: &[&str], stale| {
+        Some([pki.crl("m", "middle", middle, stale), pki.crl("r", "root", root, stale)].concat())
+    };
+    // Two lists of one authority that are current at the same time, the older one first.
+    let two = |older: &[&str], newer: &[&str]| {
+        let long = ["-crl_lastupdate", "20260101000000Z", "-crl_nextupdate", "20991231000000Z"];
+        let older = pki.crl_of("o", "middle", older, &long);
+        Some([older, pki.crl("m", "middle", newer, false), pki.crl("r", "root", &[], false)].concat())
+    };
+    vec![
         ("current lists without it", Question { crls: lists(&["22"], &["12"], false), ..base.clone() }, true, ""),
         ("a list with it", Question { crls: lists(&["22", "21"], &[], false), ..base.clone() }, false, "VF-136"),
         (
@@ -289,6 +310,18 @@ fn questions(pki: &Pki) -> Vec<(&'static str, Question, bool, &'static str)> {
             Question { crls: lists(&[], &["11"], false), ..base.clone() },
             false,
             "VF-136",
+        ),
+        (
+            "an older list without it before a newer one with it",
+            Question { crls: two(&[], &["21"]), ..base.clone() },
+            false,
+            "VF-136",
+        ),
+        (
+            "an older list with it before a newer one without",
+            Question { crls: two(&["21"], &[]), ..base.clone() },
+            true,
+            "",
         ),
         ("lists that are out of date", Question { crls: lists(&[], &[], true), ..base.clone() }, false, "VF-137"),
         (
@@ -309,7 +342,7 @@ fn openssl_verify_and_we_agree_on_chains_and_revocation_lists() {
     for kind in ["p256", "rsa", "sm2"] {
         let pki = Pki::new(kind);
         let mut count = [0, 0];
-        for (name, question, expected, words) in questions(&pki) {
+        for (name, question, expected, words) in of_chains(&pki).into_iter().chain(of_lists(&pki)) {
             let (ours, told) = question.ours();
             assert_eq!(ours, expected, "{kind}, {name}: {told}");
             assert!(told.contains(words), "{kind}, {name}: {told}");

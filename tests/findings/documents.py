@@ -236,6 +236,8 @@ def ceb_cases():
         case(f"tabs-to-spaces-{kind}", ["VF-160"], right.replace("\t", "    "))
         case(f"namespace-lost-{kind}", ["VF-161"], instead(right, f' xmlns:xsi="{XSI}"', ""))
         case(f"namespace-added-{kind}", ["VF-162"], instead(right, " xmlns:xsi=", ' xmlns:a="urn:a" xmlns:xsi='))
+        case(f"namespace-renamed-{kind}", ["VF-161", "VF-162"], instead(right, " xmlns:xsi=", " xmlns:xsj="))
+        case(f"namespace-of-another-name-{kind}", ["VF-161", "VF-162"], instead(right, f' xmlns:xsi="{XSI}"', f' xmlns:xsi="{XSI}s"'))
         case(f"comments-named-later-{kind}", ["VF-163"], instead(right, C14N, C14N + "#WithComments"))
         case(f"comments-named-{kind}", ["VF-163"], Message(signer, c14n=C14N + "#WithComments").text())
         case(f"number-upper-case-{kind}", ["VF-212"], Message(signer, key_name=signer.number.upper()).text())
@@ -281,6 +283,8 @@ def names_and_cards():
     case("bank-certificate", ["VF-140"], Message(BANK).text(), role="customs", anchors=["ca", "bank"])
     case("encryption-certificate", ["VF-132"], Message(ENCRYPTION).text())
     case("stranger", ["VF-133"], Message(RSA).text(), anchors=["bank"])
+    case("certificate-as-pem", ["VF-122"], instead(Message(RSA).text(), "<ds:X509Certificate>", "<ds:X509Certificate>-----BEGIN CERTIFICATE-----"))
+    case("two-values", ["VF-113"], instead(Message(RSA).text(), "<ds:KeyInfo>", "<ds:SignatureValue>AAAA</ds:SignatureValue><ds:KeyInfo>"))
     case("no-certificate", ["VF-121"], re.sub(r"<ds:X509Data>.*</ds:X509Data>", "", Message(RSA).text()))
 
 

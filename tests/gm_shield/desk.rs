@@ -42,7 +42,7 @@ impl Document {
     pub(crate) fn new(role: Role, number: usize) -> Self {
         let text = match role {
             Role::Customs => {
-                let name = if number % 2 == 0 { "CEB311.xml" } else { "CEB621.xml" };
+                let name = if number.is_multiple_of(2) { "CEB311.xml" } else { "CEB621.xml" };
                 let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data").join(name);
                 let text = std::fs::read_to_string(path).unwrap();
                 let (before, after) = text.split_once("<ceb:guid>5A9F").unwrap();

@@ -105,7 +105,8 @@ impl Signer {
     pub(crate) fn new(algorithm: &[&str]) -> Self {
         let folder = Folder::new();
         let (key, pem) = (folder.0.join("key.pem"), folder.0.join("cert.pem"));
-        let mut arguments = vec!["req", "-x509", "-nodes", "-days", "30", "-sha256", "-newkey"];
+        // The samples say that they are of 2027: a certificate that had expired by then would be a finding.
+        let mut arguments = vec!["req", "-x509", "-nodes", "-days", "3650", "-sha256", "-newkey"];
         arguments.extend(algorithm);
         arguments.extend(["-set_serial", "0x0abc0001", "-subj", "/C=CN/O=Synthetic Trading Co/CN=Test Operator"]);
         arguments.extend(["-addext", "keyUsage=critical,digitalSignature,nonRepudiation"]);

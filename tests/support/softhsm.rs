@@ -79,7 +79,8 @@ pub fn story_with(name: &str, env: impl FnOnce(&Path) -> child::Env, body: impl 
     child::story(name, prepare, |dir| body(&SoftHsm::at(dir.to_owned())));
 }
 
-fn configure(dir: &Path) -> PathBuf {
+/// Writes SoftHSM's configuration for tokens in this folder: what `SOFTHSM2_CONF` has to be.
+pub fn configure(dir: &Path) -> PathBuf {
     let (tokens, file) = (dir.join("tokens"), dir.join("softhsm2.conf"));
     fs::create_dir_all(&tokens).unwrap();
     let text = format!(

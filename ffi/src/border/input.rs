@@ -300,7 +300,7 @@ mod tests {
             ("shield_request", sizes::<Request>(), vec![12]),
             ("shield_unlock_options", sizes::<UnlockOptions>(), vec![9]),
             ("shield_pin", sizes::<Pin>(), vec![5]),
-            ("shield_verify_options", sizes::<VerifyOptions>(), vec![18]),
+            ("shield_verify_options", sizes::<VerifyOptions>(), vec![18, 22]),
         ];
         for (name, is, published) in is {
             assert_eq!(is, published, "{name}");

@@ -18,7 +18,7 @@ const SHOWN: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compared {
     Same,
-    /// The same but for the width of letters and brackets: nobody knows whether customs minds.
+    /// The same but for the width of letters and brackets, or white space in or around them: nobody knows whether customs minds.
     Alike,
     Other,
     /// One is missing, or they are of different kinds.
@@ -31,6 +31,8 @@ struct Named {
     place: Option<NodeId>,
     code: String,
     name: String,
+    /// White space stands around one of them.
+    padded: bool,
 }
 
 /// Compares every order of a message with the certificate's company.
@@ -87,6 +89,7 @@ fn named(tree: &Document<'_>, declarant: Declarant) -> Vec<Named> {
         let field = if is_code { &mut company.code } else { &mut company.name };
         // A field that stands twice must be the same twice: what is compared is then longer than any certificate's.
         field.push_str(text.trim());
+        company.padded = company.padded || text.trim() != text;
     }
     found.into_iter().map(|(_, company)| company).collect()
 }
@@ -115,6 +118,7 @@ fn compare(company: &Named, fields: Option<&EportFields>) -> Compared {
         (Compared::Other, _) | (_, Compared::Other) => Compared::Other,
         (_, Compared::Alike) => Compared::Alike,
         (Compared::Unknown, Compared::Unknown) => Compared::Unknown,
+        _ if company.padded => Compared::Alike,
         _ => Compared::Same,
     }
 }

@@ -8,7 +8,7 @@ use uppsala::{Document, NodeId};
 use super::canonical::{Checked, document, element};
 use super::identifiers::{self, Set};
 use super::read::{Parts, Reader, shown};
-use super::{dsig_elements, why};
+use super::{DSIG, dsig_elements, why};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::proof::{self, Form, Proof};
@@ -180,7 +180,8 @@ impl Judge<'_> {
     /// The certificate of the document, or the caller's where the document has none.
     fn certificate(&mut self) -> Option<Arc<Certificate>> {
         let Some(der) = &self.parts.certificate else {
-            if self.context.certificate.is_none() {
+            // One that is there and cannot be used has a finding of its own: that none is there would not be true.
+            if self.context.certificate.is_none() && !self.names_certificate() {
                 let finding = Finding::new(FindingKind::CertificateMissing)
                     .compared(("X509Certificate in KeyInfo", "KeyInfo 中的 X509Certificate"), ("none", "无"));
                 let place = self.place(Some(self.signature));
@@ -197,6 +198,11 @@ impl Judge<'_> {
                 None
             }
         }
+    }
+
+    fn names_certificate(&self) -> bool {
+        let is_one = |id: NodeId| self.tree.element(id).is_some_and(|e| e.matches_name_ns(DSIG, "X509Certificate"));
+        self.tree.descendants(self.signature).into_iter().any(is_one)
     }
 
     /// KeyInfo is not signed, so KeyName says nothing by itself: customs registers certificates by it (manual::customs §1.4).

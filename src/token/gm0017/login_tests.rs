@@ -360,3 +360,24 @@ fn an_accepted_pin_fills_its_tries_so_that_later_wrong_ones_show() {
     assert_eq!((error.kind(), error.tries_left()), (ErrorKind::PinRequired, Some(PinStatus::Known(2))));
     assert_eq!(card.logins(), 0);
 }
+
+#[test]
+fn a_login_that_is_still_to_be_ended_is_not_taken_for_another_ones_with_its_number() {
+    let card = Card::new("gm3000");
+    let at = card.known(&[BANK]);
+    card.set(|model| drop(model.always.insert(CLEAR, vec![0x6F, 0x00])));
+    sign(&mut *card.lease(&at), BANK, Auth::Pin(&pin(BANK_PIN))).unwrap();
+    card.set(|model| {
+        model.always.clear();
+        assert!(model.applications[1].login);
+        // Another program closed the bank's application, and has logged in to the other one under the same number.
+        model.applications[0].open = model.applications[1].open.take();
+        (model.applications[0].login, model.one_application) = (true, true);
+    });
+    let mut token = card.lease(&at);
+    token.slots().unwrap();
+    public(&mut *token, BANK).unwrap();
+    token.pin_state(&pin_of(BANK)).unwrap();
+    drop(token);
+    assert_eq!(card.set(|model| [model.applications[0].login, model.applications[1].login]), [true, false]);
+}

@@ -242,3 +242,39 @@ fn the_login_of_a_signature_that_was_lost_on_the_way_is_over_when_the_call_retur
     assert!(!card.set(|model| model.applications[0].login));
     assert_eq!(card.logins(), 1);
 }
+
+#[test]
+fn whichever_answer_is_lost_no_login_is_open_when_call_or_batch_are_over() {
+    let instructions = [OPEN, CONTAINER, INFO, RANDOM, VERIFY, SIGN, CLEAR, 0x28];
+    let mut lost = 0;
+    for (one_application, drops_login) in [(false, false), (true, false), (false, true)] {
+        for ins in instructions {
+            let card = Card::new("gm3000");
+            card.set(|model| (model.one_application, model.drops_login) = (one_application, drops_login));
+            let (_readers, scanner) = known(&card);
+            let shield = shield(&scanner);
+            let is_over = |what: &str| {
+                let open = card.set(|model| model.applications.iter().any(|a| a.login));
+                assert!(!open, "{what}, {ins:02X} lost, {one_application} {drops_login}");
+                assert_eq!(card.tries(), [5, 6]);
+            };
+            card.sent();
+            card.set(|model| model.lost = Some(ins));
+            let _ = sign(&shield, Role::Bank, BANK_PIN);
+            is_over("one signature");
+            assert!(card.logins() <= 1, "what was typed goes out once");
+            card.set(|model| model.lost = None);
+            let policy = Policy { keep_login: true, ..Policy::of(Role::Customs) };
+            let unlock = Unlock::of(Role::Customs).policy(policy);
+            let session = shield.unlock(unlock, &mut typist(CUSTOMS_PIN), &Wait::default()).unwrap();
+            again(&session).unwrap();
+            sign(&shield, Role::Bank, BANK_PIN).unwrap();
+            card.set(|model| model.lost = Some(ins));
+            let _ = (again(&session), again(&session));
+            lost += usize::from(card.set(|model| model.lost.take()).is_none());
+            session.end();
+            is_over("a batch");
+        }
+    }
+    assert!(lost >= 15, "{lost} answers were lost");
+}

@@ -121,7 +121,10 @@ pub(super) fn revocation(chain: &Chain, store: &Store, at: SystemTime) -> Vec<Fi
 fn of(certificate: &Certificate, issuer: &Certificate, store: &Store, at: SystemTime) -> Vec<Finding> {
     let mut unusable = Vec::new();
     let number = certificate.number();
-    for crl in store.crls.iter().filter(|crl| crl.covers(certificate)) {
+    let mut about: Vec<_> = store.crls.iter().filter(|crl| crl.covers(certificate)).collect();
+    // Several lists may be current at a time: the last one has the word, and of two of one second the one that revokes.
+    about.sort_by_key(|crl| std::cmp::Reverse((crl.this_update(), crl.revoked(certificate).is_some())));
+    for crl in about {
         if let Err(why) = crl.check_issued_by(issuer).and_then(|()| crl.check_time(at)) {
             unusable.push(not_used(crl, why));
             continue;

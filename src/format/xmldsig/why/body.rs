@@ -11,8 +11,8 @@ use super::spaces::Spaces;
 use crate::suite::DigestAlgorithm;
 use crate::verify::{Finding, FindingKind, Place, Words};
 
-/// Octets that are hashed before the search ends: some 3,000 tries for a message of 20 KB, eight for the largest one.
-const MAX_TRIED: usize = 64 * 1024 * 1024;
+/// Octets that are hashed before the search ends: some 1,600 tries for a message of 20 KB, four for the largest one.
+const MAX_TRIED: usize = 32 * 1024 * 1024;
 
 /// A digest that a document does not have.
 pub(super) struct Search<'s> {

@@ -57,6 +57,12 @@ impl RootEdit {
         let mut edits = Vec::new();
         edits.extend(subsets(&absent).into_iter().map(|add| RootEdit { remove: Vec::new(), add }));
         edits.extend(subsets(declared).into_iter().map(|remove| RootEdit { remove, add: Vec::new() }));
+        // Another prefix for the same name, or another name for the same prefix: what was there is gone, and something is there in its place.
+        for (prefix, uri) in USUAL {
+            let usual: Declaration = (prefix.to_owned(), uri.to_owned());
+            let renamed = declared.iter().filter(|d| **d != usual && (d.0 == prefix || d.1 == uri));
+            edits.extend(renamed.map(|d| RootEdit { remove: vec![d.clone()], add: vec![usual.clone()] }));
+        }
         edits.sort_by_key(|e| e.add.len().saturating_add(e.remove.len()));
         edits
     }
