@@ -25,6 +25,10 @@ mod piv_card;
 mod programs;
 #[path = "c_programs/readers.rs"]
 mod readers;
+#[path = "c_programs/shared.rs"]
+mod shared;
+#[path = "../../tests/support/sm2_judge.rs"]
+mod sm2_judge;
 #[path = "../../tests/support/softhsm.rs"]
 mod softhsm;
 #[path = "c_programs/symbols.rs"]

@@ -7,6 +7,7 @@
 pub mod card;
 pub mod commands;
 pub mod documents;
+pub mod gm;
 pub mod link;
 pub mod memory;
 pub mod script;
@@ -52,6 +53,17 @@ pub fn prepare_commands() {
 
 extern "C" fn print_commands() {
     eprintln!("{}", commands::sum());
+}
+
+/// As [`prepare`], for devices of GM/T 0017.
+pub fn prepare_gm() {
+    gm::prepare();
+    // SAFETY: the function takes nothing and gives nothing.
+    unsafe { atexit(print_gm) };
+}
+
+extern "C" fn print_gm() {
+    eprintln!("{}", gm::sum());
 }
 
 extern "C" fn print_sum() {

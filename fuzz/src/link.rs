@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared_shield::apdu::{Limits, Sensitive, Transmit, Wire};
-use shared_shield::link::card::VirtualReaders;
+use shared_shield::link::card::{SharedCard, VirtualReaders};
 use shared_shield::link::{Atr, Continuity, Link, ReaderState, Readers, Transaction};
 use shared_shield::{Result, Wait};
 
@@ -11,7 +11,32 @@ use crate::card::{AID, PivCard, data_of};
 use crate::script::{Change, Event, Script, bend};
 use crate::story::Secrets;
 
-const READER: &str = "Reader";
+/// The one reader.
+pub const READER: &str = "Reader";
+
+/// The cards of a desk, of one family.
+pub trait Cards: Send + Sync {
+    /// What only this family knows happens: another card in the place of the first, what another program does.
+    fn happen(&self, readers: &VirtualReaders, event: Event);
+
+    /// The card as it is put in again.
+    fn card(&self) -> SharedCard;
+
+    /// Wrong PINs and unlock codes that the cards counted.
+    fn refusals(&self) -> u64;
+}
+
+/// Looks at what goes to a card and comes back in one transaction, as the library has it.
+pub trait Watch: Send {
+    /// A command before it goes out.
+    fn command(&mut self, wire: &Wire, ledger: &mut Ledger, secrets: &Secrets);
+
+    /// An answer as the library gets it.
+    fn answer(&mut self, answer: &[u8], ledger: &mut Ledger);
+
+    /// The end of the transaction; `whole` when nothing went wrong in it.
+    fn end(&mut self, _whole: bool, _ledger: &mut Ledger) {}
+}
 
 /// What the library sent in one act, and what it must not have sent.
 #[derive(Debug, Default)]
@@ -24,7 +49,7 @@ pub struct Ledger {
     /// An answer was not the card's own.
     pub lied: bool,
     /// The status word by which the last PIN was refused.
-    refused: Option<u16>,
+    pub refused: Option<u16>,
     pub complaints: Vec<String>,
 }
 
@@ -35,7 +60,8 @@ pub struct Desk(Arc<Inner>);
 struct Inner {
     /// The readers behind it: of this process, or others to record them.
     behind: Arc<dyn Readers>,
-    own: Option<(VirtualReaders, PivCard, PivCard)>,
+    own: Option<(VirtualReaders, Box<dyn Cards>)>,
+    watch: fn() -> Box<dyn Watch>,
     secrets: Secrets,
     state: Mutex<State>,
 }
@@ -53,28 +79,39 @@ impl Desk {
     /// A card in this process.
     pub fn new(script: Script, secrets: &Secrets) -> Self {
         let card = |twin| PivCard::new(script.make, secrets.pin.as_bytes(), secrets.puk.as_bytes(), twin);
-        let (card, twin) = (card(false), card(true));
+        let cards = Piv { card: card(false), twin: card(true), other_pin: secrets.other.clone() };
+        Desk::with(Box::new(cards), || Box::new(Seen::default()), script, secrets)
+    }
+
+    /// Cards of another family in this process.
+    pub fn with(cards: Box<dyn Cards>, watch: fn() -> Box<dyn Watch>, script: Script, secrets: &Secrets) -> Self {
         let readers = VirtualReaders::new(&[READER]);
-        readers.insert(READER, shared(&card));
+        readers.insert(READER, cards.card());
         let behind = Arc::new(readers.clone());
-        Desk::over(behind, Some((readers, card, twin)), Some(script), secrets)
+        Desk::over(behind, Some((readers, cards)), watch, Some(script), secrets)
     }
 
     /// Other readers, whose answers are recorded.
     pub fn recording(behind: Arc<dyn Readers>, secrets: &Secrets) -> Self {
-        let desk = Desk::over(behind, None, None, secrets);
+        Desk::recording_with(behind, || Box::new(Seen::default()), secrets)
+    }
+
+    /// The same of another family.
+    pub fn recording_with(behind: Arc<dyn Readers>, watch: fn() -> Box<dyn Watch>, secrets: &Secrets) -> Self {
+        let desk = Desk::over(behind, None, watch, None, secrets);
         desk.state().record = Some(Vec::new());
         desk
     }
 
     fn over(
         behind: Arc<dyn Readers>,
-        own: Option<(VirtualReaders, PivCard, PivCard)>,
+        own: Option<(VirtualReaders, Box<dyn Cards>)>,
+        watch: fn() -> Box<dyn Watch>,
         script: Option<Script>,
         secrets: &Secrets,
     ) -> Self {
         let state = State { script, ledger: Ledger::default(), before: Vec::new(), record: None };
-        Desk(Arc::new(Inner { behind, own, secrets: secrets.clone(), state: Mutex::new(state) }))
+        Desk(Arc::new(Inner { behind, own, watch, secrets: secrets.clone(), state: Mutex::new(state) }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -88,33 +125,67 @@ impl Desk {
 
     /// Wrong PINs and unlock codes that the cards counted.
     pub fn refusals(&self) -> u64 {
-        self.0.own.as_ref().map_or(0, |(_, card, twin)| card.refusals() + twin.refusals())
+        self.0.own.as_ref().map_or(0, |(_, cards)| cards.refusals())
     }
 
-    /// What was recorded.
-    pub fn recorded(&self) -> Vec<Vec<u8>> {
-        self.state().record.take().unwrap_or_default()
+    /// What was recorded, as an input: a head, and then a length before each answer.
+    pub fn recorded(&self, head: [u8; 3]) -> Vec<u8> {
+        let mut input = head.to_vec();
+        for answer in self.state().record.take().unwrap_or_default() {
+            match u8::try_from(answer.len()) {
+                Ok(short @ 0..0xFE) => input.push(short),
+                _ => {
+                    input.push(0xFF);
+                    input.extend(u16::try_from(answer.len()).expect("an answer of a card").to_be_bytes());
+                }
+            }
+            input.extend(answer);
+        }
+        input
     }
 
     /// What happens before the command reaches the card.
     fn happen(&self, event: Event) {
-        let Some((readers, card, twin)) = &self.0.own else { return };
+        let Some((readers, cards)) = &self.0.own else { return };
         match event {
             Event::Removed | Event::Lost => drop(readers.remove(READER)),
-            Event::Back | Event::LostAndBack => readers.insert(READER, shared(card)),
+            Event::Back | Event::LostAndBack => readers.insert(READER, cards.card()),
             Event::Reset | Event::ResetAfter => readers.reset(READER),
-            Event::Twin => readers.insert(READER, shared(twin)),
-            Event::Foreign => drop(readers.foreign(READER, b"\x00\xA4\x04\x00\x05OTHER")),
-            Event::OtherPin => card.set_pin(self.0.secrets.other.as_bytes()),
             Event::Restart => {
                 readers.stop();
                 readers.start();
             }
+            Event::Twin | Event::Foreign | Event::OtherPin => cards.happen(readers, event),
         }
     }
 }
 
-fn shared(card: &PivCard) -> shared_shield::link::card::SharedCard {
+/// A PIV card and another one that says it is the first.
+struct Piv {
+    card: PivCard,
+    twin: PivCard,
+    other_pin: String,
+}
+
+impl Cards for Piv {
+    fn happen(&self, readers: &VirtualReaders, event: Event) {
+        match event {
+            Event::Twin => readers.insert(READER, shared(&self.twin)),
+            Event::Foreign => drop(readers.foreign(READER, b"\x00\xA4\x04\x00\x05OTHER")),
+            _ => self.card.set_pin(self.other_pin.as_bytes()),
+        }
+    }
+
+    fn card(&self) -> SharedCard {
+        shared(&self.card)
+    }
+
+    fn refusals(&self) -> u64 {
+        self.card.refusals() + self.twin.refusals()
+    }
+}
+
+fn shared(card: &PivCard) -> SharedCard {
     Arc::new(Mutex::new(card.clone()))
 }
 
@@ -145,14 +216,23 @@ impl Link for BentLink {
 
     fn begin(&self, wait: &Wait) -> Result<Box<dyn Transaction>> {
         let transaction = self.link.begin(wait)?;
-        Ok(Box::new(BentTransaction { desk: self.desk.clone(), transaction, seen: Seen::default() }))
+        let watch = (self.desk.0.watch)();
+        Ok(Box::new(BentTransaction { desk: self.desk.clone(), transaction, watch, whole: true }))
     }
 }
 
 struct BentTransaction {
     desk: Desk,
     transaction: Box<dyn Transaction>,
-    seen: Seen,
+    watch: Box<dyn Watch>,
+    /// Every answer came, and was the card's own.
+    whole: bool,
+}
+
+impl Drop for BentTransaction {
+    fn drop(&mut self) {
+        self.watch.end(self.whole, &mut self.desk.state().ledger);
+    }
 }
 
 /// What the library knows in a transaction.
@@ -178,8 +258,7 @@ enum Asked {
 /// Status words that are the last try or none.
 const LAST: [u16; 3] = [0x63C1, 0x63C0, 0x6983];
 
-impl Seen {
-    /// Looks at a command before it goes out.
+impl Watch for Seen {
     fn command(&mut self, wire: &Wire, ledger: &mut Ledger, secrets: &Secrets) {
         ledger.commands += 1;
         let [_, instruction, _, p2, ..] = *wire.octets() else { return ledger.complain("no command", self) };
@@ -218,7 +297,7 @@ impl Seen {
         }
     }
 
-    /// Looks at an answer as the library gets it; the last part of one that comes in parts counts.
+    /// The last part of an answer that comes in parts counts.
     fn answer(&mut self, answer: &[u8], ledger: &mut Ledger) {
         let Some(status) = answer.last_chunk().map(|sw| u16::from_be_bytes(*sw)) else { return };
         match self.asked {
@@ -235,7 +314,7 @@ impl Seen {
 }
 
 impl Ledger {
-    fn complain(&mut self, what: &str, seen: &Seen) {
+    pub fn complain(&mut self, what: &str, seen: &impl std::fmt::Debug) {
         self.complaints.push(format!("{what}; {seen:04X?}"));
     }
 }
@@ -248,7 +327,7 @@ impl Transmit for BentTransaction {
     fn transmit(&mut self, wire: &Wire) -> Result<Vec<u8>> {
         let change = {
             let state = &mut *self.desk.state();
-            self.seen.command(wire, &mut state.ledger, &self.desk.0.secrets);
+            self.watch.command(wire, &mut state.ledger, &self.desk.0.secrets);
             state.script.as_mut().and_then(Script::at_command)
         };
         let after = match change {
@@ -259,7 +338,8 @@ impl Transmit for BentTransaction {
             }
             _ => None,
         };
-        let mut answer = self.transaction.transmit(wire)?;
+        self.whole &= change.is_none();
+        let mut answer = self.transaction.transmit(wire).inspect_err(|_| self.whole = false)?;
         if let Some(event) = after {
             self.desk.happen(event);
             // The link is as dead as the event makes it: this one does not reach the card.
@@ -277,7 +357,7 @@ impl Transmit for BentTransaction {
         if let Some(record) = &mut state.record {
             record.push(answer.clone());
         }
-        self.seen.answer(&answer, &mut state.ledger);
+        self.watch.answer(&answer, &mut state.ledger);
         Ok(answer)
     }
 

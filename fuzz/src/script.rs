@@ -87,9 +87,13 @@ impl Event {
 #[derive(Debug, Clone)]
 pub struct Script {
     pub make: Make,
+    /// The first three octets, as they are: each family of cards reads the first and the last of them in its own way.
+    pub head: [u8; 3],
     pub acts: u8,
     /// Every answer is from the input.
     pub raw: bool,
+    /// What a device answers that has more to say, beside 61xx; 6C00 stands for each length.
+    again: u16,
     rest: Vec<u8>,
     at: usize,
     /// Commands until the next deviation.
@@ -113,14 +117,21 @@ impl Script {
         };
         Script {
             make,
+            head: [flags, acts, octet(2)],
             acts: if acts == 0 { 0xFF } else { acts },
             raw: flags & 1 != 0,
+            again: 0x6C00,
             rest: input.get(3..).unwrap_or_default().to_vec(),
             at: 0,
             gap: None,
             looping: None,
             restarted: false,
         }
+    }
+
+    /// For a device of GM/T 0017, which asks for the same command once more (6A9E) where others speak of another length (6Cxx).
+    pub fn for_gm(self) -> Self {
+        Script { again: 0x6A9E, ..self }
     }
 
     fn octet(&mut self) -> Option<u8> {
@@ -184,6 +195,7 @@ impl Script {
             6 => Change::Length(place, u32::MAX >> (b & 31)),
             7 => Change::Long(usize::from(word)),
             8 => Change::Loop(0x6100 | u16::from(a), usize::from(b & 15), times(b)),
+            9 if self.again != 0x6C00 => Change::Loop(self.again, usize::from(b & 15), times(b)),
             9 => Change::Loop(0x6C00 | u16::from(a), usize::from(b & 15), times(b)),
             10 => Change::Again,
             _ => Change::Event(Event::of(a)),

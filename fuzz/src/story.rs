@@ -16,6 +16,8 @@ use crate::link::{Desk, has};
 use crate::memory;
 
 const DOCUMENT: &[u8] = b"order 4711";
+/// The identifier in Z (GM/T 0009-2012 §10).
+const SM2_ID: &str = "1234567812345678";
 
 const PROFILE: &str = "schema = 1\nname = \"story\"\ntest = true\n\n[[customs.issuer]]\ncommon_name = \"Story customs CA\"\n\n\
                        [[bank.issuer]]\ncommon_name = \"Story bank CA\"\n";
@@ -27,6 +29,8 @@ const NOW: u64 = 1_811_808_000;
 
 /// An act ends in this time; one that restarts the service takes a tenth of a second.
 const TIME: Duration = Duration::from_secs(10);
+/// What a call waits.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The most that an act may use, in octets.
 const MEMORY: usize = 4 * 1024 * 1024;
 /// The most commands of an act. A scan may read 30 data objects, and each may come in [`policy::ANSWER_ROUNDS`] parts.
@@ -38,6 +42,8 @@ const BANK_BATCH: u32 = 2;
 #[derive(Debug, Clone)]
 pub struct Secrets {
     pub pin: String,
+    /// The bank's PIN, where it is not the same.
+    pub bank: Option<String>,
     pub wrong: String,
     pub new: String,
     /// What another program changes the PIN to.
@@ -48,7 +54,8 @@ pub struct Secrets {
 
 impl Secrets {
     pub fn all(&self) -> impl Iterator<Item = &str> {
-        [&self.pin, &self.wrong, &self.new, &self.other, &self.puk, &self.new_puk].into_iter().map(String::as_str)
+        let all = [&self.pin, &self.wrong, &self.new, &self.other, &self.puk, &self.new_puk];
+        all.into_iter().chain(&self.bank).map(String::as_str)
     }
 }
 
@@ -57,6 +64,7 @@ impl Default for Secrets {
         let text = |text: &str| text.to_owned();
         Secrets {
             pin: text("Qx7!zK2"),
+            bank: None,
             wrong: text("hW~8qVt"),
             new: text("rY?5mJuS"),
             other: text("pZ)4nXo"),
@@ -83,6 +91,9 @@ pub struct Outcome {
 pub struct Story<'s> {
     desk: &'s Desk,
     secrets: &'s Secrets,
+    rules: Arc<Profile>,
+    /// What each call waits.
+    patience: Duration,
     /// The PIN in force, as far as this library knows.
     pin: String,
     outcome: Outcome,
@@ -91,7 +102,18 @@ pub struct Story<'s> {
 impl<'s> Story<'s> {
     /// Goes through the acts of these bits.
     pub fn run(desk: &'s Desk, secrets: &'s Secrets, acts: u8) -> Outcome {
-        let mut story = Story { desk, secrets, pin: secrets.pin.clone(), outcome: Outcome::default() };
+        Story::under((Arc::clone(&RULES), PATIENCE), desk, secrets, acts)
+    }
+
+    /// The same under another profile, and with other patience.
+    pub fn under(
+        (rules, patience): (Arc<Profile>, Duration),
+        desk: &'s Desk,
+        secrets: &'s Secrets,
+        acts: u8,
+    ) -> Outcome {
+        let pin = secrets.pin.clone();
+        let mut story = Story { desk, secrets, rules, patience, pin, outcome: Outcome::default() };
         let Some(shield) = story.shield() else { return story.outcome };
         let does = |bit: u8| acts >> bit & 1 != 0;
         let all: [fn(&mut Self, &Shield); 8] = [
@@ -171,11 +193,14 @@ impl<'s> Story<'s> {
 
     fn scanner(&self) -> Scanner {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
-        Scanner::new().profile(Arc::clone(&RULES)).clock(Arc::new(FixedClock(now))).readers(Arc::new(self.desk.clone()))
+        Scanner::new()
+            .profile(Arc::clone(&self.rules))
+            .clock(Arc::new(FixedClock(now)))
+            .readers(Arc::new(self.desk.clone()))
     }
 
     fn scan(&mut self, name: &'static str, scanner: &Scanner) -> Option<Scan> {
-        let scan = self.act(name, 0, |_| scanner.scan(&wait()))?;
+        let scan = self.act(name, 0, |story| scanner.scan(&story.wait()))?;
         scan.problems.iter().for_each(|problem| self.look_at(name, problem));
         Some(scan)
     }
@@ -192,21 +217,30 @@ impl<'s> Story<'s> {
 
     fn sign(&mut self, shield: &Shield, role: Role) {
         let name = if role == Role::Customs { "sign customs" } else { "sign bank" };
-        let pin = self.pin.clone();
+        let pin = self.pin_of(role);
         if let Some(out) = self.one(shield, name, Request::raw(role, document()), &pin) {
             self.check(name, shield, role, &out);
         }
     }
 
+    fn wait(&self) -> Wait {
+        Wait::at_most(self.patience)
+    }
+
+    /// The PIN in force for a role, as far as this library knows.
+    fn pin_of(&self, role: Role) -> String {
+        self.secrets.bank.clone().filter(|_| role == Role::Bank).unwrap_or_else(|| self.pin.clone())
+    }
+
     fn payment(&mut self, shield: &Shield) {
-        let pin = self.pin.clone();
+        let pin = self.pin_of(Role::Bank);
         self.one(shield, "payment", Request::payment(document()), &pin);
     }
 
     /// One signature: what was written.
     fn one(&mut self, shield: &Shield, name: &'static str, request: Request, pin: &str) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        let receipt = self.act(name, 1, |_| shield.sign(request, &mut typing(pin), &wait(), &mut out));
+        let receipt = self.act(name, 1, |story| shield.sign(request, &mut typing(pin), &story.wait(), &mut out));
         self.written(name, receipt.as_ref(), &out);
         receipt.map(|_| out)
     }
@@ -227,13 +261,13 @@ impl<'s> Story<'s> {
             ("batch bank", Unlock::of(role).policy(Policy { signatures: BANK_BATCH, ..Policy::of(role) }))
         };
         let resends = Policy::of(Role::Customs).resends + BANK_BATCH * (policy::RECONNECTS + 2);
-        let pin = self.pin.clone();
+        let pin = self.pin_of(role);
         let mut outs = Vec::new();
         self.act(name, 1 + resends, |story| {
-            let session = shield.unlock(unlock, &mut typing(&pin), &wait())?;
+            let session = shield.unlock(unlock, &mut typing(&pin), &story.wait())?;
             for _ in 0..2 {
                 let mut out = Vec::new();
-                let receipt = session.sign(Request::raw(role, document()), &wait(), &mut out);
+                let receipt = session.sign(Request::raw(role, document()), &story.wait(), &mut out);
                 story.written(name, receipt.as_ref().ok(), &out);
                 outs.extend(receipt.is_ok().then_some(out));
                 receipt.inspect_err(|error| story.look_at(name, error)).map(drop).or_else(again)?;
@@ -246,23 +280,24 @@ impl<'s> Story<'s> {
     fn change_pins(&mut self, shield: &Shield) {
         let any = Selector::default();
         let Secrets { pin: first, new: second, puk: puk_text, new_puk, .. } = self.secrets;
-        self.act("PIN status", 0, |_| shield.pin_status(Role::Customs, &any, &wait()));
+        self.act("PIN status", 0, |story| shield.pin_status(Role::Customs, &any, &story.wait()));
         let (old, new) = (pin(&self.pin), pin(second));
-        let changed =
-            self.act("change PIN", 1, |_| shield.change_pin(Role::Customs, &any, (&old, &new), Consent::None, &wait()));
+        let changed = self.act("change PIN", 1, |story| {
+            shield.change_pin(Role::Customs, &any, (&old, &new), Consent::None, &story.wait())
+        });
         if changed.is_some() {
             self.pin.clone_from(second);
         }
         let puk = pin(puk_text);
         let first_again = pin(first);
-        let unblocked = self.act("unblock", 1, |_| {
-            shield.unblock_pin(Role::Customs, &any, (&puk, &first_again), Consent::None, &wait())
+        let unblocked = self.act("unblock", 1, |story| {
+            shield.unblock_pin(Role::Customs, &any, (&puk, &first_again), Consent::None, &story.wait())
         });
         if unblocked.is_some() {
             self.pin.clone_from(first);
         }
-        self.act("change PUK", 1, |_| {
-            shield.change_puk(Role::Customs, &any, (&puk, &pin(new_puk)), Consent::None, &wait())
+        self.act("change PUK", 1, |story| {
+            shield.change_puk(Role::Customs, &any, (&puk, &pin(new_puk)), Consent::None, &story.wait())
         });
     }
 
@@ -295,6 +330,9 @@ fn again(error: Error) -> Result<()> {
 
 fn verifies(certificate: &Certificate, out: &[u8]) -> bool {
     let Ok(key) = certificate.key() else { return false };
+    if key.kind() == KeyKind::Sm2 {
+        return verifies_sm2(certificate, out);
+    }
     if key.kind() != KeyKind::P256 {
         // A certificate that the input made.
         return Suite::preferred(key.kind()).is_some();
@@ -303,12 +341,16 @@ fn verifies(certificate: &Certificate, out: &[u8]) -> bool {
     VerifyingKey::from_public_key_der(&spki).is_ok_and(|key| key.verify(DOCUMENT, &signature).is_ok())
 }
 
-fn document() -> Content {
-    Content::bytes(DOCUMENT.to_vec())
+fn verifies_sm2(certificate: &Certificate, out: &[u8]) -> bool {
+    let Ok(spki) = certificate.spki() else { return false };
+    let key = sm2::PublicKey::from_public_key_der(&spki).ok();
+    let key = key.and_then(|key| sm2::dsa::VerifyingKey::new(SM2_ID, key).ok());
+    let signature = sm2::dsa::Signature::from_der(out).ok();
+    key.zip(signature).is_some_and(|(key, signature)| key.verify(DOCUMENT, &signature).is_ok())
 }
 
-fn wait() -> Wait {
-    Wait::at_most(Duration::from_secs(5))
+fn document() -> Content {
+    Content::bytes(DOCUMENT.to_vec())
 }
 
 fn pin(text: &str) -> Pin {

@@ -1,4 +1,4 @@
-//! Records what a card answers to the story, as an input for `piv_sign`: see the README.
+//! Records what a card answers to the story, as an input for `piv_sign`; with the word `gm` what the simulator answers, for `gm_sign`: see the README.
 
 use std::io::Write;
 
@@ -10,9 +10,14 @@ use shared_shield_fuzz::story::{Secrets, Story};
 const HEAD: [u8; 3] = [0x01, 0x00, 0x00];
 
 fn main() {
+    // The shield in software stands for a device of GM/T 0017.
+    if std::env::args().nth(1).as_deref() == Some("gm") {
+        return std::io::stdout().write_all(&shared_shield_fuzz::gm::recorded()).expect("the output takes it");
+    }
     let digits = |text: &str| text.to_owned();
     let secrets = Secrets {
         pin: digits("123456"),
+        bank: None,
         wrong: digits("908172"),
         new: digits("561209"),
         other: digits("774411"),
@@ -22,16 +27,5 @@ fn main() {
     let desk = Desk::recording(pcsc::system(), &secrets);
     let outcome = Story::run(&desk, &secrets, 0xFF);
     eprintln!("{outcome:#?}");
-    let mut input = HEAD.to_vec();
-    for answer in desk.recorded() {
-        match u8::try_from(answer.len()) {
-            Ok(short @ 0..0xFE) => input.push(short),
-            _ => {
-                input.push(0xFF);
-                input.extend(u16::try_from(answer.len()).expect("an answer of a card").to_be_bytes());
-            }
-        }
-        input.extend(answer);
-    }
-    std::io::stdout().write_all(&input).expect("the output takes it");
+    std::io::stdout().write_all(&desk.recorded(HEAD)).expect("the output takes it");
 }
