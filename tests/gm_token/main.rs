@@ -6,6 +6,8 @@ mod attacks;
 mod budget;
 mod dialects;
 mod faults;
+mod issuing;
+mod office;
 mod pins;
 mod vector;
 

@@ -158,3 +158,27 @@ fn a_pin_is_changed_under_the_old_one_and_for_its_own_party_alone() {
         }
     }
 }
+
+#[test]
+fn an_admin_pin_is_changed_under_the_old_one_and_only_the_new_one_unblocks() {
+    for (role, other) in BOTH {
+        let desk = Desk::new();
+        let shield = desk.shield();
+        let change_admin = |old: &str, new: &str| {
+            let (old, new) = (typed(role, old), typed(role, new));
+            shield.change_puk(role, &any(), (&old, &new), Consent::None, &Wait::default())
+        };
+        let wrong = change_admin(admin_pin(other), WRONG_PIN).unwrap_err();
+        let left = PinStatus::Known(tries(role) - 1);
+        assert_eq!((wrong.kind(), wrong.tries_left()), (ErrorKind::PukIncorrect, Some(left)));
+        change_admin(admin_pin(role), WRONG_PIN).unwrap();
+        untouched(&desk, role);
+        untouched(&desk, other);
+        assert_eq!(unblock(&shield, role, admin_pin(role)).unwrap_err().kind(), ErrorKind::PukIncorrect);
+        signs(&shield, role, pin(role));
+        unblock(&shield, role, WRONG_PIN).unwrap();
+        signs(&shield, role, OTHER_PIN);
+        unblock(&shield, other, admin_pin(other)).unwrap();
+        untouched(&desk, other);
+    }
+}

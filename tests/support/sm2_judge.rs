@@ -150,13 +150,13 @@ fn lengths(octets: &[u8]) -> (usize, usize) {
     }
 }
 
-fn value(element: &[u8]) -> &[u8] {
+pub fn value(element: &[u8]) -> &[u8] {
     let (head, length) = lengths(element);
     &element[head..head + length]
 }
 
 /// The elements that stand one behind the other.
-fn parts(mut octets: &[u8]) -> Vec<&[u8]> {
+pub fn parts(mut octets: &[u8]) -> Vec<&[u8]> {
     let mut found = Vec::new();
     while !octets.is_empty() {
         let (head, length) = lengths(octets);

@@ -7,7 +7,7 @@ use spki::AlgorithmIdentifierRef;
 use zeroize::Zeroizing;
 
 use super::container::public_key;
-use super::dialect::Dialect;
+use super::dialect::{Dialect, Order};
 use crate::error::{Error, ErrorKind, Result};
 use crate::suite::KeyKind;
 
@@ -74,9 +74,10 @@ impl Sm2Cipher {
         }
     }
 
-    /// C1 (x, y), C3, C2, one after the other.
-    pub(super) fn joined(&self) -> Vec<u8> {
-        [&self.point[..], &self.hash, &self.ciphertext].concat()
+    /// bits4, C1x, C1y, hash32, len4, cipher: as ECCExportSessionKey gives a session key out.
+    pub(super) fn wire(&self, order: Order) -> Vec<u8> {
+        let length = order.word(u32::try_from(self.ciphertext.len()).unwrap_or(u32::MAX));
+        [&order.word(super::container::BITS)[..], &self.point, &self.hash, &length, &self.ciphertext].concat()
     }
 }
 

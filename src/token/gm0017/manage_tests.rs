@@ -272,10 +272,15 @@ fn an_envelope_is_opened_on_the_device_and_its_key_ends_with_the_lease() {
     let Ok(ContentKey::OnToken(session)) = open(&mut *token, &key, &Recipient::Sm2(&cipher)) else { panic!() };
     let sent = card.sent();
     let import = sent.last().unwrap();
-    assert_eq!((import[1], &import[11..19]), (0xA0, &[0, 0, 4, 1, 0, 0, 0, 112][..]));
+    // alg4, len4; in the counted field bits4, C1, C3, len4, C2.
+    assert_eq!((import[1], &import[11..23]), (0xA0, &[0, 0, 4, 1, 0, 0, 0, 120, 0, 0, 1, 0][..]));
+    let inside = [&point(2, &[9; 32])[..], &[0xC3; 32], &[0, 0, 0, 16], &[0xC2; 16]].concat();
+    assert_eq!(import[23..23 + 116], inside);
     let mut blocks = [1; 32];
     token.opening().unwrap().decrypt(&session, &mut blocks).unwrap();
-    assert_eq!((blocks, card.instructions()), ([0x5A; 32], vec![0xAC, 0xAE]));
+    let sent = card.sent();
+    assert_eq!((blocks, [sent[0][1], sent[1][1]], sent.len()), ([0x5A; 32], [0xAC, 0xAE], 2));
+    assert_eq!(sent[0][7..], [&import[7..11], &[0x40, 1], &[0, 0, 4, 1], &[0; 44][..]].concat());
     let short = token.opening().unwrap().decrypt(&session, &mut [0; 17]).unwrap_err();
     assert_eq!(short.kind(), ErrorKind::Argument);
     let wrong = token.opening().unwrap().decrypt(&session, &mut [0; 16]).unwrap_err();

@@ -2,7 +2,7 @@
 //! The standard has no decryption with a private key: what was encrypted to one directly cannot be opened.
 //!
 //! The key is imported for SM4 in ECB, so that the device turns one block after the other and the caller chains them as the envelope's mode wants.
-//! No public source has the layout of DecryptInit and Decrypt: the one here follows that of the commands around them.
+//! It goes in as ECCExportSessionKey gives one out, and the parameters of DecryptInit are C's BLOCKCIPHERPARAM (source F of `dialect`; GM/T 0016 §6).
 
 use super::application::AppId;
 use super::container::{self, ContainerId};
@@ -22,6 +22,8 @@ const DECRYPT: &str = "Decrypt";
 const SM4_ECB: u32 = 0x401;
 /// Octets of a block of SM4.
 const BLOCK: usize = 16;
+/// Octets of BLOCKCIPHERPARAM (GM/T 0016 §6): IV[32], IVLen4, PaddingType4, FeedBitLen4. ECB has none of them, so all are zero.
+const NO_PARAMETERS: [u8; 44] = [0; 44];
 /// Octets that one command decrypts: they fit into the short form.
 const STEP: usize = 14 * BLOCK;
 
@@ -38,14 +40,15 @@ impl Opening for GmToken {
         if spot.half != Half::Encryption {
             return Err(refuse(ErrorKind::KeyUnsuited, "encryption pairs open envelopes"));
         }
-        let cipher = Sm2Cipher::from_der(ciphertext)?.joined();
+        let cipher = Sm2Cipher::from_der(ciphertext)?;
         let order = self.form.dialect(IMPORT)?.order;
+        let cipher = cipher.wire(order);
         let id = self.with_login(&spot, auth, |token, numbers| token.import(numbers, &cipher, order))?;
         self.session_keys.push(id.clone());
         Ok(ContentKey::OnToken(SessionKey(id)))
     }
 
-    /// AppID, ContainerID, KeyID, whole blocks; the answer is as long.
+    /// DecryptInit: AppID, ContainerID, KeyID, alg4, parameters. Decrypt: AppID, ContainerID, KeyID, whole blocks; the answer is as long.
     fn decrypt(&mut self, key: &SessionKey, blocks: &mut [u8]) -> Result<()> {
         if !self.session_keys.contains(&key.0) {
             return Err(Error::new(ErrorKind::Argument, DECRYPT).detail("a session key of another lease"));
@@ -55,9 +58,7 @@ impl Opening for GmToken {
         }
         let order = self.form.dialect(DECRYPT)?.order;
         for part in blocks.chunks_mut(STEP) {
-            let zero = order.word(0);
-            // No IV, no padding, no feedback.
-            let init = [&key.0, &order.word(SM4_ECB)[..], &zero, &zero, &zero].concat();
+            let init = [&key.0, &order.word(SM4_ECB)[..], &NO_PARAMETERS].concat();
             frame::run(&mut self.card, &frame::command("DecryptInit", 0xAC, 0, 0).data(&init))?;
             let length = u16::try_from(part.len()).unwrap_or(u16::MAX);
             let command = frame::command(DECRYPT, 0xAE, 0, 0).data(&[&key.0, &*part].concat());
@@ -73,7 +74,8 @@ impl Opening for GmToken {
 }
 
 impl GmToken {
-    /// AppID, ContainerID, alg4, len4, C1 C3 C2; the answer is KeyID2. What names the key is all three numbers.
+    /// AppID, ContainerID, alg4, len4 and so many octets: bits4, C1x, C1y, hash32, len4, cipher. The answer is KeyID2. What names the key is all
+    /// three numbers.
     fn import(
         &mut self,
         (application, container): (AppId, ContainerId),
