@@ -17,8 +17,7 @@ type Is = fn(&Finding) -> bool;
 
 /// Prints every finding: the causes first, then what fails because of them, what is odd, and what is right.
 pub(crate) fn print(file: &Path, report: &Report, screen: &Screen) {
-    type Of = fn(&Finding) -> bool;
-    let groups: [(&str, &str, Of); 4] = [
+    let groups: [(&str, &str, Is); 4] = [
         ("Why", "原因", |f| is_cause(f)),
         ("What fails", "不符之处", |f| f.kind.is_symptom()),
         ("To know", "注意", |f| f.severity() == Severity::Warning),
