@@ -11,7 +11,8 @@ use shared_shield::format::cms::{self, CMS};
 use shared_shield::format::payment179::{self, VALUE_OUT};
 use shared_shield::format::{Format, SignContext, ceb::CEB, xmldsig};
 use shared_shield::{
-    Certificate, Content, Crl, Language, Profile, RawSignature, Report, Role, Suite, Trust, Verdict, VerifyContext,
+    CardKind, Certificate, Content, Crl, Language, Profile, RawSignature, Report, Role, Sm2Id, Suite, Trust, Verdict,
+    VerifyContext,
 };
 
 use crate::memory;
@@ -88,6 +89,7 @@ fn context(given: Option<&Arc<Certificate>>) -> VerifyContext {
         profile: Arc::new(Profile::builtin()),
         at: day(),
         certificate: given.cloned(),
+        sm2_id: Sm2Id::default(),
     }
 }
 
@@ -119,7 +121,16 @@ pub fn ceb_verify(input: &[u8]) {
 }
 
 fn signing() -> SignContext {
-    SignContext { role: Role::Customs, test: false, sha1: true, suites: Suite::ALL.to_vec(), now: day() }
+    SignContext {
+        role: Role::Customs,
+        test: false,
+        sha1: true,
+        identifiers: None,
+        card: CardKind::Unknown,
+        suites: Suite::ALL.to_vec(),
+        now: day(),
+        sm2_id: Sm2Id::default(),
+    }
 }
 
 /// A customs message is prepared for signing, and finished. Its end: a whole document came out.
@@ -138,7 +149,9 @@ pub fn ceb_prepare(input: &[u8]) {
         let start = out.iter().zip(input).take_while(|(a, b)| a == b).count();
         let inserted = out.len() - input.len();
         let fits = |at: &usize| {
-            out[*at..].starts_with(b"<ds:Signature ") && out[..*at] == input[..*at] && out[*at + inserted..] == input[*at..]
+            out[*at..].starts_with(b"<ds:Signature ")
+                && out[..*at] == input[..*at]
+                && out[*at + inserted..] == input[*at..]
         };
         assert!((0..=start).rev().any(|at| fits(&at)), "an octet outside of the Signature was changed");
         let report = CEB.verify(&Content::bytes(out), None, &context(None)).expect("what we write, we read");
@@ -182,7 +195,8 @@ pub fn cert_fields(input: &[u8]) {
         if let Ok(lists) = Crl::all_from(input) {
             let by = &signers()[0];
             for list in &lists {
-                let _ = (list.check_issued_by(by), list.check_time(day()), list.covers(by), list.revoked(by), list.count());
+                let _ =
+                    (list.check_issued_by(by), list.check_time(day()), list.covers(by), list.revoked(by), list.count());
             }
             return true;
         }
@@ -199,8 +213,14 @@ pub fn cert_fields(input: &[u8]) {
             let debug = format!("{certificate:?} {:?}", certificate.subject());
             let holder = certificate.subject().common_name().filter(|name| name.len() > 16);
             assert!(holder.is_none_or(|name| !debug.contains(name)), "{debug}");
-            let _ = (certificate.key().map(|k| k.kind()), certificate.policies(), certificate.may_sign(), certificate.is_encryption());
-            let _ = (certificate.check_issued_by(certificate), certificate.unknown_critical(), certificate.path_length());
+            let _ = (
+                certificate.key().map(|k| k.kind()),
+                certificate.policies(),
+                certificate.may_sign(),
+                certificate.is_encryption(),
+            );
+            let _ =
+                (certificate.check_issued_by(certificate), certificate.unknown_critical(), certificate.path_length());
             let mut report = Report::new("raw");
             report.judge_certificate(&Arc::new(certificate.clone()), &context(None));
             tell(&report);
@@ -221,7 +241,8 @@ pub fn payment_179(input: &[u8]) {
             let Ok(report) = VALUE_OUT.verify(&Content::bytes(input), signature, &context(Some(by))) else { continue };
             tell(&report);
             if report.verdict() == Verdict::Valid && signature.is_some() {
-                let string = payment179::signing_string(input).map(String::into_bytes).unwrap_or_else(|_| input.to_vec());
+                let string =
+                    payment179::signing_string(input).map(String::into_bytes).unwrap_or_else(|_| input.to_vec());
                 assert_eq!(string, vector!("synthetic_179_string.txt"), "valid, and other payment data");
             }
         }
