@@ -250,7 +250,8 @@ impl Reader<'_, '_> {
         text.retain(|c| !c.is_ascii_whitespace());
         let octets = Base64::decode_vec(&text).ok();
         if octets.is_none() {
-            self.add(otherwise, node, ("not base64", "不是 base64"));
+            let expected = ("base64 and nothing else", "仅 base64");
+            self.compare(otherwise, node, ("not base64", "不是 base64"), (expected, shown(&text)));
         }
         octets
     }
