@@ -202,7 +202,7 @@ fn visit_gm(context: &Context, reader: &CStr, counts: &mut Counts) {
         counts.cleared += u32::from(ask(&card, 0x1C, &number, 0).is_some());
         counts.closed += u32::from(ask(&card, 0x28, &number, 0).is_some());
     }
-    let leaves = if counts.visits % 2 == 0 { Disposition::ResetCard } else { Disposition::LeaveCard };
+    let leaves = if counts.visits & 1 == 0 { Disposition::ResetCard } else { Disposition::LeaveCard };
     if card.disconnect(leaves).is_ok() {
         counts.resets += u32::from(leaves == Disposition::ResetCard);
     }
