@@ -37,6 +37,12 @@ impl Point {
         }
     }
 
+    /// As [`Point::new`], of the public half of a pair: `KeyMalformed` when it is no point of the curve.
+    fn public(octets: [u8; 64]) -> Result<Self> {
+        Point::new(octets)
+            .map_err(|_| Error::new(ErrorKind::KeyMalformed, READ).detail("the public key is not on the curve"))
+    }
+
     fn join(x: &[u8], y: &[u8]) -> Result<Self> {
         let mut octets = [0; 64];
         for (half, number) in octets.chunks_exact_mut(32).zip([x, y]) {
@@ -234,8 +240,8 @@ impl Sm2EnvelopedKey {
     /// Reads DER.
     ///
     /// # Errors
-    /// `DocumentMalformed`: not this structure, points that are not on the curve, lengths that cannot be. `Unsupported` for another cipher, or
-    /// one in another mode than ECB.
+    /// `DocumentMalformed`: not this structure, a ciphertext's point that is not on the curve, lengths that cannot be. `KeyMalformed` for a
+    /// public key that is not on the curve. `Unsupported` for another cipher, or one in another mode than ECB.
     pub fn from_der(der: &[u8]) -> Result<Self> {
         let read = EnvelopedDer::from_der(der).map_err(|e| bad(format!("SM2EnvelopedKey: {e}")))?;
         let oid = read.algorithm.oid;
@@ -252,7 +258,7 @@ impl Sm2EnvelopedKey {
         Ok(Sm2EnvelopedKey {
             wrap,
             session_key: Sm2Cipher::of(&read.session_key)?,
-            public: Point::new(public)?,
+            public: Point::public(public)?,
             private,
         })
     }
@@ -288,8 +294,9 @@ impl Sm2EnvelopedKey {
         let mut rest = Fields { rest: blob, order };
         let (version, algorithm, bits) = (rest.number()?, rest.number()?, rest.number()?);
         let private = rest.take::<64>()?;
-        let (public_bits, public) = (rest.number()?, rest.point()?);
-        let (point, hash, length) = (rest.point()?, rest.take::<32>()?, rest.number()?);
+        let (public_bits, public) = (rest.number()?, Point::public(rest.coordinates()?)?);
+        let point = Point::new(rest.coordinates()?)?;
+        let (hash, length) = (rest.take::<32>()?, rest.number()?);
         if version != 1 {
             return Err(bad(format!("version {version} of the structure")));
         }
@@ -360,7 +367,7 @@ impl Fields<'_> {
     }
 
     /// Two coordinates at the end of fields of 64 octets, whose first 32 are zero.
-    fn point(&mut self) -> Result<Point> {
+    fn coordinates(&mut self) -> Result<[u8; 64]> {
         let mut octets = [0; 64];
         for half in octets.chunks_exact_mut(32) {
             let field = self.take::<64>()?;
@@ -370,7 +377,7 @@ impl Fields<'_> {
             }
             half.copy_from_slice(low);
         }
-        Point::new(octets)
+        Ok(octets)
     }
 }
 

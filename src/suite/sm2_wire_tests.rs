@@ -80,7 +80,7 @@ fn what_cannot_be_a_wrapped_key_is_refused() {
     refused(changed(11, 1), "of 257 and 256 bits");
     refused(changed(78, 0), "of 256 and 0 bits");
     refused(changed(80, 1), "longer than 32");
-    refused(changed(143, 0), "not on the curve");
+    assert_eq!(changed(143, 0).unwrap_err().kind(), ErrorKind::KeyMalformed, "the public key is not on the curve");
     refused(changed(271, 0), "not on the curve");
     refused(changed(371, 17), "ends within");
     refused(changed(371, 0), "0 octets");
@@ -88,6 +88,12 @@ fn what_cannot_be_a_wrapped_key_is_refused() {
     assert_eq!(changed(7, 2).unwrap_err().kind(), ErrorKind::Unsupported, "SM4 in CBC mode");
     assert_eq!(Sm2EnvelopedKey::from_blob(&blob, ByteOrder::Little).unwrap_err().kind(), ErrorKind::DocumentMalformed);
     refused(Point::new([0; 64]), "not on the curve");
+    for (length, read) in [(31, false), (32, true), (33, false), (64, true), (65, false)] {
+        let mut der = EnvelopedDer::from_der(&der).unwrap();
+        let private = vec![0xC3; length];
+        der.private = BitStringRef::from_bytes(&private).unwrap();
+        assert_eq!(Sm2EnvelopedKey::from_der(&der.to_der().unwrap()).is_ok(), read, "{length}");
+    }
 }
 
 #[test]

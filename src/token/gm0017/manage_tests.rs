@@ -202,7 +202,7 @@ fn an_encryption_pair_is_imported_beside_a_signing_key() {
     let card = Card::new("gm3000");
     let at = card.known(&[]);
     let (place, by) = (super::encryption_place("eport", "customs").unwrap(), pin(CUSTOMS_PIN));
-    let pair = enveloped_der(&point(2, &[8; 32]), &[0xEE; 32]);
+    let pair = enveloped_der(&point(2, &[8; 32]));
     card.lease(&at).issuing().unwrap().import_encryption_pair(&place, &pair, AdminAuth::Pin(&by)).unwrap();
     let sent = card.sent();
     let import = sent.iter().find(|c| c[1] == 0x72).unwrap();

@@ -3,7 +3,8 @@
 //! One file for each concern: `dialect` (what sources leave unsettled, as data), `crypto` (cryptograms and MACs), `frame` (commands and status
 //! words), `info` (what a device says of itself), `name` (names and places), `application`, `container`, `memory` (numbers and habits that are
 //! remembered), `form` (which dialect a device speaks), `pin`, `sign`, `survey`, `token` (what a lease gives), `pins` (change and unblock), `issuing`
-//! (keys and certificates), `enveloped` (what a CA or a sender made for a key), `opening`, `device` and `file` (free functions).
+//! (keys and certificates), `enveloped` (what a CA or a sender made for a key, read by `suite::sm2_wire`), `opening`, `device` and `file` (free
+//! functions).
 //!
 //! One device is one door, whose token shows the slots of all applications. Each application has a PIN of its own, so a
 //! [`PinRef`](super::PinRef) is the application's name. Applications are never created, changed or deleted here: on a shared shield the other

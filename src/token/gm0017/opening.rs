@@ -7,7 +7,7 @@
 use super::application::AppId;
 use super::container::{self, ContainerId};
 use super::dialect::Order;
-use super::enveloped::Sm2Cipher;
+use super::enveloped;
 use super::frame::{self, Fields};
 use super::name::{Half, Spot};
 use super::pin;
@@ -40,9 +40,8 @@ impl Opening for GmToken {
         if spot.half != Half::Encryption {
             return Err(refuse(ErrorKind::KeyUnsuited, "encryption pairs open envelopes"));
         }
-        let cipher = Sm2Cipher::from_der(ciphertext)?;
         let order = self.form.dialect(IMPORT)?.order;
-        let cipher = cipher.wire(order);
+        let cipher = enveloped::session_key(ciphertext, order)?;
         let id = self.with_login(&spot, auth, |token, numbers| token.import(numbers, &cipher, order))?;
         self.session_keys.push(id.clone());
         Ok(ContentKey::OnToken(SessionKey(id)))
