@@ -15,6 +15,8 @@
 )]
 
 mod admin;
+#[cfg(all(test, any(feature = "piv", feature = "gm0017")))]
+mod faults;
 #[cfg(feature = "gm0017")]
 pub mod gm0017;
 mod insertion;

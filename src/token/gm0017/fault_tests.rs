@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::GM0017;
-use super::model::{ATR, CUSTOMS_PIN, Card, Fault, greeting, rules};
+use super::model::{ATR, CUSTOMS_PIN, Card, greeting, rules};
 use super::tests::{BANK, EPORT, pin, pin_of, sign, spot};
 use crate::apdu::tests::Random;
 use crate::apdu::{Limits, Transmit, Wire};
@@ -11,6 +11,7 @@ use crate::cert::Certificate;
 use crate::error::{ErrorKind, Result};
 use crate::link::Atr;
 use crate::suite::{Suite, ToBeSigned};
+use crate::token::faults::{Fault, faults};
 use crate::token::{AdminAuth, Auth, Driver, Insertion, Token};
 
 type Story = (&'static str, fn(&mut dyn Token) -> Result<()>);
@@ -32,23 +33,7 @@ fn stories() -> Vec<Story> {
 
 #[test]
 fn a_fault_at_any_step_is_an_error_or_a_success_and_costs_no_second_pin() {
-    let faults = [
-        Fault::Gone,
-        Fault::Lost,
-        Fault::Cut(0),
-        Fault::Cut(1),
-        Fault::Cut(5),
-        Fault::Answer(vec![0x90, 0x00]),
-        Fault::Answer(vec![0x61, 0x00]),
-        Fault::Answer(vec![0x6C, 0x08]),
-        Fault::Answer(vec![0x63, 0xC1]),
-        Fault::Answer(vec![0x69, 0x82]),
-        Fault::Answer(vec![0x69, 0x8A]),
-        Fault::Answer(vec![0x6A, 0x90]),
-        Fault::Answer(vec![0x6A, 0x9E]),
-        Fault::Answer(vec![0x6F, 0x00]),
-        Fault::Answer(vec![0xA5; 300]),
-    ];
+    let faults = faults(&[&[0x69, 0x82], &[0x69, 0x8A], &[0x6A, 0x90], &[0x6A, 0x9E]]);
     let is_pin = |c: &Vec<u8>| matches!(c[1], 0x18 | 0x16 | 0x1A);
     let (mut faulted, mut recorded) = (0, 0);
     for (name, story) in stories() {

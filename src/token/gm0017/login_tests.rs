@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::model::{ATR, BANK_PIN, CUSTOMS_PIN, Card, Fault, greeting, rules};
+use super::model::{ATR, BANK_PIN, CUSTOMS_PIN, Card, greeting, rules};
 use super::tests::{
     BANK, CLEAR, CLOSE, CONTAINER, EPORT, INFO, OPEN, RANDOM, SIGN, VERIFY, labels, pin, pin_of, public, sign, spot,
 };
 use crate::error::{ErrorKind, Status};
 use crate::link::Atr;
 use crate::suite::{Suite, ToBeSigned};
+use crate::token::faults::Fault;
 use crate::token::{Auth, CardRules, Insertion, PinForm, Slot};
 use crate::tries::PinStatus;
 

@@ -11,6 +11,7 @@ use super::dialect::Dialect;
 use crate::cert::test_ca::{Shape, TestCa};
 use crate::link::Atr;
 use crate::suite::{KeyKind, SM2_DEFAULT_ID};
+use crate::token::faults::Planned;
 use crate::token::{CardRules, DialectRule, Driver, Greeting, Insertion, Token};
 use crate::wait::lock;
 
@@ -20,19 +21,6 @@ pub(super) const ADMIN_PIN: &str = "adminpin";
 pub(super) const ATR: &[u8] = &[0x3B, 0x80, 0x80, 0x01, 0x01];
 pub(super) const MODEL: &str = "GM/T 0017 type 7, hardware 2.1, firmware 3.4";
 pub(super) const SERIAL: &str = "GM00012345";
-
-/// What happens at one step instead of the answer.
-#[derive(Debug, Clone)]
-pub(super) enum Fault {
-    /// The command does not reach the card.
-    Gone,
-    /// The card does it, and nobody gets the answer.
-    Lost,
-    /// The card does it, and this is what comes.
-    Answer(Vec<u8>),
-    /// The card does it, and only so many octets come.
-    Cut(usize),
-}
 
 /// A device, seen through a port. Clones are the same device.
 #[derive(Clone)]
@@ -72,7 +60,7 @@ pub(super) struct Model {
     pub(super) log: Vec<Vec<u8>>,
     /// Answers to one instruction, whatever comes.
     pub(super) always: BTreeMap<u8, Vec<u8>>,
-    pub(super) fault: Option<(usize, Fault)>,
+    pub(super) fault: Planned,
     /// In a reader: the answer to the next command with this instruction is lost on the way.
     pub(super) lost: Option<u8>,
 }

@@ -4,11 +4,12 @@ use p256::ecdsa::signature::hazmat::PrehashSigner;
 
 use super::crypto::Key;
 use super::dialect::Order;
-use super::model::{ADMIN_PIN, ATR, Application, CUSTOMS_PIN, Card, Container, Fault, Model, point, sm2_key};
+use super::model::{ADMIN_PIN, ATR, Application, CUSTOMS_PIN, Card, Container, Model, point, sm2_key};
 use super::tests::pin as pin_of_text;
 use crate::apdu::{Limits, Sensitive, Transmit, Wire};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::link::card::{Accident, VirtualCard};
+use crate::token::faults;
 use crate::wait::lock;
 
 type Answer = std::result::Result<Vec<u8>, u16>;
@@ -18,21 +19,11 @@ impl Transmit for Card {
         let mut model = lock(&self.0);
         let command = wire.octets().to_vec();
         model.log.push(command.clone());
-        let fault = model.fault.clone().filter(|(step, _)| *step == model.log.len()).map(|(_, fault)| fault);
-        let gone = || Err(Error::new(ErrorKind::CardRemoved, "SCardTransmit"));
-        if let Some(Fault::Gone) = fault {
-            return gone();
-        }
-        let answer = match model.always.get(&command[1]) {
+        let (planned, step) = (model.fault.clone(), model.log.len());
+        faults::answer(planned, step, || match model.always.get(&command[1]) {
             Some(answer) => answer.clone(),
             None => model.answer(&command),
-        };
-        match fault {
-            Some(Fault::Lost | Fault::Gone) => gone(),
-            Some(Fault::Answer(octets)) => Ok(octets),
-            Some(Fault::Cut(length)) => Ok(answer.into_iter().take(length).collect()),
-            None => Ok(answer),
-        }
+        })
     }
 
     fn limits(&self) -> Limits {

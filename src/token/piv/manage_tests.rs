@@ -1,11 +1,12 @@
 //! Management keys, and what issuing and PINs send.
 
 use super::family::{Quirks, quirks};
-use super::model::{Card, Fault, KEY, PIN, PUK, insertion, is_login};
+use super::model::{Card, KEY, PIN, PUK, insertion, is_login};
 use super::tests::{application_pin, pin, sign};
 use crate::error::{ErrorKind, Result};
 use crate::link::Atr;
 use crate::suite::Suite;
+use crate::token::faults::Fault;
 use crate::token::{AdminAuth, Auth, CertRef, Insertion, PinRef, Place, Token, Wants};
 use crate::tries::PinStatus;
 use crate::wait::lock;

@@ -13,8 +13,9 @@ use super::PIV;
 use super::slot::Slot;
 use crate::apdu::{Limits, Transmit, Wire, tlv};
 use crate::cert::test_ca::{Shape, TestCa};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::link::Atr;
+use crate::token::faults::{self, Planned};
 use crate::token::{Driver, Insertion, Token};
 use crate::wait::lock;
 
@@ -22,19 +23,6 @@ pub(super) const PIN: &[u8] = b"123456";
 pub(super) const PUK: &[u8] = b"12345678";
 pub(super) const KEY: [u8; 24] =
     *b"\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02\x03\x04\x05\x06\x07\x08";
-
-/// What happens at one step instead of the answer.
-#[derive(Debug, Clone)]
-pub(super) enum Fault {
-    /// The command does not reach the card.
-    Gone,
-    /// The card does it, and nobody gets the answer.
-    Lost,
-    /// The card does it, and this is what comes.
-    Answer(Vec<u8>),
-    /// The card does it, and only so many octets come.
-    Cut(usize),
-}
 
 /// A card, seen through a port. Clones are the same card.
 #[derive(Clone)]
@@ -58,7 +46,7 @@ pub(super) struct Model {
     rest: Vec<u8>,
     /// Answers to one instruction and P2, whatever comes.
     pub(super) always: BTreeMap<(u8, u8), Vec<u8>>,
-    pub(super) fault: Option<(usize, Fault)>,
+    pub(super) fault: Planned,
     pub(super) log: Vec<Vec<u8>>,
 }
 
@@ -149,21 +137,11 @@ impl Transmit for Card {
         let mut model = lock(&self.0);
         let command = wire.octets().to_vec();
         model.log.push(command.clone());
-        let fault = model.fault.clone().filter(|(step, _)| *step == model.log.len()).map(|(_, fault)| fault);
-        let gone = || Err(Error::new(ErrorKind::CardRemoved, "SCardTransmit"));
-        if let Some(Fault::Gone) = fault {
-            return gone();
-        }
-        let answer = match model.always.get(&(command[1], command[3])) {
+        let (planned, step) = (model.fault.clone(), model.log.len());
+        faults::answer(planned, step, || match model.always.get(&(command[1], command[3])) {
             Some(answer) => answer.clone(),
             None => model.answer(&command),
-        };
-        match fault {
-            Some(Fault::Lost | Fault::Gone) => gone(),
-            Some(Fault::Answer(octets)) => Ok(octets),
-            Some(Fault::Cut(length)) => Ok(answer.into_iter().take(length).collect()),
-            None => Ok(answer),
-        }
+        })
     }
 
     fn limits(&self) -> Limits {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::model::{Card, Fault, Model, PIN, insertion, is_login};
+use super::model::{Card, Model, PIN, insertion, is_login};
 use crate::error::{ErrorKind, Result, Status};
 use crate::link::Atr;
 use crate::pin::Pin;
 use crate::role::Role;
 use crate::suite::{PublicKey, RawSignature, Suite, ToBeSigned};
+use crate::token::faults::{Fault, faults};
 use crate::token::{Auth, CertRef, Insertion, KeyRef, PinRef, Slot, Token, Wants};
 use crate::tries::PinStatus;
 
@@ -325,20 +326,7 @@ fn stories() -> Vec<Story> {
 
 #[test]
 fn a_fault_at_any_step_is_an_error_or_a_success_and_costs_no_second_pin() {
-    let faults = [
-        Fault::Gone,
-        Fault::Lost,
-        Fault::Cut(0),
-        Fault::Cut(1),
-        Fault::Cut(5),
-        Fault::Answer(vec![0x90, 0x00]),
-        Fault::Answer(vec![0x61, 0x00]),
-        Fault::Answer(vec![0x6C, 0x08]),
-        Fault::Answer(vec![0x63, 0xC1]),
-        Fault::Answer(vec![0x6F, 0x00]),
-        Fault::Answer(vec![0xA5; 300]),
-        Fault::Answer(vec![0x53, 0x84, 0xFF, 0xFF, 0xFF, 0xFF, 0x90, 0x00]),
-    ];
+    let faults = faults(&[&[0x53, 0x84, 0xFF, 0xFF, 0xFF, 0xFF, 0x90, 0x00]]);
     let (mut faulted, mut recorded) = (0, 0);
     for (name, story) in stories() {
         let run = |card: &Card| {
