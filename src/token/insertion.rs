@@ -45,9 +45,9 @@ struct Memory {
     #[cfg(feature = "gm0017")]
     habits: super::gm0017::Habits,
     /// Logins that may be open on the card, by the octets of their [`super::PinRef`]. A connection that fails says nothing of the card's power, nor
-    /// does one that looks like a reset, so they stay until they were ended. True: left on purpose, for the next lease.
+    /// does one that looks like a reset, so they stay until they were ended. Which of them were left on purpose is known of an insertion alone.
     #[cfg(feature = "gm0017")]
-    left: BTreeMap<Vec<u8>, bool>,
+    left: BTreeSet<Vec<u8>>,
 }
 
 #[derive(Debug, Default)]
@@ -181,7 +181,7 @@ impl Insertion {
 
     /// Looks at, or adds to, the logins that may be open on the card.
     #[cfg(feature = "gm0017")]
-    pub(super) fn left<R>(&self, look: impl FnOnce(&mut BTreeMap<Vec<u8>, bool>) -> R) -> R {
+    pub(super) fn left<R>(&self, look: impl FnOnce(&mut BTreeSet<Vec<u8>>) -> R) -> R {
         look(&mut lock(&self.tries.0).left)
     }
 

@@ -11,7 +11,7 @@ use super::name::Name;
 #[derive(Debug, Default)]
 pub(in crate::token) struct Memory {
     applications: BTreeMap<Name, Application>,
-    /// Logins that a lease left open for the next one.
+    /// Logins that a lease left open for the next one. All others that may be open on the card are owed an end.
     kept: BTreeSet<Name>,
 }
 

@@ -157,9 +157,15 @@ impl GmToken {
         }
     }
 
-    /// The login is to end as soon as the card is reached.
+    /// The login is to end as soon as the card is reached, and nobody uses it meanwhile.
     fn owe(&self, name: &Name) {
-        self.at.left(|left| left.insert(name.octets().to_vec(), false));
+        self.left_open(name, false);
+    }
+
+    /// The login may be open on the card; `kept`: for the next lease.
+    fn left_open(&self, name: &Name, kept: bool) {
+        self.at.left(|left| left.insert(name.octets().to_vec()));
+        self.memory(|memory| memory.set_kept(name, kept));
     }
 
     fn paid(&self, name: &Name) {
@@ -169,8 +175,9 @@ impl GmToken {
 
     /// Logins that end with a lease that keeps none; of one that does, only what an earlier one owes.
     fn to_end(&self, keep: bool) -> BTreeSet<Name> {
-        let ends = |(octets, kept): (&Vec<u8>, &bool)| Name::of(octets).filter(|_| !(keep && *kept));
-        self.at.left(|left| left.iter().filter_map(ends).collect())
+        let mut left: BTreeSet<Name> = self.at.left(|left| left.iter().filter_map(|octets| Name::of(octets)).collect());
+        left.retain(|name| !(keep && self.memory(|memory| memory.is_kept(name))));
+        left
     }
 
     /// Whether this process has logged in to it, in this lease or in one before that kept the login.
@@ -200,10 +207,7 @@ impl GmToken {
         // What the card does after a failure is not known: it keeps nothing then that anybody could forget.
         let keep = self.keep.as_ref().is_some_and(|keep| keep.load(Ordering::SeqCst)) && !self.card.has_failed();
         if keep {
-            for name in &self.logins {
-                self.memory(|memory| memory.set_kept(name, true));
-                self.at.left(|left| left.insert(name.octets().to_vec(), true));
-            }
+            self.logins.iter().for_each(|name| self.left_open(name, true));
             self.touched.retain(|name| !self.logins.contains(name));
         }
         let mut tried = BTreeSet::new();
