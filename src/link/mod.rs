@@ -28,7 +28,7 @@ pub mod pcsc;
 pub mod replay;
 pub mod trace;
 #[cfg(test)]
-mod trace_tests;
+pub(crate) mod trace_tests;
 
 use std::fmt;
 use std::sync::Arc;

@@ -42,8 +42,8 @@ impl Write for Log {
     }
 }
 
-/// The log of these commands, at trace level.
-fn log_of(commands: &[(&[u8], Sensitive)]) -> String {
+/// What is logged meanwhile by this thread, at trace level.
+pub(crate) fn logged(act: impl FnOnce()) -> String {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -52,7 +52,14 @@ fn log_of(commands: &[(&[u8], Sensitive)]) -> String {
         .without_time()
         .with_writer(move || writer.clone())
         .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    tracing::subscriber::with_default(subscriber, act);
+    let text = log.0.lock().unwrap().clone();
+    String::from_utf8(text).unwrap()
+}
+
+/// The log of these commands.
+fn log_of(commands: &[(&[u8], Sensitive)]) -> String {
+    logged(|| {
         let readers = VirtualReaders::new(&["Reader"]);
         readers.insert("Reader", Arc::new(Mutex::new(Talkative)));
         let wait = Wait::at_most(Duration::from_secs(5));
@@ -61,9 +68,7 @@ fn log_of(commands: &[(&[u8], Sensitive)]) -> String {
         for (octets, sensitive) in commands {
             transaction.transmit(&Wire::new(octets.to_vec(), *sensitive)).unwrap();
         }
-    });
-    let text = log.0.lock().unwrap().clone();
-    String::from_utf8(text).unwrap()
+    })
 }
 
 /// The forms in which octets come to stand in logs, as far as four of them in a row are told apart from chance.

@@ -1,15 +1,17 @@
 //! A fault at any step, and a device that lies now and then.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::GM0017;
-use super::model::{ATR, CUSTOMS_PIN, Card, greeting, rules};
-use super::tests::{BANK, EPORT, pin, pin_of, sign, spot};
+use super::model::{ATR, BANK_PIN, CUSTOMS_PIN, Card, greeting, rules};
+use super::tests::{BANK, CLEAR, CLOSE, EPORT, pin, pin_of, sign, spot};
 use crate::apdu::tests::Random;
 use crate::apdu::{Limits, Transmit, Wire};
 use crate::cert::Certificate;
 use crate::error::{ErrorKind, Result};
 use crate::link::Atr;
+use crate::link::trace_tests::logged;
 use crate::suite::{Suite, ToBeSigned};
 use crate::token::faults::{Fault, faults};
 use crate::token::{AdminAuth, Auth, Driver, Insertion, Token};
@@ -73,6 +75,35 @@ fn a_fault_at_any_step_is_an_error_or_a_success_and_costs_no_second_pin() {
         }
     }
     assert_eq!(faulted, recorded);
+}
+
+#[test]
+fn a_login_that_a_device_does_not_end_is_closed_with_its_application_and_ended_by_the_next_lease() {
+    for close_ends_login in [true, false] {
+        let card = Card::new("gm3000");
+        card.set(|model| model.close_ends_login = close_ends_login);
+        let (at, login) = (card.known(&[BANK]), || card.set(|model| model.applications[1].login));
+        card.set(|model| drop(model.always.insert(CLEAR, vec![0x6F, 0x00])));
+        let mut token = card.lease(&at);
+        sign(&mut *token, BANK, Auth::Pin(&pin(BANK_PIN))).unwrap();
+        card.sent();
+        let log = logged(|| drop(token));
+        assert_eq!(card.instructions(), [CLEAR, CLOSE]);
+        assert_eq!(login(), !close_ends_login);
+        assert!(log.contains("WARN") && log.contains("a login could not be ended") && log.contains("6F00"), "{log}");
+        assert!(!log.contains(BANK_PIN), "{log}");
+        // No device tells what came of it: nobody uses the login, and a lease that could keep it ends it.
+        card.set(|model| model.always.clear());
+        let mut token = card.lease(&at);
+        token.keep_login(&Arc::new(AtomicBool::new(true)));
+        assert_eq!(sign(&mut *token, BANK, Auth::Held).unwrap_err().kind(), ErrorKind::PinRequired);
+        card.sent();
+        drop(token);
+        assert_eq!(card.instructions(), [CLEAR]);
+        assert!(!login());
+        drop(card.lease(&at));
+        assert!(card.sent().is_empty(), "ended once");
+    }
 }
 
 /// A model that lies now and then.

@@ -371,7 +371,8 @@ fn an_accepted_pin_fills_its_tries_so_that_later_wrong_ones_show() {
 fn a_login_that_is_still_to_be_ended_is_not_taken_for_another_ones_with_its_number() {
     let card = Card::new("gm3000");
     let at = card.known(&[BANK]);
-    card.set(|model| drop(model.always.insert(CLEAR, vec![0x6F, 0x00])));
+    // Neither ended nor closed, so its number is remembered.
+    card.set(|model| model.always.extend([CLEAR, CLOSE].map(|ins| (ins, vec![0x6F, 0x00]))));
     sign(&mut *card.lease(&at), BANK, Auth::Pin(&pin(BANK_PIN))).unwrap();
     card.set(|model| {
         model.always.clear();

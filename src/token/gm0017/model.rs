@@ -48,6 +48,7 @@ pub(super) struct Model {
     pub(super) applications: Vec<Application>,
     pub(super) one_application: bool,
     pub(super) drops_login: bool,
+    pub(super) close_ends_login: bool,
     /// Answers longer than this come in parts.
     pub(super) part: usize,
     /// Every application gets this number.
@@ -148,6 +149,7 @@ impl Card {
             applications,
             one_application: false,
             drops_login: false,
+            close_ends_login: false,
             part: usize::MAX,
             one_number: None,
             extended: true,

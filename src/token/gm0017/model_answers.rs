@@ -94,10 +94,14 @@ impl Model {
             }
             0x22 => Ok(self.applications.iter().flat_map(|a| [&a.name[..], &[0]].concat()).collect()),
             0x26 => self.open(data),
-            0x28 => self.with(data, |application, _| {
-                application.open = None;
-                Ok(vec![])
-            }),
+            0x28 => {
+                let ends_login = self.close_ends_login;
+                self.with(data, |application, _| {
+                    application.open = None;
+                    application.login &= !ends_login;
+                    Ok(vec![])
+                })
+            }
             0x1C => self.with(data, |application, _| {
                 application.login = false;
                 Ok(vec![])

@@ -133,27 +133,44 @@ impl GmToken {
         for (name, id) in ours {
             // Of an earlier lease neither is sure: the number may be another application's meanwhile. What is owed ends with this lease, by name.
             if self.touched.contains(&name) {
-                self.end_login(&name, id);
+                self.clear(&name, id);
             }
-            if let Err(error) = application::close(&mut self.card, id) {
-                tracing::debug!(%error, "an application could not be closed");
-            }
+            self.close(id);
         }
         self.memory(Memory::forget_numbers);
         self.open = None;
     }
 
-    fn end_login(&mut self, name: &Name, id: AppId) {
+    /// Whether the card closed it.
+    fn close(&mut self, id: AppId) -> bool {
+        application::close(&mut self.card, id)
+            .inspect_err(|error| tracing::debug!(%error, "an application could not be closed"))
+            .is_ok()
+    }
+
+    /// Whether the card says that the login is over.
+    fn clear(&mut self, name: &Name, id: AppId) -> bool {
         self.logins.remove(name);
         match application::clear(&mut self.card, id) {
             Ok(()) => {
                 self.touched.remove(name);
                 self.paid(name);
+                true
             }
             Err(error) => {
                 tracing::warn!(%error, "a login could not be ended");
                 self.owe(name);
+                false
             }
+        }
+    }
+
+    /// Ends the login of the open application. Where the card refuses that, closing may end it: on some devices a login goes with its application.
+    /// No device tells, so it stays owed.
+    fn end_login(&mut self, name: &Name, id: AppId) {
+        if !self.clear(name, id) && !self.card.has_failed() && self.close(id) {
+            self.memory(|memory| memory.forget_application(name));
+            self.open = None;
         }
     }
 
@@ -245,9 +262,7 @@ impl Drop for GmToken {
             return;
         }
         if self.habits().one_application {
-            if let Err(error) = application::close(&mut self.card, open.id) {
-                tracing::debug!(%error, "an application could not be closed");
-            }
+            self.close(open.id);
             self.memory(Memory::forget_numbers);
         } else if open.seen.is_some() && !used {
             self.memory(|memory| memory.looked(&open.name));
