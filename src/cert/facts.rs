@@ -2,7 +2,14 @@
 
 use std::fmt;
 
+use der::Decode;
+use x509_cert::ext::pkix::ExtendedKeyUsage;
+
 use super::Certificate;
+use super::issued::EXTENDED_KEY_USAGE;
+
+/// Uses in which no document is signed: serverAuth, codeSigning, timeStamping, OCSPSigning (RFC 5280 §4.2.1.12).
+const NO_DOCUMENTS: [&str; 4] = ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.8", "1.3.6.1.5.5.7.3.9"];
 
 /// What the key usage lets a certificate be used for (GM/T 0015 has two certificates, one for each).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,6 +103,17 @@ impl Certificate {
             (true, true) => Purpose::Both,
             (false, false) => Purpose::Neither,
         }
+    }
+
+    /// Whether a critical extended key usage keeps it from signing documents: all that it names are uses in which none is signed, or it cannot be
+    /// read. anyExtendedKeyUsage and every use that is not known here allow it, and so does a list that is not critical.
+    #[must_use]
+    pub fn signs_no_documents(&self) -> bool {
+        let critical = self.extensions().iter().find(|e| e.critical && e.extn_id == EXTENDED_KEY_USAGE);
+        critical.is_some_and(|extension| match ExtendedKeyUsage::from_der(extension.extn_value.as_bytes()) {
+            Ok(uses) => uses.0.iter().all(|named| NO_DOCUMENTS.contains(&named.to_string().as_str())),
+            Err(_) => true,
+        })
     }
 
     /// The person it was issued to: the common name of its subject (manual::customs §6.1).

@@ -3,12 +3,14 @@
 use der::asn1::{Any, ObjectIdentifier};
 use der::{Reader, SliceReader};
 use spki::AlgorithmIdentifierOwned;
+use x509_cert::ext::Extension;
 
 use super::Certificate;
 use crate::suite::{RawSignature, Suite, ToBeSigned};
 
 /// Extensions whose meaning is looked at here, or does not bear on who signed. Name constraints, policy constraints and
-/// inhibitAnyPolicy are deliberately absent: where they are critical, the certificate is not understood.
+/// inhibitAnyPolicy are deliberately absent: where they are critical, the certificate is not understood. What the extended key usage
+/// allows a signer is asked with its key usage ([`Certificate::signs_no_documents`]).
 const UNDERSTOOD: [&str; 10] = [
     "2.5.29.14",         // subject key identifier
     "2.5.29.15",         // key usage
@@ -66,8 +68,7 @@ impl Certificate {
     /// The first critical extension that this library does not understand (RFC 5280 §4.2: such a certificate is refused).
     #[must_use]
     pub fn unknown_critical(&self) -> Option<String> {
-        let extensions = self.inner.tbs_certificate().extensions().map(Vec::as_slice).unwrap_or_default();
-        extensions
+        self.extensions()
             .iter()
             .filter(|e| e.critical)
             .map(|e| e.extn_id.to_string())
@@ -85,9 +86,12 @@ impl Certificate {
         self.usage.is_none_or(|u| u.crl_sign())
     }
 
+    pub(super) fn extensions(&self) -> &[Extension] {
+        self.inner.tbs_certificate().extensions().map(Vec::as_slice).unwrap_or_default()
+    }
+
     fn has_extension(&self, oid: &str) -> bool {
-        let extensions = self.inner.tbs_certificate().extensions().map(Vec::as_slice).unwrap_or_default();
-        extensions.iter().any(|e| e.extn_id.to_string() == oid)
+        self.extensions().iter().any(|e| e.extn_id.to_string() == oid)
     }
 
     fn check_signature_of(&self, issuer: &Certificate) -> Result<(), Why> {
@@ -99,6 +103,7 @@ impl Certificate {
     }
 }
 
+pub(super) const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 const NAME_CONSTRAINTS: &str = "2.5.29.30";
 const NOT_THE_ISSUERS: Why = ("its signature is not the issuer's", "其签名不是签发者所作");
 

@@ -131,7 +131,7 @@ impl Format for Ceb {
         let is_replaced = replaced.is_some();
         notes.extend(replaced);
         let set = Set::of(suite).ok_or_else(|| Error::new(ErrorKind::Unsupported, PREPARE).detail(suite.name()))?;
-        let blank = xmldsig::blank(&octets, end_tag, set, by)?;
+        let blank = xmldsig::blank((&checked, &tree), end_tag, set, by)?;
         let mut tbs = ToBeSigned::over(suite, key, &blank.signed_info)?;
         tbs.message = Some(Arc::from(blank.signed_info.as_slice()));
         tbs.display = Some(Arc::new(Summary { text: summary(&tree, root, &blank.digest) }));

@@ -11,6 +11,15 @@ const DAY: u64 = 24 * 3600;
 /// Octets that are changed in each certificate and each list.
 const CHANGES: usize = 40;
 
+/// Certificates of a critical extended key usage, and whether one of its uses signs documents.
+const USES: [(&str, &str, bool); 5] = [
+    ("for-servers", "serverAuth", false),
+    ("for-code-and-time", "codeSigning,timeStamping", false),
+    ("for-ocsp", "OCSPSigning", false),
+    ("for-mail", "emailProtection", true),
+    ("for-mail-and-servers", "serverAuth,emailProtection", true),
+];
+
 /// Authorities of one kind of key.
 struct Pki {
     folder: Folder,
@@ -47,6 +56,10 @@ impl Pki {
             pki.issue(name, ca, serial, signer);
         }
         pki.issue("strange", "middle", "27", &format!("{signer}1.2.3.4=critical,ASN1:NULL\n"));
+        for (serial, (name, uses, _)) in (40..).zip(USES) {
+            let serial = format!("{serial}");
+            pki.issue(name, "middle", &serial, &format!("{signer}extendedKeyUsage=critical,{uses}\n"));
+        }
         pki
     }
 
@@ -344,6 +357,29 @@ fn openssl_verify_and_we_agree_on_chains_and_revocation_lists() {
             }
         }
         say(&format!("{kind}: openssl verify accepts {} chains with us and refuses {}", count[1], count[0]));
+    }
+}
+
+/// OpenSSL looks at a signer's uses where it is told for what the certificate is.
+#[test]
+fn openssl_verify_and_we_agree_on_who_signs_no_documents_by_a_critical_use() {
+    if !have("extended key usage against openssl verify", &["openssl"]) {
+        return;
+    }
+    for kind in ["p256", "rsa"] {
+        let pki = Pki::new(kind);
+        let (anchors, between) = (pki.read("root"), pki.read("middle"));
+        for (name, uses, expected) in USES.into_iter().chain([("signer", "none", true)]) {
+            let signer = pki.read(name);
+            let (theirs, said) =
+                Question::default().asked(&pki, &signer, &anchors, &between, &["-purpose", "smimesign"]);
+            assert_eq!(theirs, expected, "openssl, {kind}, {uses}: {said}");
+            let question =
+                Question { signer, between: between.clone(), anchors: anchors.clone(), ..Question::default() };
+            let (ours, told) = question.ours();
+            assert_eq!(ours, expected, "{kind}, {uses}: {told}");
+            assert_eq!(told.contains("VF-132"), !expected, "{kind}, {uses}: {told}");
+        }
     }
 }
 

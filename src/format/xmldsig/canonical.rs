@@ -48,6 +48,11 @@ impl<'o> Checked<'o> {
             .map_err(|_| Fault::everywhere(FaultKind::Defect))
     }
 
+    /// The caller's octets.
+    pub(super) fn octets(&self) -> &'o [u8] {
+        self.octets
+    }
+
     /// The text with line ends and attribute values normalised, as the tree has it.
     pub(super) fn text(&self) -> &str {
         &self.text

@@ -300,3 +300,7 @@ fn is_digest_value(finding: &Finding, computed: &Option<Vec<u8>>) -> bool {
     let right = computed.as_deref().map(Base64::encode_string);
     finding.kind == FindingKind::SignedInfoChanged && right.is_some() && finding.expected.as_deref() == right.as_deref()
 }
+
+#[cfg(all(test, feature = "rsa", feature = "sm"))]
+#[path = "prove_tests.rs"]
+mod tests;

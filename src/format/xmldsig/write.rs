@@ -1,6 +1,7 @@
 //! The Signature element as customs wants it written: no character more than the standard asks for (customs.md §1.3).
 
 use base64ct::{Base64, Encoding};
+use uppsala::Document;
 
 use super::canonical::{Checked, document, element};
 use super::fault::{Fault, FaultKind};
@@ -29,15 +30,19 @@ impl Blank {
     }
 }
 
-/// Digests `octets` and puts a Signature without a value before the end tag that stands at `end_tag`.
+/// Digests the document that `tree` was made of and puts a Signature without a value before the end tag that stands at `end_tag`.
 ///
 /// The caller's octets around it stay as they are.
-pub(crate) fn blank(octets: &[u8], end_tag: usize, set: Set, by: &Certificate) -> Result<Blank> {
-    let checked = Checked::read(octets)?;
-    let input = document(&checked.tree()?, None)?;
+pub(crate) fn blank(
+    (checked, tree): (&Checked<'_>, &Document<'_>),
+    end_tag: usize,
+    set: Set,
+    by: &Certificate,
+) -> Result<Blank> {
+    let input = document(tree, None)?;
     let digest = Base64::encode_string(set.suite.digest().of(&input)?.octets());
     let defect = || Error::new(ErrorKind::Defect, "write Signature");
-    let (head, tail) = octets.split_at_checked(end_tag).ok_or_else(defect)?;
+    let (head, tail) = checked.octets().split_at_checked(end_tag).ok_or_else(defect)?;
     let mut before = head.to_vec();
     before.extend_from_slice(opening(set, &digest).as_bytes());
     let mut after = closing(by).into_bytes();

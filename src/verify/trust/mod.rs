@@ -105,6 +105,8 @@ fn usage(certificate: &Certificate, context: &VerifyContext) -> Option<Finding> 
         wrong(("one for encryption", "加密证书"))
     } else if certificate.may_sign() == Some(false) {
         wrong(("a key usage that does not allow signatures", "密钥用途不允许签名"))
+    } else if certificate.signs_no_documents() {
+        wrong(("a critical extended key usage for no documents", "关键扩展密钥用途不含文档签名"))
     } else if context.role.is_some() && certificate.is_ca() && !context.profile.allows_ca(certificate) {
         wrong(("a certificate of an authority", "CA 证书"))
     } else {

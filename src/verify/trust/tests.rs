@@ -144,6 +144,41 @@ fn a_critical_extension_that_is_not_understood_is_not_passed_over() {
     assert!(found(&with("1.2.3.4", false), &context(anchors(&[ca.der()]))).0);
 }
 
+/// An extended key usage with these last octets of OIDs of 1.3.6.1.5.5.7.3.
+fn uses(last: &[u8]) -> Vec<u8> {
+    let oids: Vec<u8> =
+        last.iter().flat_map(|use_| [b"\x06\x08\x2b\x06\x01\x05\x05\x07\x03", &[*use_][..]].concat()).collect();
+    [&[0x30, u8::try_from(oids.len()).unwrap()], oids.as_slice()].concat()
+}
+
+#[test]
+fn a_certificate_that_is_critically_for_servers_or_code_signs_no_documents() {
+    let ca = ca();
+    let any: &[u8] = b"\x30\x06\x06\x04\x55\x1d\x25\x00";
+    for (named, critical, right) in [
+        (uses(&[1]), true, false),
+        (uses(&[3]), true, false),
+        (uses(&[8]), true, false),
+        (uses(&[1, 9]), true, false),
+        (uses(&[1]), false, true),
+        (uses(&[2]), true, true),
+        (uses(&[1, 4]), true, true),
+        (any.to_vec(), true, true),
+        // What says nothing, or cannot be read, allows nothing.
+        (b"\x30\x00".to_vec(), true, false),
+        (b"\x04\x00".to_vec(), true, false),
+    ] {
+        let mut shape = customs();
+        shape.extensions.push(raw_extension("2.5.29.37", critical, &named));
+        let signer = issue(&ca, &shape);
+        for trust in [anchors(&[ca.der()]), Trust::Pinned(vec![signer.fingerprint()])] {
+            let (_, kinds, text) = found(&signer, &context(trust));
+            let expected: &[FindingKind] = if right { &[] } else { &[FindingKind::CertificateUsage] };
+            assert_eq!(kinds, expected, "{named:02x?}, critical {critical}: {text}");
+        }
+    }
+}
+
 #[test]
 fn a_signature_algorithm_named_in_two_ways_is_refused() {
     let ca = ca();
