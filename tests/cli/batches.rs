@@ -87,6 +87,20 @@ fn a_bad_document_stops_nobody_and_a_rerun_signs_nothing_twice() {
 }
 
 #[test]
+fn an_output_without_its_line_in_the_journal_counts_for_the_same_document_under_another_name() {
+    let Some(desk) = Desk::new("an_output_without_its_line", &[]) else { return };
+    fill(&desk, 1);
+    batch(&desk, &PIN).expect(0, &["1 signed"]);
+    // As a program leaves it that is killed between output and journal. The copy comes first in the list.
+    fs::remove_file(desk.path(JOURNAL)).unwrap();
+    desk.write("in/copy of m0000.xml", message(&desk, 0));
+    let ran = batch(&desk, &[&NOT_ASKED[..], &["--json"]].concat()).expect(1, &["DocumentTwice", "signed before as"]);
+    assert_eq!(tally(&ran), [0, 1, 1, 0]);
+    assert_eq!(states(&ran)["in/m0000.xml"], "before");
+    assert_eq!(outputs(&desk).into_keys().collect::<Vec<_>>(), ["m0000.xml"]);
+}
+
+#[test]
 fn a_refused_pin_ends_the_batch_before_anything_is_signed() {
     let Some(desk) = Desk::new("a_refused_pin_ends_the_batch", &[]) else { return };
     fill(&desk, 5);
