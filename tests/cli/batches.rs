@@ -77,7 +77,10 @@ fn a_bad_document_stops_nobody_and_a_rerun_signs_nothing_twice() {
     assert_eq!(tally(&third), [1, 5, 4, 0], "{}", third.out);
     assert!(third.out.contains("\"output_moved\": true") && !desk.path("signed/m0001.xml").exists());
     assert_eq!(desk.read("signed/m0002.xml"), b"somebody's own");
-    batch(&desk, &NOT_ASKED).expect(1, &["1 of those done before are not at their outputs any more", "--again"]);
+    let told = ["1 of those done before are not at their outputs any more", "--again", "; --overwrite replaces it"];
+    batch(&desk, &NOT_ASKED).expect(1, &told);
+    let zh = [&NOT_ASKED[..], &["--lang", "zh"]].concat();
+    batch(&desk, &zh).expect(1, &["拒绝 in/m0002.xml：输出文件已存在", "请用 --overwrite"]);
     let again = [&PIN[..], &["--json", "--again", "--overwrite"]].concat();
     assert_eq!(tally(&batch(&desk, &again).expect(1, &[])), [3, 5, 2, 0], "the copy too, as was said");
     assert!(desk.path("signed/m0001.xml").exists());
