@@ -29,7 +29,7 @@ impl Drop for Pending {
 /// The octets go to `.NAME.<16 hex digits>.part` beside the target. It is made when the first octet is written: while `fill`
 /// waits for a person there is none, and only a process that is killed in the middle of writing leaves one. On Unix the new
 /// file has the rights of the one that it replaces. What is no ordinary file (a folder, a symbolic link, a pipe, a device) is
-/// refused before `fill` is called, and so is a folder in which no file can be made.
+/// refused before `fill` is called, and so are a write-protected file and a folder in which no file can be made.
 ///
 /// ```
 /// # let folder = std::env::temp_dir().join(format!("shield-doc-{}", std::process::id()));
@@ -75,12 +75,27 @@ pub fn write_new<T>(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<T>)
     })
 }
 
-/// Gives the finished file its name unless the name is taken: a link is refused where one is.
+/// Gives the finished file its name unless the name is taken.
 fn put_new(temporary: &Path, path: &Path) -> io::Result<()> {
+    // In one step, on FAT too: whoever is killed leaves one file, with one name or the other.
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::EXIST) => return Err(io::Error::from(io::ErrorKind::AlreadyExists)),
+            // Not every file system has it.
+            Err(_) => {}
+        }
+    }
     match fs::hard_link(temporary, path) {
-        Ok(()) => return fs::remove_file(temporary),
+        Ok(()) => {
+            // The file has its name and is whole; a second name that cannot be removed takes nothing away from it.
+            let _ = fs::remove_file(temporary);
+            return Ok(());
+        }
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(e),
-        // A file system without links (FAT, some network folders): below the name is taken first, and then the file put there.
+        // A file system without links (some network folders): below the name is taken first, and then the file put there.
         Err(_) => {}
     }
     File::create_new(path)?;
@@ -169,8 +184,15 @@ fn rights_of(path: &Path) -> io::Result<Option<fs::Permissions>> {
         let what = if metadata.is_symlink() { "a symbolic link" } else { "a pipe or a device" };
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{what} is there, which is not replaced")));
     }
-    // Elsewhere the one right that a file carries, read-only, would be in the way of the next replacement.
-    Ok(cfg!(unix).then(|| metadata.permissions()))
+    let rights = metadata.permissions();
+    if rights.readonly() {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "a write-protected file is there, which is not replaced",
+        ));
+    }
+    // Elsewhere files have no rights but that one.
+    Ok(cfg!(unix).then_some(rights))
 }
 
 fn create_beside(path: &Path, rights: Option<fs::Permissions>) -> io::Result<(File, Pending)> {
@@ -288,6 +310,10 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         write_whole(&path, |out| put(out, b"new")).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+        let refused = write_whole(&path, |_| -> Result<()> { panic!("somebody was asked") }).unwrap_err();
+        assert!(refused.to_string().contains("write-protected"), "{refused}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let link = folder.join("link");
         symlink(&path, &link).unwrap();
         let socket = folder.join("socket");

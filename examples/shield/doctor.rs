@@ -130,9 +130,9 @@ fn print_module(module: &Module, screen: &Screen) {
 
 fn print_finding(finding: &Finding, screen: &Screen) {
     let mark = match finding.severity {
-        Severity::Info => "info",
-        Severity::Warning => "note",
-        _ => "BAD ",
+        Severity::Info => screen.lang.pick("info", "信息"),
+        Severity::Warning => screen.lang.pick("note", "注意"),
+        _ => screen.lang.pick("BAD ", "错误"),
     };
     let mut text = screen.lang.pick(finding.text(), finding.text_zh());
     // What is not there and not needed either would read as a failure.

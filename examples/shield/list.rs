@@ -86,7 +86,7 @@ pub(crate) fn print(shield: &Shield, ask: Ask<'_>, screen: &Screen, now: SystemT
     for (one, pin) in &known {
         let role = one.role.map_or("-", |r| lang.role(r));
         let (en, zh) = words::standing(one.standing);
-        screen.line(format!("  {role:<8} {:<17} {}", lang.pick(en, zh), clean(&one.certificate.label())));
+        screen.line(format!("  {role:<8} {:<17} {}", lang.pick(en, zh), words::named(&one.certificate, lang)));
         let mut facts = vec![words::validity(&one.certificate, now, lang)];
         if let Some(code) = one.certificate.eport().and_then(|e| e.entity_code.as_ref()) {
             facts.push(format!("{} {}", lang.pick("unit", "单位代码"), clean(&code.text)));

@@ -126,6 +126,11 @@ impl Screen {
                 "choose with --entity-code, --card or --fingerprint (see: shield list).",
                 "用 --entity-code、--card 或 --fingerprint 选择（见 shield list）。",
             ),
+            // The shield is there, and the reasons stand above.
+            ErrorKind::NoCredential if !error.looked_at().is_empty() => self.lang.pick(
+                "choose another certificate (see: shield list), or plug in the shield that has the right one.",
+                "请选择其他证书（见 shield list），或插入含有该证书的共享盾。",
+            ),
             ErrorKind::ServiceStopped | ErrorKind::ServiceMissing => self.lang.pick(
                 "start the smart-card service (Debian: apt-get install pcscd), or name the vendor's driver with --module PATH.",
                 "启动智能卡服务（Debian：apt-get install pcscd），或用 --module PATH 指定厂商驱动。",

@@ -151,8 +151,7 @@ impl Job<'_> {
         for (item, outcome) in self.items.iter().zip(&report.outcomes) {
             let name = clean(&item.input.display().to_string());
             if let Outcome::Refused(error) = outcome {
-                let why = screen.sentence(error);
-                screen.line(lang.pick(format!("refused {name}: {why}"), format!("拒绝 {name}：{why}")));
+                screen.line(lang.pick(format!("refused {name}: "), format!("拒绝 {name}：")) + &self.why(error));
             }
         }
         let notes = report.outcomes.iter().filter_map(|outcome| match outcome {
@@ -176,6 +175,18 @@ impl Job<'_> {
             ),
         ));
         exit
+    }
+
+    /// Why a document was refused.
+    fn why(&self, error: &Error) -> String {
+        let sentence = self.screen.sentence(error);
+        if !done::is_there(error) {
+            return sentence;
+        }
+        self.screen.lang.pick(
+            format!("{sentence}; --overwrite replaces it"),
+            "输出文件已存在，且不是本报文的签名结果，保持不变；如需替换请用 --overwrite".to_owned(),
+        )
     }
 
     /// Outputs may have been carried away to where they are sent from, or lost: a person has to know that they are not there.

@@ -11,8 +11,8 @@ use shared_shield::format::login::SIGNATURE_OUT as LOGIN;
 use shared_shield::format::payment179::VALUE_OUT;
 use shared_shield::format::{Format, ceb::CEB, cms::CMS, raw::RAW};
 use shared_shield::{
-    Certificate, Content, Crl, Error, ErrorKind, Finding, FindingKind, Report, Result, Role, Severity, Store, Trust,
-    Verdict, VerifyContext, policy,
+    Certificate, Content, Crl, Error, ErrorKind, Finding, FindingKind, Report, Result, Role, Store, Trust, Verdict,
+    VerifyContext, policy,
 };
 
 use crate::args::{FormatName, Global};
@@ -226,7 +226,7 @@ fn print(file: &Path, report: &Result<Report>, context: &VerifyContext, style: S
     match style {
         Style::Explained => explain::print(file, report, screen),
         Style::Lines => report.findings.iter().for_each(|finding| {
-            screen.line(format!("  {} {}", severity(finding.severity()), clean(&finding.line(lang.language()))));
+            screen.line(format!("  {} {}", words::weight(finding, lang), clean(&finding.line(lang.language()))));
         }),
     }
     if let Some(signer) = &report.signer {
@@ -234,18 +234,10 @@ fn print(file: &Path, report: &Result<Report>, context: &VerifyContext, style: S
         screen.line(format!(
             "  {} {}, {} {role}, SHA-256 {}",
             lang.pick("signed by", "签名证书"),
-            clean(&signer.label()),
+            words::named(signer, lang),
             lang.pick("role", "角色"),
             signer.fingerprint()
         ));
-    }
-}
-
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "ok  ",
-        Severity::Warning => "note",
-        _ => "BAD ",
     }
 }
 

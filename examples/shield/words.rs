@@ -3,7 +3,9 @@
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use shared_shield::{Certificate, Error, PinState, PinStatus, Purpose, Receipt, Recovery, Standing};
+use shared_shield::{
+    Certificate, Error, Finding, FindingKind, PinState, PinStatus, Purpose, Receipt, Recovery, Severity, Standing,
+};
 
 use crate::screen::{Lang, clean};
 
@@ -15,6 +17,25 @@ pub(crate) fn purpose(purpose: Purpose) -> (&'static str, &'static str) {
         Purpose::Both => ("signing and encryption", "签名和加密"),
         Purpose::Neither => ("neither signing nor encryption", "既非签名也非加密"),
         _ => ("not said", "未说明"),
+    }
+}
+
+/// A certificate by its number and who issued it, without naming a person: as the library does, in the person's language.
+pub(crate) fn named(certificate: &Certificate, lang: Lang) -> String {
+    let number = certificate.number();
+    clean(&match lang {
+        Lang::En => certificate.label(),
+        Lang::Zh if certificate.is_self_issued() => format!("{number}（自签发）"),
+        Lang::Zh => format!("{number}（{} 签发）", certificate.issuer().shown()),
+    })
+}
+
+/// How a finding stands, at the head of its line. What could not be explained is not in order, though nothing is wrong with it alone.
+pub(crate) fn weight(finding: &Finding, lang: Lang) -> &'static str {
+    match finding.severity() {
+        Severity::Info if finding.kind != FindingKind::NoKnownReason => lang.pick("ok  ", "正常"),
+        Severity::Info | Severity::Warning => lang.pick("note", "注意"),
+        _ => lang.pick("BAD ", "错误"),
     }
 }
 

@@ -24,7 +24,8 @@ use crate::suite::{Digest, DigestAlgorithm};
 use crate::wait::lock;
 
 const OPEN: &str = "open journal";
-const WRITE: &str = "write journal";
+/// Whatever fails there concerns every document: without its line a document is not known as done.
+pub(super) const WRITE: &str = "write journal";
 const HEAD: &str = "shield-journal 1\n";
 /// Hex digits of the check.
 const CHECK: usize = 16;

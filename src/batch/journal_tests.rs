@@ -120,3 +120,20 @@ fn two_runs_on_one_journal_notice_each_other() {
     assert!(again.damaged() == 0 && again.known(&digest("three")).is_some());
     fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn a_journal_that_cannot_be_written_ends_the_batch_and_is_no_fault_of_a_document() {
+    let folder = folder("unwritable");
+    let path = folder.join("journal");
+    drop(Journal::open(&path).unwrap());
+    // The disk failed, or the share went away: the file is open and takes nothing.
+    let file = File::open(&path).unwrap();
+    let length = file.metadata().unwrap().len();
+    let state = Mutex::new(State { file, length, known: HashMap::new(), damaged: 0 });
+    let journal = Journal { path, state };
+    let refused = journal.add(record("one", "one.xml"), SystemTime::now()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::OutputFailed);
+    assert!(!crate::batch::concerns_one_document(&refused));
+    assert_eq!(journal.known(&digest("one")), None);
+    fs::remove_dir_all(&folder).unwrap();
+}

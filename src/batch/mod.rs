@@ -107,5 +107,6 @@ pub fn concerns_one_document(error: &Error) -> bool {
             | ErrorKind::JournalForeign
             | ErrorKind::JournalBusy
     );
-    matches!(error.kind().number() >> 12, 4 | 5 | 7) && !stops && !full
+    let unwritten = error.operation() == journal::WRITE;
+    matches!(error.kind().number() >> 12, 4 | 5 | 7) && !stops && !full && !unwritten
 }

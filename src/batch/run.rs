@@ -113,13 +113,17 @@ impl Batch<'_> {
                 Some(Err(error)) if concerns_one_document(&error) => Outcome::Refused(error),
                 Some(Err(error)) => return Err(error),
                 Some(Ok(Looked::Settled(outcome))) => outcome,
-                Some(Ok(Looked::Todo(digest))) => match seen.insert(digest.hex(), &item.input) {
-                    None => {
+                Some(Ok(Looked::Todo(digest))) => {
+                    // Once more: another thread may have found its output under another name meanwhile.
+                    if let Err(error) = self.signed_as_another(item, &digest) {
+                        Outcome::Refused(error)
+                    } else if let Some(first) = seen.insert(digest.hex(), &item.input) {
+                        Outcome::Refused(twice(&format!("it is {} too", first.display())))
+                    } else {
                         plan.todo.push((index, digest));
                         continue;
                     }
-                    Some(first) => Outcome::Refused(twice(&format!("it is {} too", first.display()))),
-                },
+                }
             };
             (self.settled)(index, &outcome);
             plan.settled.push((index, outcome));
@@ -142,10 +146,8 @@ impl Batch<'_> {
     fn look(&self, item: &Item, shield: &Shield) -> Result<Looked> {
         let document = read(&item.input)?;
         let digest = DigestAlgorithm::Sha256.of(&document)?;
+        self.signed_as_another(item, &digest)?;
         if let Some(record) = self.journal.known(&digest) {
-            if record.name != encoded(&item.output) && !self.again {
-                return Err(twice(&format!("it was signed before as {}", record.name)));
-            }
             match at(&item.output)? {
                 None if self.again => {}
                 None => return Ok(Looked::Settled(Outcome::Before { moved: true })),
@@ -167,6 +169,14 @@ impl Batch<'_> {
                 }
                 Ok(Looked::Settled(Outcome::Before { moved: false }))
             }
+        }
+    }
+
+    /// Refuses a document whose output has another name in the journal.
+    fn signed_as_another(&self, item: &Item, digest: &Digest) -> Result<()> {
+        match self.journal.known(digest).filter(|record| record.name != encoded(&item.output) && !self.again) {
+            None => Ok(()),
+            Some(record) => Err(twice(&format!("it was signed before as {}", record.name))),
         }
     }
 

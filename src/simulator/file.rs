@@ -120,11 +120,15 @@ impl StateFile {
     }
 }
 
-/// Whether a file begins like a state. What is no ordinary file is not opened: a pipe would wait for somebody who writes.
+/// Whether a file begins like a state and may be replaced. What is no ordinary file is not opened: a pipe would wait for somebody who writes.
 fn is_a_state(path: &Path) -> Result<()> {
     let unreadable = |e: std::io::Error| fault(path, "cannot be read").io(&e);
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
         return Err(fault(path, "is no ordinary file"));
+    }
+    if metadata.permissions().readonly() {
+        return Err(fault(path, "is write-protected, and a device counts its tries"));
     }
     let mut first = Vec::new();
     let length = u64::try_from(FIRST.len()).unwrap_or(u64::MAX);

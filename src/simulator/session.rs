@@ -105,6 +105,7 @@ impl Session {
         self.logins.insert((application, who));
     }
 
+    /// Session keys stay: the standard's user right is that to use a private key. Whoever imported them destroys them, or closes their container.
     pub(super) fn logout(&mut self, application: Id, who: Who) {
         self.logins.remove(&(application, who));
     }

@@ -77,13 +77,30 @@ fn a_bad_document_stops_nobody_and_a_rerun_signs_nothing_twice() {
     assert_eq!(tally(&third), [1, 5, 4, 0], "{}", third.out);
     assert!(third.out.contains("\"output_moved\": true") && !desk.path("signed/m0001.xml").exists());
     assert_eq!(desk.read("signed/m0002.xml"), b"somebody's own");
-    batch(&desk, &NOT_ASKED).expect(1, &["1 of those done before are not at their outputs any more", "--again"]);
+    let told = ["1 of those done before are not at their outputs any more", "--again", "; --overwrite replaces it"];
+    batch(&desk, &NOT_ASKED).expect(1, &told);
+    let zh = [&NOT_ASKED[..], &["--lang", "zh"]].concat();
+    batch(&desk, &zh).expect(1, &["拒绝 in/m0002.xml：输出文件已存在", "请用 --overwrite"]);
     let again = [&PIN[..], &["--json", "--again", "--overwrite"]].concat();
     assert_eq!(tally(&batch(&desk, &again).expect(1, &[])), [3, 5, 2, 0], "the copy too, as was said");
     assert!(desk.path("signed/m0001.xml").exists());
     let paths: Vec<_> = outputs(&desk).into_keys().map(|n| format!("signed/{n}")).collect();
     let paths: Vec<_> = paths.iter().map(String::as_str).collect();
     desk.shield(&[&["verify", "--trust", "shield/ca.pem", "--role", "customs"], &*paths].concat()).expect(0, &[]);
+}
+
+#[test]
+fn an_output_without_its_line_in_the_journal_counts_for_the_same_document_under_another_name() {
+    let Some(desk) = Desk::new("an_output_without_its_line", &[]) else { return };
+    fill(&desk, 1);
+    batch(&desk, &PIN).expect(0, &["1 signed"]);
+    // As a program leaves it that is killed between output and journal. The copy comes first in the list.
+    fs::remove_file(desk.path(JOURNAL)).unwrap();
+    desk.write("in/copy of m0000.xml", message(&desk, 0));
+    let ran = batch(&desk, &[&NOT_ASKED[..], &["--json"]].concat()).expect(1, &["DocumentTwice", "signed before as"]);
+    assert_eq!(tally(&ran), [0, 1, 1, 0]);
+    assert_eq!(states(&ran)["in/m0000.xml"], "before");
+    assert_eq!(outputs(&desk).into_keys().collect::<Vec<_>>(), ["m0000.xml"]);
 }
 
 #[test]

@@ -103,7 +103,15 @@ fn everything_is_said_in_chinese_on_request() {
     let right = ["--pin-env", "CUSTOMS_PIN", "--try-again", "--lang", "zh"];
     desk.declare(&["CEB621.xml"], &right).expect(0, &["已签名", "海关证书", "测试配置"]);
     let verify = ["verify", "signed/CEB621.xml", "--trust", "shield/ca.pem"];
-    desk.shield(&[&verify[..], &zh].concat()).expect(0, &["有效", "签名值与证书公钥相符"]);
+    let right = ["有效", "正常 VF-001 签名值与证书公钥相符", "签名证书 0", " 签发）"];
+    let said = desk.shield(&[&verify[..], &zh].concat()).expect(0, &right);
+    assert!(!said.out.contains("certificate") && !said.out.contains("ok "), "{}", said.out);
+    // What nobody can explain is not called in order.
+    let signed = String::from_utf8(desk.read("signed/CEB621.xml")).unwrap();
+    desk.write("other.xml", signed.replacen("COP2027", "COP2028", 1));
+    let other = ["verify", "other.xml", "--trust", "shield/ca.pem"];
+    desk.shield(&[&other[..], &zh].concat()).expect(6, &["无效", "错误 VF-102", "注意 VF-199"]);
+    desk.shield(&other).expect(6, &["NOT valid", "BAD  VF-102", "note VF-199"]);
 }
 
 #[test]

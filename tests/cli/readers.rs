@@ -65,7 +65,8 @@ fn a_certificate_is_opened_by_the_reference_that_the_list_shows() {
     let pin = ["--pin-env", "CUSTOMS_PIN", "--credential"];
     desk.declare(&["CEB621.xml"], &[&pin[..], &[&customs]].concat()).expect(0, &["1 signed"]);
     // The other certificate is none that declares, and a text that is no reference is none.
-    desk.declare(&["CEB311.xml"], &[&pin[..], &[&bank]].concat()).expect(5, &["SH-3001"]);
+    desk.declare(&["CEB311.xml"], &[&pin[..], &[&bank]].concat())
+        .expect(5, &["SH-3001", "Now: choose another certificate"]);
     desk.declare(&["CEB311.xml"], &[&pin[..], &["9A"]].concat()).expect(2, &["DOOR/PLACE/FINGERPRINT"]);
     let unknown = format!("pkcs11:other.so:1//{}", "ab".repeat(32));
     desk.declare(&["CEB311.xml"], &[&pin[..], &[&unknown]].concat()).expect(3, &["SH-1004"]);

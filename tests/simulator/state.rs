@@ -155,6 +155,16 @@ fn beside_a_file_of_somebody_else_nothing_is_made_and_nothing_removed() {
         refused(&pipe, "is no ordinary file");
         fs::remove_file(pipe).unwrap();
     }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let kept = folder.join("kept");
+        drop(saved(&kept));
+        fs::remove_file(folder.join("kept.lock")).unwrap();
+        fs::set_permissions(&kept, fs::Permissions::from_mode(0o444)).unwrap();
+        refused(&kept, "is write-protected");
+        fs::remove_file(kept).unwrap();
+    }
     let mut names: Vec<_> = fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, [part.file_name().unwrap(), order.file_name().unwrap()]);
