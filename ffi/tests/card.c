@@ -57,24 +57,6 @@ static void list(void) {
     }
 }
 
-struct asked {
-    int times;
-    const char *digits;
-    uint32_t role, also, tries, left;
-};
-
-static uint32_t SHIELD_CALL ask(void *userdata, const shield_pin_question *question, uint8_t *buffer, size_t capacity,
-                                size_t *length) {
-    struct asked *a = userdata;
-    a->times++;
-    a->role = question->role, a->also = question->also_opens;
-    a->tries = question->tries, a->left = question->tries_left;
-    *length = strlen(a->digits);
-    CHECK(*length <= capacity);
-    memcpy(buffer, a->digits, *length);
-    return SHIELD_PIN_TYPED;
-}
-
 /* One PIN for both: the dialog says so, and how many tries there are. */
 static void declaration_and_payment(void) {
     static const char order[] = "Pay 100.00 CNY to TEST ACCOUNT 1";

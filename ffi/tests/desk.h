@@ -39,6 +39,25 @@ static inline shield_pin pin_of(const char *digits) {
     return pin;
 }
 
+/* A person at a dialog: types `digits`, and keeps what it was asked. */
+struct asked {
+    int times;
+    const char *digits;
+    uint32_t role, also, tries, left;
+};
+
+static inline uint32_t SHIELD_CALL ask(void *userdata, const shield_pin_question *question, uint8_t *buffer, size_t capacity,
+                                       size_t *length) {
+    struct asked *a = userdata;
+    a->times++;
+    a->role = question->role, a->also = question->also_opens;
+    a->tries = question->tries, a->left = question->tries_left;
+    *length = strlen(a->digits);
+    CHECK(*length <= capacity);
+    memcpy(buffer, a->digits, *length);
+    return SHIELD_PIN_TYPED;
+}
+
 static inline shield_request raw(uint32_t role) {
     shield_request request = {.struct_size = sizeof request, .wait_ms = WAIT};
     request.format = SHIELD_FORMAT_RAW;

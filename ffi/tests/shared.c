@@ -36,24 +36,6 @@ static void list(void) {
     }
 }
 
-struct asked {
-    int times;
-    const char *digits;
-    uint32_t role, also, tries, left;
-};
-
-static uint32_t SHIELD_CALL ask(void *userdata, const shield_pin_question *question, uint8_t *buffer, size_t capacity,
-                                size_t *length) {
-    struct asked *a = userdata;
-    a->times++;
-    a->role = question->role, a->also = question->also_opens;
-    a->tries = question->tries, a->left = question->tries_left;
-    *length = strlen(a->digits);
-    CHECK(*length <= capacity);
-    memcpy(buffer, a->digits, *length);
-    return SHIELD_PIN_TYPED;
-}
-
 /* What a receipt says of a signature that a simulator made with SM2. */
 static void receipt_says(shield_receipt *receipt, int64_t role) {
     char text[256];

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What GM/T 0017 devices expect of a PIN, made with openssl alone from the description of each dialect. Driver and simulator are each compared
-# with this, so that they are right and not only consistent with each other.
+# What GM/T 0017 devices expect of a PIN, made with openssl alone from the description of each dialect. The driver is held to this, as the
+# simulator is to payloads.sh: two hands wrote the two, so that one mistake does not serve both.
 #
 #   cryptograms.sh PIN NEW_PIN RANDOM APP_ID DEVICE_KEY
 #

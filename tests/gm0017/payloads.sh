@@ -9,17 +9,20 @@ set -euo pipefail
 pin=${1-12345678} admin=${2-87654321} new=${3-654321} random=${4-0102030405060708} app=${5-1000}
 device=${6-31323334353637383132333435363738} device_new=${7-000102030405060708090a0b0c0d0e0f}
 
-hex() { printf %s "$1" | xxd -p -c 256; }
+# With od and printf, which every system has; octets in, hex out, and the other way.
+octets_as_hex() { od -An -v -tx1 | tr -d ' \n'; }
+hex() { printf %s "$1" | octets_as_hex; }
+raw() { printf %b "$(sed 's/../\\x&/g' <<<"$1")"; }
 pad() { local h=$1; while [ ${#h} -lt 32 ]; do h+=00; done; printf %s "$h"; }
 half() { cut -c 1-32; }
-sha1() { printf %s "$1" | xxd -r -p | openssl dgst -sha1 -r | half; }
-sm3() { printf %s "$1" | xxd -r -p | openssl dgst -sm3 -r | half; }
-ecb() { printf %s "$2" | xxd -r -p | openssl enc -sm4-ecb -K "$1" -nopad | xxd -p -c 256; }
+sha1() { raw "$1" | openssl dgst -sha1 -r | half; }
+sm3() { raw "$1" | openssl dgst -sm3 -r | half; }
+ecb() { raw "$2" | openssl enc -sm4-ecb -K "$1" -nopad | octets_as_hex; }
 # The last block of CBC; MAC: its first four octets. Input: header, Lc as `hi lo 00 00`, data, 80, zeros.
 mac() { # mac KEY HEADER LC DATA
     local input=$2${3}0000$4'80'
     while [ $((${#input} % 32)) -ne 0 ]; do input+=00; done
-    printf %s "$input" | xxd -r -p | openssl enc -sm4-cbc -K "$1" -iv "$(pad "$random")" -nopad | xxd -p -c 1024 | tail -c 33 | cut -c 1-8
+    raw "$input" | openssl enc -sm4-cbc -K "$1" -iv "$(pad "$random")" -nopad | octets_as_hex | tail -c 32 | cut -c 1-8
 }
 
 framed=0800${random}80

@@ -27,6 +27,14 @@ fn first_steps_without_a_token() {
 }
 
 #[test]
+fn documents_are_judged_without_a_token() {
+    for tool in TOOLS {
+        let program = compile("tests/verdicts.c", Library::Plain, tool);
+        run(&program, tool, &[text(vectors())]).passed();
+    }
+}
+
+#[test]
 fn wrong_handles_and_pointers_give_their_codes_without_a_token() {
     for tool in TOOLS {
         let program = compile("tests/misuse.c", Library::Plain, tool);
