@@ -96,7 +96,8 @@ impl<'t> Exchange<'t> {
         self.deliver_short(command, exactly(length))
     }
 
-    /// GET RESPONSE (§7.6.1), or the command once more where its standard has that, until there is no more: bounded in rounds and octets, and each round has to bring something.
+    /// GET RESPONSE (§7.6.1), or the command once more where its standard has that, until there is no more: bounded in rounds and octets, and
+    /// each round has to bring something.
     fn collect(&mut self, command: &Command, first: Response) -> Result<Response> {
         let endless = |what: &str| Error::new(ErrorKind::TokenAnswer, command.name()).detail(what.to_owned());
         let (mut answer, mut rounds) = (first, 0_usize);

@@ -219,7 +219,7 @@ impl Shield {
                 signing::guard(state, consent, role)?;
             }
             let (pin, door, puks) = (route.slot.pin.clone(), route.door.clone(), Arc::clone(&self.0.puks));
-            lease.call("change PIN", wait, move |token| {
+            let done = lease.call("change PIN", wait, move |token| {
                 let pins = token.pins().ok_or_else(|| job.impossible(&door))?;
                 if let Job::ByUnlockCode(consent) = job {
                     puks.guard((&door, &pin), pins, consent, state)?;
@@ -229,7 +229,9 @@ impl Shield {
                     puks.learn((&door, &pin), &done);
                 }
                 done
-            })
+            });
+            // Nobody says what a change that was lost on the way makes of a login.
+            done.map_err(|error| self.leave(lease, &route.door, error))
         };
         run().map_err(|e| e.role(role).correlate(id)).inspect_err(log)
     }

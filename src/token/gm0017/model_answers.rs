@@ -94,14 +94,7 @@ impl Model {
             }
             0x22 => Ok(self.applications.iter().flat_map(|a| [&a.name[..], &[0]].concat()).collect()),
             0x26 => self.open(data),
-            0x28 => {
-                let ends_login = self.close_ends_login;
-                self.with(data, |application, _| {
-                    application.open = None;
-                    application.login &= !ends_login;
-                    Ok(vec![])
-                })
-            }
+            0x28 => self.close(data),
             0x1C => self.with(data, |application, _| {
                 application.login = false;
                 Ok(vec![])
@@ -195,6 +188,15 @@ impl Model {
             self.next += 1;
         }
         Ok([&[0; 8][..], &application.open.unwrap()].concat())
+    }
+
+    fn close(&mut self, data: &[u8]) -> Answer {
+        let ends_login = self.close_ends_login;
+        self.with(data, |application, _| {
+            application.open = None;
+            application.login &= !ends_login;
+            Ok(vec![])
+        })
     }
 
     fn key(&self, pin: &str) -> Key {

@@ -244,6 +244,25 @@ fn the_login_of_a_signature_that_was_lost_on_the_way_is_over_when_the_call_retur
 }
 
 #[test]
+fn after_a_change_of_a_pin_that_was_lost_on_the_way_no_login_is_open_when_the_call_returns() {
+    const CHANGE: u8 = 0x16;
+    let card = Card::new("syno-2015");
+    let (_readers, scanner) = known(&card);
+    let shield = shield(&scanner);
+    let typed = |text: &str| crate::pin::Pin::new(Role::Bank, text.as_bytes()).unwrap();
+    card.sent();
+    card.set(|model| (model.lost, model.applications[1].login) = (Some(CHANGE), true));
+    let (old, new, consent) = (typed(BANK_PIN), typed("111111"), crate::tries::Consent::None);
+    let changed = shield.change_pin(Role::Bank, &Selector::default(), (&old, &new), consent, &Wait::default());
+    assert_eq!(changed.unwrap_err().kind(), ErrorKind::TokenFailed);
+    let sent = card.instructions();
+    assert_eq!(sent.iter().filter(|ins| **ins == CHANGE).count(), 1);
+    assert_eq!(sent.last(), Some(&CLEAR), "{sent:02X?}");
+    assert!(!card.set(|model| model.applications[1].login));
+    sign(&shield, Role::Bank, "111111").unwrap();
+}
+
+#[test]
 fn whichever_answer_is_lost_no_login_is_open_when_call_or_batch_are_over() {
     let instructions = [OPEN, CONTAINER, INFO, RANDOM, VERIFY, SIGN, CLEAR, 0x28];
     let mut lost = 0;

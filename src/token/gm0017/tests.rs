@@ -251,6 +251,23 @@ fn a_device_that_opens_one_application_at_a_time_is_left_with_none_open() {
 }
 
 #[test]
+fn an_application_of_another_program_that_has_the_number_ours_had_is_not_closed_for_ours() {
+    let card = Card::new("gm3000");
+    card.set(|model| model.one_application = true);
+    let at = card.known(&[EPORT]);
+    card.lease(&at).slots().unwrap();
+    card.set(|model| {
+        let [eport, bank] = &mut model.applications[..] else { panic!() };
+        (bank.open, bank.login) = (eport.open.take(), true);
+        assert!(bank.open.is_some());
+    });
+    card.sent();
+    let error = sign(&mut *card.lease(&at), EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap_err();
+    assert_eq!((error.kind(), card.instructions()), (ErrorKind::Busy, vec![OPEN, OPEN]));
+    assert!(card.set(|model| model.applications[1].login && model.applications[1].open.is_some()));
+}
+
+#[test]
 fn a_number_that_grew_old_is_asked_for_anew_and_the_pin_is_not() {
     let card = Card::new("gm3000");
     let at = card.known(&[EPORT]);

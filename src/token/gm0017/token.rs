@@ -105,6 +105,11 @@ impl GmToken {
             Err(sw) if matches!(sw.raw(), ONE_AT_A_TIME | ALREADY_OPEN) => {
                 if sw.raw() == ONE_AT_A_TIME {
                     self.learn(|habits| habits.one_application = true);
+                    // Another one is open, so a number of this one is none any more: it may be that one's, which somebody else needs. A login
+                    // that is left open weighs more.
+                    if !self.at.left(|left| left.contains(name.octets())) {
+                        self.memory(|memory| memory.forget_application(name));
+                    }
                 }
                 self.close_all();
                 application::open(&mut self.card, name)?
