@@ -236,6 +236,7 @@ def ceb_cases():
         case(f"tabs-to-spaces-{kind}", ["VF-160"], right.replace("\t", "    "))
         case(f"namespace-lost-{kind}", ["VF-161"], instead(right, f' xmlns:xsi="{XSI}"', ""))
         case(f"namespace-added-{kind}", ["VF-162"], instead(right, " xmlns:xsi=", ' xmlns:a="urn:a" xmlns:xsi='))
+        case(f"xml-base-added-{kind}", ["VF-162"], instead(right, " xmlns:xsi=", ' xml:base="urn:a" xmlns:xsi='))
         case(f"namespace-renamed-{kind}", ["VF-161", "VF-162"], instead(right, " xmlns:xsi=", " xmlns:xsj="))
         case(f"namespace-of-another-name-{kind}", ["VF-161", "VF-162"], instead(right, f' xmlns:xsi="{XSI}"', f' xmlns:xsi="{XSI}s"'))
         case(f"comments-named-later-{kind}", ["VF-163"], instead(right, C14N, C14N + "#WithComments"))
