@@ -165,6 +165,26 @@ fn what_was_added_to_the_root_is_named_and_not_blamed_on_signed_info() {
 }
 
 #[test]
+fn a_signature_that_was_never_filled_in_is_told_as_empty() {
+    let text = String::from_utf8(vector("synthetic_CEB311_rsa.xml")).unwrap();
+    let emptied = |name: &str| {
+        let (head, rest) = text.split_once(&format!("<ds:{name}>")).unwrap();
+        let tail = rest.split_once("</").unwrap().1;
+        format!("{head}<ds:{name}>\n</{tail}").into_bytes()
+    };
+    for (name, kind) in [
+        ("DigestValue", FindingKind::Structure),
+        ("SignatureValue", FindingKind::SignatureUnreadable),
+        ("X509Certificate", FindingKind::CertificateUnreadable),
+    ] {
+        let said = only(&emptied(name), kind);
+        assert!(said.contains("(it is empty); expected base64 and nothing else, found nothing at line 12"), "{said}");
+        let report = report(&emptied(name), vectors_time());
+        assert!(!accepted(&report) && !report.has(FindingKind::DigestWrong), "{:?}", report.findings);
+    }
+}
+
+#[test]
 fn what_was_changed_inside_signed_info_is_named_and_not_blamed_on_namespaces() {
     let d = vector("synthetic_CEB311_rsa.xml");
     let xpath = "<ds:Transform Algorithm=\"http://www.w3.org/TR/1999/REC-xpath-19991116\"><ds:XPath>1</ds:XPath>\

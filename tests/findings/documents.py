@@ -286,6 +286,8 @@ def names_and_cards():
     case("stranger", ["VF-133"], Message(RSA).text(), anchors=["bank"])
     case("certificate-as-pem", ["VF-122"], instead(Message(RSA).text(), "<ds:X509Certificate>", "<ds:X509Certificate>-----BEGIN CERTIFICATE-----"))
     case("two-values", ["VF-113"], instead(Message(RSA).text(), "<ds:KeyInfo>", "<ds:SignatureValue>AAAA</ds:SignatureValue><ds:KeyInfo>"))
+    empty = re.sub(r"(?<=Value>)[^<]+(?=</ds:(Digest|Signature)Value>)", "", Message(RSA).text())
+    case("template-not-filled", ["VF-113", "VF-114"], empty)
     case("no-certificate", ["VF-121"], re.sub(r"<ds:X509Data>.*</ds:X509Data>", "", Message(RSA).text()))
 
 
