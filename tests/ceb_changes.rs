@@ -137,6 +137,53 @@ fn a_declaration_that_came_or_went_on_the_root_is_named() {
     assert!(added.contains("expected no such declaration, found xmlns:q=\"urn:q\" at line 2"), "{added}");
 }
 
+/// SignedInfo inherits them, and nobody changed it.
+#[test]
+fn what_was_added_to_the_root_is_named_and_not_blamed_on_signed_info() {
+    for kind in ["rsa", "sm2"] {
+        let d = vector(&format!("synthetic_CEB311_{kind}.xml"));
+        for added in [
+            &["xml:base=\"urn:b\""][..],
+            &["xml:lang=\"zh\""],
+            &["xml:lang=\"zh\"", "xml:space=\"preserve\""],
+            &["xmlns:q=\"urn:q\"", "xmlns:r=\"urn:r\""],
+        ] {
+            let changed = replace(&d, CEB, &format!("{CEB} {}", added.join(" ")));
+            let report = report(&changed, vectors_time());
+            let told: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+            let causes: Vec<FindingKind> =
+                report.findings.iter().map(|f| f.kind).filter(|k| ("VF-160".."VF-200").contains(&k.code())).collect();
+            assert_eq!(causes, vec![FindingKind::NamespaceAdded; added.len()], "{told:#?}");
+            for one in added {
+                assert!(told.iter().any(|t| t.contains(&format!("found {one} at line 2"))), "{one}: {told:#?}");
+            }
+        }
+        // On the Signature it is not the root's.
+        let changed = replace(&d, "<ds:Signature ", "<ds:Signature xml:lang=\"zh\" ");
+        assert!(report(&changed, vectors_time()).has(FindingKind::SignedInfoChanged));
+    }
+}
+
+#[test]
+fn a_signature_that_was_never_filled_in_is_told_as_empty() {
+    let text = String::from_utf8(vector("synthetic_CEB311_rsa.xml")).unwrap();
+    let emptied = |name: &str| {
+        let (head, rest) = text.split_once(&format!("<ds:{name}>")).unwrap();
+        let tail = rest.split_once("</").unwrap().1;
+        format!("{head}<ds:{name}>\n</{tail}").into_bytes()
+    };
+    for (name, kind) in [
+        ("DigestValue", FindingKind::Structure),
+        ("SignatureValue", FindingKind::SignatureUnreadable),
+        ("X509Certificate", FindingKind::CertificateUnreadable),
+    ] {
+        let said = only(&emptied(name), kind);
+        assert!(said.contains("(it is empty); expected base64 and nothing else, found nothing at line 12"), "{said}");
+        let report = report(&emptied(name), vectors_time());
+        assert!(!accepted(&report) && !report.has(FindingKind::DigestWrong), "{:?}", report.findings);
+    }
+}
+
 #[test]
 fn what_was_changed_inside_signed_info_is_named_and_not_blamed_on_namespaces() {
     let d = vector("synthetic_CEB311_rsa.xml");

@@ -163,8 +163,9 @@ NamespaceLost = "VF-161", Wrong,
     "a namespace declaration of the document element was lost after signing", "put the declaration back, and do not let a program write the signed message anew",
     "签名后根元素丢失了命名空间声明", "请恢复该声明，且不要让程序重新生成已签名的报文";
 NamespaceAdded = "VF-162", Wrong,
-    "a namespace declaration was added to the document element after signing", "take the declaration out, and do not let a program write the signed message anew",
-    "签名后根元素增加了命名空间声明", "请去掉该声明，且不要让程序重新生成已签名的报文";
+    "a namespace declaration or an xml: attribute was added to the document element after signing",
+    "take it out, and do not let a program write the signed message anew",
+    "签名后根元素增加了命名空间声明或 xml: 属性", "请去掉该内容，且不要让程序重新生成已签名的报文";
 C14nWithComments = "VF-163", Wrong,
     "canonical XML with comments is named or was used, where customs has it without", "use the identifier without #WithComments, leave comments out of the digest, and sign again",
     "使用了带注释的规范化（#WithComments），而海关要求不带注释", "请使用不带 #WithComments 的标识，摘要不含注释，然后重新签名";

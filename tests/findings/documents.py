@@ -236,6 +236,7 @@ def ceb_cases():
         case(f"tabs-to-spaces-{kind}", ["VF-160"], right.replace("\t", "    "))
         case(f"namespace-lost-{kind}", ["VF-161"], instead(right, f' xmlns:xsi="{XSI}"', ""))
         case(f"namespace-added-{kind}", ["VF-162"], instead(right, " xmlns:xsi=", ' xmlns:a="urn:a" xmlns:xsi='))
+        case(f"xml-base-added-{kind}", ["VF-162"], instead(right, " xmlns:xsi=", ' xml:base="urn:a" xmlns:xsi='))
         case(f"namespace-renamed-{kind}", ["VF-161", "VF-162"], instead(right, " xmlns:xsi=", " xmlns:xsj="))
         case(f"namespace-of-another-name-{kind}", ["VF-161", "VF-162"], instead(right, f' xmlns:xsi="{XSI}"', f' xmlns:xsi="{XSI}s"'))
         case(f"comments-named-later-{kind}", ["VF-163"], instead(right, C14N, C14N + "#WithComments"))
@@ -285,6 +286,8 @@ def names_and_cards():
     case("stranger", ["VF-133"], Message(RSA).text(), anchors=["bank"])
     case("certificate-as-pem", ["VF-122"], instead(Message(RSA).text(), "<ds:X509Certificate>", "<ds:X509Certificate>-----BEGIN CERTIFICATE-----"))
     case("two-values", ["VF-113"], instead(Message(RSA).text(), "<ds:KeyInfo>", "<ds:SignatureValue>AAAA</ds:SignatureValue><ds:KeyInfo>"))
+    empty = re.sub(r"(?<=Value>)[^<]+(?=</ds:(Digest|Signature)Value>)", "", Message(RSA).text())
+    case("template-not-filled", ["VF-113", "VF-114"], empty)
     case("no-certificate", ["VF-121"], re.sub(r"<ds:X509Data>.*</ds:X509Data>", "", Message(RSA).text()))
 
 
@@ -446,9 +449,9 @@ def cms_cases():
     case("cms-changed", [], order.replace(b"100", b"900"), kind="cms-detached", signature="detached.p7s", unexplained=True)
     case("cms-trailing", ["VF-302"], run(*base, "-binary", "-nodetach") + b"\0", kind="cms")
     attached = run(*base, "-binary", "-nodetach")
-    der = attached[attached.rindex(b"\x04", 0, len(attached) - 60):]
-    length = der[1]
-    shorter = attached[:-2 - length]
+    # The value is the OCTET STRING that ends where the message ends: its tag alone may stand inside of the value, too.
+    size = next(n for n in range(74, 60, -1) if attached[-n:-n + 2] == bytes([4, n - 2]) and attached[-n + 2] == 0x30)
+    der, length, shorter = attached[-size:], size - 2, attached[:-size]
     case("cms-attached", [], attached, kind="cms")
     case("cms-raw-for-der", ["VF-116"], with_value(attached, shorter, P256.raw(der[2:2 + length])), kind="cms")
 

@@ -169,7 +169,8 @@ impl Judge<'_> {
     fn causes(&mut self, causes: Vec<Finding>) {
         for cause in causes {
             let same = |f: &Finding| {
-                f.kind == cause.kind && (f.expected == cause.expected || f.kind == FindingKind::C14nWithComments)
+                let same = f.expected == cause.expected && f.found == cause.found;
+                f.kind == cause.kind && (same || f.kind == FindingKind::C14nWithComments)
             };
             if !self.report.findings.iter().any(same) {
                 self.report.add(cause);

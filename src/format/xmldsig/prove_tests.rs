@@ -53,7 +53,8 @@ fn a_finished_document_with_a_wrong_digest_or_value_does_not_leave() {
         let mut octets = Base64::decode_vec(value).unwrap();
         octets[20] ^= 1;
         refused(&instead(&right, value, &Base64::encode_string(&octets)), &by, "value");
-        refused(&instead(&right, value, ""), &by, "the form of the value");
+        refused(&instead(&right, value, "AAAA"), &by, "the form of the value");
+        refused(&instead(&right, value, ""), &by, "no value");
         refused(&instead(&right, &format!("<ds:SignatureValue>{value}</ds:SignatureValue>"), ""), &by, "no value");
     }
 }

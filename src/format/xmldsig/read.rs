@@ -248,9 +248,14 @@ impl Reader<'_, '_> {
     fn base64(&mut self, node: NodeId, otherwise: FindingKind) -> Option<Vec<u8>> {
         let mut text = self.text(node)?;
         text.retain(|c| !c.is_ascii_whitespace());
+        let expected = ("base64 and nothing else", "仅 base64");
+        // What was never filled in is neither wrong nor changed.
+        if text.is_empty() {
+            self.compare(otherwise, node, ("it is empty", "为空"), (expected, ("nothing", "无")));
+            return None;
+        }
         let octets = Base64::decode_vec(&text).ok();
         if octets.is_none() {
-            let expected = ("base64 and nothing else", "仅 base64");
             self.compare(otherwise, node, ("not base64", "不是 base64"), (expected, shown(&text)));
         }
         octets

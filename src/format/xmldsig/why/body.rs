@@ -95,8 +95,7 @@ impl<'s> Search<'s> {
         let pieces = Pieces::of(before, after)?;
         let now = pieces.beside().map(|(b, a)| [b, a].concat());
         let besides = now.as_deref().map(besides).unwrap_or_default();
-        let declared = pieces.root().and_then(StartTag::of).map(|t| t.declarations).unwrap_or_default();
-        let roots = RootEdit::all(&declared);
+        let roots = pieces.root().and_then(StartTag::of).map(|tag| RootEdit::all(&tag)).unwrap_or_default();
         let try_it = |edit: Edit<'_>| {
             let algorithm = self.fits(pieces.written(&edit).as_bytes())?;
             let mut findings: Vec<Finding> = already.iter().cloned().collect();

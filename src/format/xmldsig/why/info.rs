@@ -1,7 +1,8 @@
 //! Why the value differs: SignedInfo is written in every known other way, and what then fits is named.
 
 use base64ct::{Base64, Encoding};
-use uppsala::{Document, NodeId, NodeKind};
+use uppsala::namespace::XML_NAMESPACE;
+use uppsala::{Attribute, Document, NodeId, NodeKind};
 
 use super::super::canonical::{self, Checked};
 use super::super::identifiers::Set;
@@ -80,10 +81,11 @@ impl Info<'_> {
     fn candidates(&self, found: &str) -> Vec<Candidate> {
         let tight = canonical::element_on_one_line(self.tree, self.node).ok().and_then(|o| String::from_utf8(o).ok());
         let tight = tight.unwrap_or_else(|| found.to_owned());
-        let own = start_tag(&tight).map(|t| t.declarations).unwrap_or_default();
+        let own = start_tag(&tight);
         let mut octets = vec![tight.clone(), comments_toggled(&tight)];
-        let mut scopes = vec![own.clone()];
-        for edit in RootEdit::all(&own).into_iter().take(24) {
+        let edits = own.as_ref().map(RootEdit::all).unwrap_or_default();
+        let mut scopes = vec![own.map(|t| t.declarations).unwrap_or_default()];
+        for edit in edits.into_iter().take(24) {
             let edited = |text: &str| {
                 text.find('>')
                     .and_then(|end| text.split_at_checked(end.saturating_add(1)))
@@ -116,6 +118,7 @@ impl Info<'_> {
     /// How SignedInfo as it stands differs from what was signed.
     fn differences(&self, found: &str, signed: &str) -> Vec<Finding> {
         let mut findings = Vec::new();
+        let mut inherited = Vec::new();
         if let (Some(now), Some(then)) = (start_tag(found), start_tag(signed)) {
             let missing = |from: &[Declaration], of: &[Declaration]| {
                 of.iter().filter(|d| !from.contains(d)).cloned().collect::<Vec<_>>()
@@ -123,13 +126,19 @@ impl Info<'_> {
             let root = self.tree.document_element().and_then(|id| self.checked.place(self.tree, id));
             let lost = missing(&now.declarations, &then.declarations);
             findings.extend(root::difference(&lost, &missing(&then.declarations, &now.declarations), root));
+            let (there, before) = (now.xml_attributes(), then.xml_attributes());
+            let added = there.into_iter().filter(|a| !before.contains(a) && self.is_of_root(a));
+            inherited = added.map(str::to_owned).collect();
+            findings.extend(root::added_attributes(&inherited, root));
         }
         let tight = canonical::element_on_one_line(self.tree, self.node).ok().and_then(|o| String::from_utf8(o).ok());
         let tight = tight.unwrap_or_default();
         if tight != found && !signed.contains('\n') {
             findings.push(self.pretty());
         }
-        let (Some(now), Some(then)) = (behind_declarations(&tight), behind_declarations(signed)) else {
+        let (Some(now), Some(then)) =
+            (behind_declarations(&root::without(&tight, &inherited)), behind_declarations(signed))
+        else {
             return findings;
         };
         if now == then {
@@ -145,6 +154,19 @@ impl Info<'_> {
             findings.push(self.changed(name, &part(&then), &part(&now)));
         }
         findings
+    }
+
+    /// Whether an `xml:` attribute of the canonical SignedInfo is the document element's, and no nearer one's.
+    fn is_of_root(&self, attribute: &str) -> bool {
+        let local = attribute.trim_start_matches(" xml:").split('=').next();
+        let holds = |id: NodeId| {
+            let xml = |a: &Attribute<'_>| a.name.namespace_uri.as_deref() == Some(XML_NAMESPACE);
+            self.tree
+                .element(id)
+                .is_some_and(|e| e.attributes.iter().any(|a| xml(a) && local == Some(a.name.local_name.as_ref())))
+        };
+        let around = std::iter::successors(Some(self.node), |id| self.tree.parent(*id));
+        around.into_iter().find(|id| holds(*id)).is_some_and(|id| Some(id) == self.tree.document_element())
     }
 
     fn changed(&self, name: &str, expected: &str, found: &str) -> Finding {
