@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
+use crate::atomic::sync_folder;
 use crate::cert::Fingerprint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::BATCH_LIST_MAX;
@@ -108,7 +109,10 @@ impl Journal {
         // The first line may have been torn, too.
         let Some(body) = text.strip_prefix(head) else {
             let rest = head.strip_prefix(text).ok_or_else(|| foreign(&self.path))?;
-            return state.append(rest, &self.path);
+            state.append(rest, &self.path)?;
+            // The outputs may stand in another folder, whose writing does not keep the journal's name.
+            sync_folder(&self.path);
+            return Ok(());
         };
         for line in body.split_inclusive(|o| *o == b'\n').filter(|line| *line != b"\n") {
             // A last line that lacks nothing but its end is whole: its check says so.
