@@ -248,6 +248,26 @@ pub(super) fn encoded(path: &Path) -> String {
     })
 }
 
+/// The same for a person to read; what is no text, and what no line of text has, stays as it is.
+pub(super) fn readable(name: &str) -> String {
+    let mut octets = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.first_chunk::<2>().filter(|_| *first == b'%').and_then(|d| std::str::from_utf8(d).ok());
+        match digits.and_then(|d| u8::from_str_radix(d, 16).ok()) {
+            Some(octet) => {
+                octets.push(octet);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                octets.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(octets).ok().filter(|t| !t.chars().any(char::is_control)).unwrap_or_else(|| name.to_owned())
+}
+
 #[cfg(test)]
 #[path = "journal_tests.rs"]
 mod tests;
