@@ -211,8 +211,8 @@ fn create_beside(path: &Path, rights: Option<fs::Permissions>) -> io::Result<(Fi
     Ok((file, pending))
 }
 
-/// Makes the rename itself durable where the system has folders that can be opened.
-fn sync_folder(path: &Path) {
+/// Makes a file's name durable where the system has folders that can be opened.
+pub(crate) fn sync_folder(path: &Path) {
     if let Some(Ok(folder)) =
         path.parent().map(|p| File::open(if p.as_os_str().is_empty() { Path::new(".") } else { p }))
     {

@@ -4,20 +4,18 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shared_shield::batch::concerns_one_document;
-use shared_shield::format::{ceb, xmldsig};
-use shared_shield::{
-    Content, Digest, DigestAlgorithm, Error, ErrorKind, Receipt, Request, Result, Role, Session, Shield, Unlock,
-};
+use shared_shield::format::xmldsig;
+use shared_shield::{Content, Digest, DigestAlgorithm, Error, ErrorKind, Receipt, Result, Role, Session, Shield};
 
 use crate::args::Global;
 use crate::args_ceb::SignDeclaration;
 use crate::dialect;
 use crate::done::{self, Output};
 use crate::exit::Exit;
+use crate::messages::{Tally, Terms};
 use crate::pin::Asker;
 use crate::reach;
 use crate::screen::{Screen, clean};
@@ -32,29 +30,17 @@ struct Job {
     planned: Option<Digest>,
 }
 
-/// What became of the documents.
+/// What became of the documents, and the first reason why one was not signed.
 #[derive(Default)]
-struct Tally {
-    signed: usize,
-    skipped: usize,
-    failed: usize,
-    not_tried: usize,
+struct Became {
+    tally: Tally,
     first: Option<Exit>,
 }
 
-impl Tally {
+impl Became {
     fn fail(&mut self, exit: Exit) {
-        self.failed += 1;
+        self.tally.refused += 1;
         self.first.get_or_insert(exit);
-    }
-
-    /// Some done and some not is a code of its own; where nothing was done the first reason is the code.
-    fn exit(&self) -> Exit {
-        match self.first {
-            None => Exit::Done,
-            Some(_) if self.signed + self.skipped > 0 => Exit::Some,
-            Some(first) => first,
-        }
     }
 }
 
@@ -71,22 +57,22 @@ pub(crate) fn run(global: &Global, args: &SignDeclaration, screen: &Screen) -> R
     let jobs = jobs(args)?;
     let shield = reach::shield(global, Role::Customs, &args.signing.choice, args.signing.even_outside_validity)?;
     let run = Run { global, args, screen, shield, bar: bar(jobs.len()) };
-    let mut tally = Tally::default();
+    let mut became = Became::default();
     done::sweep(&jobs.iter().map(|j| j.output.as_path()).collect::<Vec<_>>());
-    let todo = run.plan(jobs, &mut tally)?;
+    let todo = run.plan(jobs, &mut became)?;
     if todo.is_empty() {
-        return Ok(run.close(&tally));
+        return Ok(run.close(&became));
     }
     fs::create_dir_all(&args.out_dir).map_err(|e| {
         Error::new(ErrorKind::OutputFailed, "make folder").io(&e).detail(args.out_dir.display().to_string())
     })?;
     let whose = (Role::Customs, &args.signing.choice.selector());
-    let done = dialect::tried((global, screen), &run.shield, whose, || run.sign_all(&todo, &mut asker, &mut tally));
+    let done = dialect::tried((global, screen), &run.shield, whose, || run.sign_all(&todo, &mut asker, &mut became));
     match done {
-        Ok(()) => Ok(run.close(&tally)),
+        Ok(()) => Ok(run.close(&became)),
         Err(error) => {
             run.bar.suspend(|| screen.error(&error));
-            run.close(&tally);
+            run.close(&became);
             Ok(Exit::from(&error))
         }
     }
@@ -136,21 +122,18 @@ impl Run<'_> {
     }
 
     /// A document's own failure: said, counted, and the others go on.
-    fn failed(&self, file: &Path, error: &Error, tally: &mut Tally) {
-        tally.fail(error.into());
+    fn failed(&self, file: &Path, error: &Error, became: &mut Became) {
+        became.fail(error.into());
         let (name, why) = (clean(&file.display().to_string()), self.screen.sentence(error));
         self.say(self.screen.lang.pick(format!("refused {name}: {why}"), format!("拒绝 {name}：{why}")));
     }
 
-    fn request(&self, file: &Path, document: Content) -> Request {
-        let request = Request::declaration_as(document, self.args.message.options())
-            .of(self.args.signing.choice.selector())
-            .shown(clean(&file.display().to_string()));
-        if self.args.signing.even_outside_validity { request.even_outside_validity() } else { request }
+    fn terms(&self) -> Terms<'_> {
+        Terms { message: &self.args.message, signing: &self.args.signing }
     }
 
     /// Looks at every document before anybody is asked for a PIN: which are done, which cannot be signed.
-    fn plan(&self, jobs: Vec<Job>, tally: &mut Tally) -> Result<Vec<Job>> {
+    fn plan(&self, jobs: Vec<Job>, became: &mut Became) -> Result<Vec<Job>> {
         let mut todo = Vec::new();
         for mut job in jobs {
             match self.look(&mut job) {
@@ -158,11 +141,11 @@ impl Run<'_> {
                 Ok(Output::Other(..)) if self.args.signing.overwrite => todo.push(job),
                 Ok(present) => {
                     self.bar.inc(1);
-                    self.leave(&job, present, tally);
+                    self.leave(&job, present, became);
                 }
                 Err(error) if concerns_one_document(&error) => {
                     self.bar.inc(1);
-                    self.failed(&job.file, &error, tally);
+                    self.failed(&job.file, &error, became);
                 }
                 Err(error) => return Err(error),
             }
@@ -171,23 +154,23 @@ impl Run<'_> {
     }
 
     /// An output that is there already: this document, done before, or something that is left as it is.
-    fn leave(&self, job: &Job, present: Output, tally: &mut Tally) {
+    fn leave(&self, job: &Job, present: Output, became: &mut Became) {
         let name = clean(&job.output.display().to_string());
         let lang = self.screen.lang;
         match present {
             Output::Done => {
-                tally.skipped += 1;
+                became.tally.before += 1;
                 self.say(lang.pick(format!("skipped {name}: done before"), format!("跳过 {name}：已完成")));
             }
             Output::Other(en, zh) => {
-                tally.fail(Exit::File);
+                became.fail(Exit::File);
                 self.say(lang.pick(
                     format!("refused {name}: it exists and was left as it is, because {en}; --overwrite replaces it"),
                     format!("拒绝 {name}：文件已存在且{zh}，保持不变；如需替换请用 --overwrite"),
                 ));
             }
             Output::Absent => {
-                tally.fail(Exit::File);
+                became.fail(Exit::File);
                 self.say(lang.pick(
                     format!("refused {name}: another process wrote it and took it away; repeat"),
                     format!("拒绝 {name}：其他进程写入后又移走；请重试"),
@@ -200,25 +183,17 @@ impl Run<'_> {
         tracing::trace!(file = %job.file.display(), "a document is looked at");
         let document = Content::file(&job.file).read(xmldsig::MAX_OCTETS, "read document")?;
         job.planned = Some(DigestAlgorithm::Sha256.of(&document)?);
-        let pending = self.shield.prepare(self.request(&job.file, Content::bytes(document.as_slice())))?;
-        let certificate = pending.certificate();
-        // What a replaced signature leaves is what the output has to be of.
-        let document = match self.args.message.replace_signature {
-            true => ceb::without_signature(&document)?.unwrap_or(document),
-            false => document,
-        };
-        // A document that was signed while the certificate was valid stays done when the caller looks beyond validity.
-        let at = if self.args.signing.even_outside_validity { certificate.not_before() } else { SystemTime::now() };
-        Ok(done::judge(&job.output, &document, certificate, self.shield.profile(), at))
+        let pending = self.shield.prepare(self.terms().request(&job.file, Content::bytes(document.as_slice())))?;
+        self.terms().present(&job.output, &document, pending.certificate(), self.shield.profile())
     }
 
-    fn sign_all(&self, todo: &[Job], asker: &mut Asker<'_>, tally: &mut Tally) -> Result<()> {
+    fn sign_all(&self, todo: &[Job], asker: &mut Asker<'_>, became: &mut Became) -> Result<()> {
         let mut session = None;
         for (index, job) in todo.iter().enumerate() {
             let left = todo.get(index..).unwrap_or_default();
             match self.sign_one(job, left, &mut session, asker) {
                 Ok(receipt) => {
-                    tally.signed += 1;
+                    became.tally.signed += 1;
                     let (name, facts) =
                         (clean(&job.output.display().to_string()), words::receipt(&receipt, self.screen.lang));
                     self.say(
@@ -227,11 +202,11 @@ impl Run<'_> {
                 }
                 Err(error) if done::is_there(&error) => {
                     let present = self.look(&mut job.clone())?;
-                    self.leave(job, present, tally);
+                    self.leave(job, present, became);
                 }
-                Err(error) if concerns_one_document(&error) => self.failed(&job.file, &error, tally),
+                Err(error) if concerns_one_document(&error) => self.failed(&job.file, &error, became),
                 Err(error) => {
-                    self.name_the_rest(left, tally);
+                    self.name_the_rest(left, became);
                     return Err(error);
                 }
             }
@@ -241,9 +216,9 @@ impl Run<'_> {
     }
 
     /// Where a batch stops in the middle, a person wants to know which documents are left; where nothing was signed, all are.
-    fn name_the_rest(&self, left: &[Job], tally: &mut Tally) {
-        tally.not_tried = left.len();
-        for job in left.iter().filter(|_| tally.signed > 0) {
+    fn name_the_rest(&self, left: &[Job], became: &mut Became) {
+        became.tally.not_tried = left.len();
+        for job in left.iter().filter(|_| became.tally.signed > 0) {
             let name = clean(&job.file.display().to_string());
             self.say(self.screen.lang.pick(format!("not signed {name}"), format!("未签名 {name}")));
         }
@@ -265,7 +240,7 @@ impl Run<'_> {
             };
             let overwrite = self.args.signing.overwrite;
             let signed = self.document(job).and_then(|document| {
-                let request = self.request(&job.file, document);
+                let request = self.terms().request(&job.file, document);
                 done::write(&job.output, overwrite, |out| open.sign(request, &self.global.wait(), out))
             });
             match signed {
@@ -303,22 +278,15 @@ impl Run<'_> {
             ),
             format!("{} 份海关报文：{}{more}", left.len(), names.join("、")),
         );
-        let signing = &self.args.signing;
-        asker.run(signing.consent(), |prompt, consent| {
-            let unlock =
-                Unlock::of(Role::Customs).certificate(signing.choice.selector()).shown(text.clone()).consent(consent);
-            let unlock = if signing.even_outside_validity { unlock.even_outside_validity() } else { unlock };
+        asker.run(self.args.signing.consent(), |prompt, consent| {
+            let unlock = self.terms().unlock(text.clone(), consent);
             self.bar.suspend(|| self.shield.unlock(unlock, prompt, &self.global.wait()))
         })
     }
 
-    fn close(&self, tally: &Tally) -> Exit {
+    fn close(&self, became: &Became) -> Exit {
         self.bar.finish_and_clear();
-        let Tally { signed, skipped, failed, not_tried, .. } = tally;
-        self.screen.line(self.screen.lang.pick(
-            format!("{signed} signed, {skipped} done before, {failed} refused, {not_tried} not tried"),
-            format!("已签名 {signed}，先前已完成 {skipped}，被拒绝 {failed}，未处理 {not_tried}"),
-        ));
-        tally.exit()
+        self.screen.line(became.tally.text(self.screen.lang));
+        became.tally.exit(became.first)
     }
 }

@@ -30,6 +30,7 @@ mod make;
 #[cfg(feature = "simulator")]
 mod make_simulated;
 mod make_test_shield;
+mod messages;
 mod payment;
 mod pin;
 mod progress;

@@ -99,10 +99,7 @@ impl Screen {
     /// Where an option of this program is the way out.
     fn option_for(&self, error: &Error) -> Option<&'static str> {
         Some(match error.kind() {
-            ErrorKind::OutputFailed if error.io_kind() == Some(io::ErrorKind::AlreadyExists) => self.lang.pick(
-                "name another output, or add --overwrite to replace it.",
-                "请指定其他输出，或加 --overwrite 替换。",
-            ),
+            ErrorKind::OutputFailed => return self.option_for_output(error),
             ErrorKind::DocumentSigned => self.lang.pick(
                 "sign the unsigned original, or add --replace-signature.",
                 "请对未签名的原文签名，或加 --replace-signature。",
@@ -150,6 +147,21 @@ impl Screen {
             ErrorKind::CardUnknown => self.lang.pick(
                 "name the vendor's driver for this card with --module PATH.",
                 "用 --module PATH 指定该卡的厂商驱动。",
+            ),
+            _ => return None,
+        })
+    }
+
+    /// The way out where a result could not be written.
+    fn option_for_output(&self, error: &Error) -> Option<&'static str> {
+        Some(match error.io_kind()? {
+            io::ErrorKind::AlreadyExists => self.lang.pick(
+                "name another output, or add --overwrite to replace it.",
+                "请指定其他输出，或加 --overwrite 替换。",
+            ),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => self.lang.pick(
+                "make room on the disk and repeat: what is done is not done again.",
+                "请清理磁盘空间后重试：已完成的不会重复处理。",
             ),
             _ => return None,
         })

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared_shield::batch::{self, Batch, Item, Journal, Outcome, Plan, Present, Report};
-use shared_shield::format::ceb;
-use shared_shield::{Certificate, Content, Error, ErrorKind, Request, Result, Role, Session, Shield, Unlock, Wait};
+use shared_shield::{Certificate, Content, Error, ErrorKind, Result, Role, Session, Shield, Wait};
 
 use crate::args::Global;
 use crate::args_ceb::SignBatch;
@@ -17,6 +16,7 @@ use crate::declaration::bar;
 use crate::dialect;
 use crate::done::{self, Output};
 use crate::exit::Exit;
+use crate::messages::{Tally, Terms};
 use crate::pin::Asker;
 use crate::reach;
 use crate::screen::{Screen, clean};
@@ -58,19 +58,15 @@ impl Job<'_> {
     fn run(&self, asker: &mut Asker<'_>) -> Result<Report> {
         let bar = bar(self.items.len());
         let settled = |_: usize, _: &Outcome| bar.inc(1);
-        let (args, profile) = (self.args, self.shield.profile());
-        let request = |item: &Item, document: Content| request(args, item, document);
-        let present = |item: &Item, document: &[u8], by: &Certificate| {
-            let at = if args.signing.even_outside_validity { by.not_before() } else { SystemTime::now() };
-            match unsigned(args, document) {
+        let (args, terms, profile) = (self.args, self.terms(), self.shield.profile());
+        let request = |item: &Item, document: Content| terms.request(&item.input, document);
+        let present =
+            |item: &Item, document: &[u8], by: &Certificate| match terms.present(&item.output, document, by, profile) {
+                Ok(Output::Absent) => Present::Absent,
+                Ok(Output::Done) => Present::Done,
+                Ok(Output::Other(en, _)) => Present::Other(en),
                 Err(error) => Present::Other(error.to_string()),
-                Ok(document) => match done::judge(&item.output, &document, by, profile, at) {
-                    Output::Absent => Present::Absent,
-                    Output::Done => Present::Done,
-                    Output::Other(en, _) => Present::Other(en),
-                },
-            }
-        };
+            };
         // Several threads wait at a time: each of them telling so would be one too many.
         let longest = Duration::from_secs(self.global.wait);
         let wait = || Wait::at_most(longest);
@@ -97,6 +93,10 @@ impl Job<'_> {
         Ok(report)
     }
 
+    fn terms(&self) -> Terms<'_> {
+        Terms { message: &self.args.message, signing: &self.args.signing }
+    }
+
     fn signed(&self, batch: &Batch<'_>, plan: Plan, asker: &mut Asker<'_>) -> Report {
         match self.unlock(plan.to_sign(), asker) {
             Ok(session) => batch.sign(plan, &session),
@@ -111,28 +111,20 @@ impl Job<'_> {
             format!("a batch of {documents} customs messages, the first in the list is {first}"),
             format!("批量签名 {documents} 份海关报文，列表首份为 {first}"),
         );
-        let signing = &self.args.signing;
-        asker.run(signing.consent(), |prompt, consent| {
-            let unlock =
-                Unlock::of(Role::Customs).certificate(signing.choice.selector()).shown(text.clone()).consent(consent);
-            let unlock = if signing.even_outside_validity { unlock.even_outside_validity() } else { unlock };
-            self.shield.unlock(unlock, prompt, &self.global.wait())
+        asker.run(self.args.signing.consent(), |prompt, consent| {
+            self.shield.unlock(self.terms().unlock(text.clone(), consent), prompt, &self.global.wait())
         })
     }
 
     /// Says what became of the batch, and how the program ends.
     fn tell(&self, report: &Report) -> Exit {
-        let tally = report.tally();
+        let batch::Tally { signed, before, refused, not_tried, .. } = report.tally();
+        let tally = Tally { signed, before, refused, not_tried };
         let first = report.outcomes.iter().find_map(|o| match o {
             Outcome::Refused(error) => Some(Exit::from(error)),
             _ => None,
         });
-        let exit = match (&report.stopped, first) {
-            (Some(error), _) => Exit::from(error),
-            (None, None) => Exit::Done,
-            (None, Some(_)) if tally.signed + tally.before > 0 => Exit::Some,
-            (None, Some(first)) => first,
-        };
+        let exit = report.stopped.as_ref().map_or_else(|| tally.exit(first), Exit::from);
         let (screen, lang) = (self.screen, self.screen.lang);
         if self.journal.damaged() > 0 {
             let lines = self.journal.damaged();
@@ -164,16 +156,7 @@ impl Job<'_> {
             screen.line(lang.pick(format!("note: {note}"), format!("注意：{note}")));
         }
         self.tell_moved(report);
-        screen.line(lang.pick(
-            format!(
-                "{} signed, {} done before, {} refused, {} not tried",
-                tally.signed, tally.before, tally.refused, tally.not_tried
-            ),
-            format!(
-                "已签名 {}，先前已完成 {}，被拒绝 {}，未处理 {}",
-                tally.signed, tally.before, tally.refused, tally.not_tried
-            ),
-        ));
+        screen.line(tally.text(lang));
         exit
     }
 
@@ -215,20 +198,6 @@ impl Job<'_> {
             "exit": exit as u8,
         })
     }
-}
-
-fn request(args: &SignBatch, item: &Item, document: Content) -> Request {
-    let signing = &args.signing;
-    let request = Request::declaration_as(document, args.message.options())
-        .of(signing.choice.selector())
-        .shown(clean(&item.input.display().to_string()));
-    if signing.even_outside_validity { request.even_outside_validity() } else { request }
-}
-
-/// What an output has to be of: a document whose signature is replaced loses that first.
-fn unsigned(args: &SignBatch, document: &[u8]) -> Result<Vec<u8>> {
-    let taken_out = if args.message.replace_signature { ceb::without_signature(document)? } else { None };
-    Ok(taken_out.unwrap_or_else(|| document.to_vec()))
 }
 
 fn document_json(item: &Item, outcome: &Outcome) -> Value {

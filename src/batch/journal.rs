@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
+use crate::atomic::sync_folder;
 use crate::cert::Fingerprint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::BATCH_LIST_MAX;
@@ -108,7 +109,10 @@ impl Journal {
         // The first line may have been torn, too.
         let Some(body) = text.strip_prefix(head) else {
             let rest = head.strip_prefix(text).ok_or_else(|| foreign(&self.path))?;
-            return state.append(rest, &self.path);
+            state.append(rest, &self.path)?;
+            // The outputs may stand in another folder, whose writing does not keep the journal's name.
+            sync_folder(&self.path);
+            return Ok(());
         };
         for line in body.split_inclusive(|o| *o == b'\n').filter(|line| *line != b"\n") {
             // A last line that lacks nothing but its end is whole: its check says so.
@@ -242,6 +246,26 @@ pub(super) fn encoded(path: &Path) -> String {
         }
         out
     })
+}
+
+/// The same for a person to read; what is no text, and what no line of text has, stays as it is.
+pub(super) fn readable(name: &str) -> String {
+    let mut octets = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.first_chunk::<2>().filter(|_| *first == b'%').and_then(|d| std::str::from_utf8(d).ok());
+        match digits.and_then(|d| u8::from_str_radix(d, 16).ok()) {
+            Some(octet) => {
+                octets.push(octet);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                octets.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(octets).ok().filter(|t| !t.chars().any(char::is_control)).unwrap_or_else(|| name.to_owned())
 }
 
 #[cfg(test)]

@@ -137,3 +137,15 @@ fn a_journal_that_cannot_be_written_ends_the_batch_and_is_no_fault_of_a_document
     assert_eq!(journal.known(&digest("one")), None);
     fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn a_person_reads_the_name_of_an_output_as_it_is() {
+    for name in ["one.xml", "合 成 (2).xml", "50%.xml", "%41.xml"] {
+        assert_eq!(readable(&encoded(Path::new(name))), name);
+    }
+    // What would break the line stays as the journal has it.
+    for name in ["a%0Ab.xml", "%1B[2J.xml", "%FF.xml"] {
+        assert_eq!(readable(name), name);
+    }
+    assert_eq!((readable("%"), readable("a%4"), readable("%+1")), ("%".to_owned(), "a%4".to_owned(), "%+1".to_owned()));
+}

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use super::journal::encoded;
+use super::journal::{encoded, readable};
 use super::{Done, Item, Journal, Outcome, Record, Report, concerns_one_document};
 use crate::atomic::{write_new, write_whole};
 use crate::cert::Certificate;
@@ -176,7 +176,7 @@ impl Batch<'_> {
     fn signed_as_another(&self, item: &Item, digest: &Digest) -> Result<()> {
         match self.journal.known(digest).filter(|record| record.name != encoded(&item.output) && !self.again) {
             None => Ok(()),
-            Some(record) => Err(twice(&format!("it was signed before as {}", record.name))),
+            Some(record) => Err(twice(&format!("it was signed before as {}", readable(&record.name)))),
         }
     }
 

@@ -64,7 +64,8 @@ fn a_full_disk_stops_the_batch() {
     let args = ["sign-declaration", "CEB621.xml", "CEB311.xml", "--out-dir", "signed", "--pin-env", "CUSTOMS_PIN"];
     let mut command = desk.command("unshare");
     command.args(["-rm", "sh", "-c", &fill]).arg(built("shield")).args(desk.arguments(&args));
-    Ran::of(&command.output().unwrap()).expect(7, &["SH-7002", "No space left", "0 refused, 2 not tried"]);
+    Ran::of(&command.output().unwrap())
+        .expect(7, &["SH-7002", "No space left", "Now: make room", "0 refused, 2 not tried"]);
 }
 
 #[cfg(unix)]
