@@ -8,6 +8,7 @@ pub mod card;
 pub mod commands;
 pub mod documents;
 pub mod gm;
+mod gm_device;
 pub mod link;
 pub mod memory;
 pub mod script;

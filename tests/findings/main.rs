@@ -9,3 +9,4 @@ mod libxml2;
 mod agreement;
 mod chains;
 mod documents;
+mod pki;

@@ -14,7 +14,7 @@ use crate::{CUSTOMS_PIN, setup};
 const NAME: &str = "killed::the_state_is_the_old_or_the_new_one_whenever_the_process_is_killed";
 const FOLDER: &str = "SIMULATOR_KILLED";
 const KILLS: usize = 200;
-/// The latest moment of a kill after the first change: a round of changes takes about as long.
+/// The latest moment of a kill after the first change, or in the first round after the first key: a round of changes takes about as long.
 const LATEST: Duration = Duration::from_millis(60);
 /// All of it; with a disk that takes its time there are fewer kills, and the test says so.
 const LONGEST: Duration = Duration::from_secs(90);
@@ -104,10 +104,10 @@ fn start(folder: &Path, pin: &str) -> Child {
         .unwrap()
 }
 
-/// Waits for the first line of the journal, then for as long as is said, and kills.
-fn kill(folder: &Path, child: &mut Child, after: Duration) {
+/// Waits until the journal has this in it, then for as long as is said, and kills.
+fn kill(folder: &Path, child: &mut Child, sign: &str, after: Duration) {
     let start = Instant::now();
-    while fs::metadata(folder.join("journal")).unwrap().len() == 0 {
+    while !fs::read_to_string(folder.join("journal")).unwrap().contains(sign) {
         assert!(start.elapsed() < Duration::from_secs(30) && child.try_wait().unwrap().is_none(), "{}", output(folder));
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -193,9 +193,9 @@ fn the_state_is_the_old_or_the_new_one_whenever_the_process_is_killed() {
     while kills < KILLS && begun.elapsed() < LONGEST {
         let mut child = start(&folder, &held.pin);
         // The first round makes certificate and key.
-        let least = if held.point.is_empty() { Duration::from_secs(2) } else { Duration::ZERO };
+        let sign = if held.point.is_empty() { "\nkey " } else { "begin-pin " };
         let after = Duration::from_micros(numbers.below(LATEST.as_micros().try_into().unwrap()));
-        kill(&folder, &mut child, least + after);
+        kill(&folder, &mut child, sign, after);
         let (told, under_way) = told(&folder, &held);
         struck += usize::from(under_way.is_some());
         held = look(&folder, told, under_way);
