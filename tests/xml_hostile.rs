@@ -306,6 +306,19 @@ fn the_same_fault_many_thousand_times_is_told_once_with_its_number() {
     }
 }
 
+/// To find a place reads the document up to there: that is done for what is told, not for each time that is looked at.
+#[test]
+fn a_thousand_times_of_making_far_behind_in_a_message_cost_no_thousand_readings() {
+    let times = [" ".repeat(4_000_000), "<ceb:appTime>20240101000000</ceb:appTime>".repeat(1_000)].concat();
+    let document = loaded("<ceb:note>", &times, 1);
+    let begun = Instant::now();
+    let report = CEB.verify(&Content::bytes(document), None, &context(ceb_kit::vectors_time())).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    let told = report.findings.iter().filter(|f| f.kind == FindingKind::SigningTimeOutside).count();
+    assert_eq!((report.verdict(), told), (Verdict::Invalid, 1));
+    ceb_kit::say(&format!("a thousand times of making: {:?}", begun.elapsed()));
+}
+
 /// In every place and behind every length: the parser's fast paths see some of them only.
 #[test]
 fn characters_that_xml_does_not_have_are_refused_wherever_they_stand() {

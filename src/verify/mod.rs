@@ -134,13 +134,14 @@ impl Report {
     }
 
     /// Judges the time at which a document says that it was made, which is its signer's word. That the certificate had expired by then goes before that it has
-    /// expired by now. A time that is still to come is no time of signing.
+    /// expired by now. A time that is still to come is no time of signing. The place is asked for where something is told: to find one reads the document, and
+    /// a document may give a hundred thousand times.
     pub(crate) fn made_at(
         &mut self,
         certificate: &Certificate,
         time: SystemTime,
         context: &VerifyContext,
-        place: Option<Place>,
+        place: impl FnOnce() -> Option<Place>,
     ) {
         let kind = match certificate.check_time(time).map_err(|e| e.kind()) {
             Err(ErrorKind::CertificateExpired) if time <= context.at => FindingKind::ExpiredAtSigning,
@@ -155,7 +156,7 @@ impl Report {
         }
         let (from, to) = (date(certificate.not_before()), date(certificate.not_after()));
         let expected = (format!("a time from {from} to {to}"), format!("{from} 至 {to} 之间的时间"));
-        self.add(Finding::new(kind).compared(expected, date(time)).maybe_at(place));
+        self.add(Finding::new(kind).compared(expected, date(time)).maybe_at(place()));
     }
 
     /// The verdict. A report whose certificate was never judged, or judged with [`Trust::None`], is never `Valid`.

@@ -31,7 +31,7 @@ fn made_at(
 ) {
     for node in named(tree, "appTime") {
         if let Some(time) = time(text(tree, node).trim()) {
-            report.made_at(certificate, time, context, checked.place(tree, node));
+            report.made_at(certificate, time, context, || checked.place(tree, node));
         }
     }
 }

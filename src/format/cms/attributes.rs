@@ -173,7 +173,7 @@ impl<'a> Said<'a> {
             return report.add(Finding::new(FindingKind::CmsStructure).detail("signing time"));
         };
         report.add(Finding::new(FindingKind::SigningTime).detail(time.to_string()));
-        report.made_at(by, time.to_system_time(), context, None);
+        report.made_at(by, time.to_system_time(), context, || None);
     }
 
     fn judge_certificate(&self, by: &Certificate, report: &mut Report) {

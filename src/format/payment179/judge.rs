@@ -174,8 +174,7 @@ impl Judge<'_> {
     fn service_time(&mut self, payment: &Members, certificate: &Certificate) {
         let Ok(millis) = payment.text(FIELDS, TIME).parse::<u64>() else { return };
         let Some(time) = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis)) else { return };
-        let place = self.places.of_field(TIME);
-        self.report.made_at(certificate, time, self.context, place);
+        self.report.made_at(certificate, time, self.context, || self.places.of_field(TIME));
     }
 
     fn value(&mut self, read: &Document, proofs: &Proofs) {
