@@ -18,7 +18,11 @@ fn certificate(kind: &str) -> Arc<Certificate> {
 }
 
 fn refusal(document: &[u8], kind: &str, context: &SignContext) -> Error {
-    CEB.prepare(&Content::bytes(document), &certificate(kind), context).unwrap_err()
+    let (content, by) = (Content::bytes(document), certificate(kind));
+    let error = CEB.prepare(&content, &by, context).unwrap_err();
+    // Whoever looks at a document before a PIN is asked is told the same.
+    assert_eq!(CEB.check(&content, &by, context).unwrap_err().to_string(), error.to_string());
+    error
 }
 
 #[test]

@@ -120,6 +120,7 @@ fn attack(name: &str, content: &Content) -> (Result<Report, ErrorKind>, Option<E
     let verdict = CEB.verify(content, None, &context(ceb_kit::vectors_time())).map_err(|e| e.kind());
     let by = ceb_kit::Signer::vectors("rsa").certificate;
     let signed = CEB.prepare(content, &by, &ceb_kit::customs(false)).err().map(|e| e.kind());
+    assert_eq!(CEB.check(content, &by, &ceb_kit::customs(false)).err().map(|e| e.kind()), signed, "{name}: looked at");
     let (took, memory) = (started.elapsed(), most_memory());
     let said = match &verdict {
         Ok(report) => format!("{:?}", report.verdict()),

@@ -136,11 +136,14 @@ fn signing() -> SignContext {
 /// A customs message is prepared for signing, and finished. Its end: a whole document came out.
 ///
 /// # Panics
-/// When an octet outside of the Signature element was changed, or a verifier hashes another document than was prepared.
+/// When an octet outside of the Signature element was changed, a verifier hashes another document than was prepared, or a look at it finds something else.
 pub fn ceb_prepare(input: &[u8]) {
     counted(|| {
         let by = &signers()[usize::from(input.first().is_some_and(|o| o % 2 == 1))];
-        let Ok(prepared) = CEB.prepare(&Content::bytes(input), by, &signing()) else { return false };
+        let content = Content::bytes(input);
+        let (prepared, looked) = (CEB.prepare(&content, by, &signing()), CEB.check(&content, by, &signing()));
+        assert_eq!(prepared.as_ref().err().map(|e| e.kind()), looked.err().map(|e| e.kind()), "looked at, and prepared");
+        let Ok(prepared) = prepared else { return false };
         let suite = prepared.tbs.suite;
         let length = if suite == Suite::Sm2Sm3 { 64 } else { 256 };
         let signature = RawSignature::new(suite, vec![7; length]).expect("the suite's length");

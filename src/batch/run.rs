@@ -158,14 +158,14 @@ impl Batch<'_> {
                 Some(_) => {}
             }
         }
-        let pending = shield.prepare((self.request)(item, Content::bytes(document.as_slice())))?;
-        match (self.present)(item, &document, pending.certificate()) {
+        let certificate = shield.check(&(self.request)(item, Content::bytes(document.as_slice())))?;
+        match (self.present)(item, &document, &certificate) {
             Present::Absent => Ok(Looked::Todo(digest)),
             Present::Other(_) if self.overwrite => Ok(Looked::Todo(digest)),
             Present::Other(why) => Err(occupied(&item.output, &why)),
             Present::Done => {
                 if let Some(output) = at(&item.output)? {
-                    self.note(item, &digest, &output, pending.certificate(), Done::Found)?;
+                    self.note(item, &digest, &output, &certificate, Done::Found)?;
                 }
                 Ok(Looked::Settled(Outcome::Before { moved: false }))
             }

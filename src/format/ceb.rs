@@ -79,11 +79,42 @@ impl Ceb {
         Ok((suite, notes))
     }
 
+    /// Everything for which a message is refused, before its Signature is written.
+    fn judge(
+        &self,
+        checked: &Checked<'_>,
+        tree: &Document<'_>,
+        by: &Certificate,
+        context: &SignContext,
+    ) -> Result<Signable> {
+        let (root, number) = message(tree)?;
+        if !xmldsig::dsig_elements(tree, "Signature").is_empty() {
+            return Err(Error::new(ErrorKind::DocumentSigned, PREPARE));
+        }
+        let end_tag = checked
+            .root_end_tag()
+            .ok_or_else(|| Error::new(ErrorKind::DocumentKind, PREPARE).detail("the message is empty"))?;
+        let key = by.key()?;
+        let (suite, mut notes) = self.suite(key.kind(), context)?;
+        notes.extend(self.facts(checked, tree, number, by)?);
+        let set = Set::of(suite).ok_or_else(|| Error::new(ErrorKind::Unsupported, PREPARE).detail(suite.name()))?;
+        Ok(Signable { root, end_tag, set, notes })
+    }
+
     /// The document that is signed: without the signature that stands in it, where the caller wants it replaced.
     fn unsigned(&self, octets: Vec<u8>) -> Result<(Vec<u8>, Option<Note>)> {
         let taken_out = if self.options.replacing { without_signature(&octets)? } else { None };
         Ok(taken_out.map_or((octets, None), |unsigned| (unsigned, Some(Note::SignatureReplaced))))
     }
+}
+
+/// A message that may be signed.
+struct Signable {
+    root: NodeId,
+    /// Where the Signature goes in.
+    end_tag: usize,
+    set: Set,
+    notes: Vec<Note>,
 }
 
 /// A customs message without its Signature element, every other octet as it was; `None` where it has none.
@@ -118,21 +149,12 @@ impl Format for Ceb {
         let (octets, replaced) = self.unsigned(content.read(xmldsig::MAX_OCTETS, PREPARE)?)?;
         let checked = Checked::read(&octets)?;
         let tree = checked.tree()?;
-        let (root, number) = message(&tree)?;
-        if !xmldsig::dsig_elements(&tree, "Signature").is_empty() {
-            return Err(Error::new(ErrorKind::DocumentSigned, PREPARE));
-        }
-        let end_tag = checked
-            .root_end_tag()
-            .ok_or_else(|| Error::new(ErrorKind::DocumentKind, PREPARE).detail("the message is empty"))?;
-        let key = by.key()?;
-        let (suite, mut notes) = self.suite(key.kind(), context)?;
-        notes.extend(self.facts(&checked, &tree, number, by)?);
+        let Signable { root, end_tag, set, mut notes } = self.judge(&checked, &tree, by, context)?;
         let is_replaced = replaced.is_some();
         notes.extend(replaced);
-        let set = Set::of(suite).ok_or_else(|| Error::new(ErrorKind::Unsupported, PREPARE).detail(suite.name()))?;
         let blank = xmldsig::blank((&checked, &tree), end_tag, set, by)?;
-        let mut tbs = ToBeSigned::over(suite, key, &blank.signed_info)?;
+        let suite = set.suite;
+        let mut tbs = ToBeSigned::over(suite, by.key()?, &blank.signed_info)?;
         tbs.message = Some(Arc::from(blank.signed_info.as_slice()));
         tbs.display = Some(Arc::new(Summary { text: summary(&tree, root, &blank.digest) }));
         let certificate = Arc::clone(by);
@@ -148,6 +170,12 @@ impl Format for Ceb {
             out.write_all(&finished).map_err(|e| Error::new(ErrorKind::OutputFailed, "write customs message").io(&e))
         });
         Ok(Prepared::new(tbs, notes, finish))
+    }
+
+    fn check(&self, content: &Content, by: &Arc<Certificate>, context: &SignContext) -> Result<()> {
+        let (octets, _) = self.unsigned(content.read(xmldsig::MAX_OCTETS, PREPARE)?)?;
+        let checked = Checked::read(&octets)?;
+        self.judge(&checked, &checked.tree()?, by, context).map(drop)
     }
 
     /// As the trait says. A document that is no customs message at all is an error, `DocumentKind`; so is a signature

@@ -106,6 +106,15 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// `Document…`, `KeyUnsuited`, `UnsupportedByCustoms`.
     fn prepare(&self, content: &Content, by: &Arc<Certificate>, context: &SignContext) -> Result<Prepared>;
 
+    /// Whether [`Format::prepare`] would refuse a document, for whoever looks at many before a PIN is asked. A format that can tell without
+    /// working out what is to be signed does so.
+    ///
+    /// # Errors
+    /// As [`Format::prepare`].
+    fn check(&self, content: &Content, by: &Arc<Certificate>, context: &SignContext) -> Result<()> {
+        self.prepare(content, by, context).map(drop)
+    }
+
     /// Verifies a document, or a detached signature over it.
     ///
     /// # Errors

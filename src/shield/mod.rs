@@ -5,6 +5,7 @@ mod doubt;
 mod fake;
 #[cfg(test)]
 mod form_tests;
+mod pending;
 mod pins;
 mod session;
 mod signing;
@@ -17,7 +18,6 @@ use std::sync::Arc;
 
 use self::doubt::Doubts;
 use self::signing::{Entry, Job, Ready};
-use crate::cert::Certificate;
 use crate::credential::{self, Credential, Found, Listed, Selector};
 use crate::door::{Door, DoorId, DoorInfo, Lease, Way};
 use crate::error::{Error, ErrorKind, Result, next_correlation};
@@ -29,13 +29,14 @@ use crate::prompt::PinPrompt;
 use crate::receipt::Receipt;
 use crate::request::{Options, Request, Unlock};
 use crate::role::Role;
+use crate::suite::{RawSignature, Suite, Summary};
+use crate::token::PinState;
 use crate::tries::PinStatus;
+use crate::wait::{Clock, Wait};
 
+pub use self::pending::Pending;
 pub(crate) use self::pins::Puks;
 pub use self::session::Session;
-use crate::suite::{RawSignature, Suite, Summary, ToBeSigned};
-use crate::token::PinState;
-use crate::wait::{Clock, Wait};
 
 /// What a scan learned of one device: its doors and what is behind them.
 pub(crate) struct Parts {
@@ -211,32 +212,25 @@ impl Shield {
 
     pub(crate) fn prepare_with(&self, request: &Request, credential: Credential, correlation: u64) -> Result<Job> {
         request.options.check_shown()?;
-        let now = self.0.clock.now();
-        let context = SignContext {
+        let context = self.context(request, &credential);
+        let mut prepared = request.format.prepare(&request.content, &credential.certificate, &context)?;
+        let by_format = || prepared.tbs.display.as_deref().cloned();
+        let summary = request.options.summary.clone().or_else(by_format).unwrap_or_default();
+        prepared.tbs.display = Some(Arc::new(summary.clone()));
+        Ok(Job { credential, prepared, format: request.format.name(), summary, now: context.now, correlation })
+    }
+
+    fn context(&self, request: &Request, credential: &Credential) -> SignContext {
+        SignContext {
             role: request.role,
             test: self.0.profile.is_test(),
             sha1: self.0.profile.allows_sha1(request.role),
             identifiers: self.0.profile.identifiers(),
             card: self.0.profile.card_kind(&credential.certificate),
-            suites: suites_of(&credential),
+            suites: suites_of(credential),
             sm2_id: request.sm2_id.clone(),
-            now,
-        };
-        let mut prepared = request.format.prepare(&request.content, &credential.certificate, &context)?;
-        let by_format = || prepared.tbs.display.as_deref().cloned();
-        let summary = request.options.summary.clone().or_else(by_format).unwrap_or_default();
-        prepared.tbs.display = Some(Arc::new(summary.clone()));
-        Ok(Job { credential, prepared, format: request.format.name(), summary, now, correlation })
-    }
-
-    /// Two-step signing: what is to be signed, for a host that reaches the key in its own way.
-    ///
-    /// # Errors
-    /// As [`Shield::sign`] up to the prompt; no token is touched.
-    pub fn prepare(&self, request: Request) -> Result<Pending> {
-        let id = next_correlation();
-        let job = self.prepare_job(&request, id).map_err(|e| e.role(request.role).correlate(id))?;
-        Ok(Pending { job })
+            now: self.0.clock.now(),
+        }
     }
 
     /// Asks for the PIN once, checks it on the token, and keeps it for a batch within its policy.
@@ -343,47 +337,5 @@ impl fmt::Debug for Shield {
             .field("serial", &self.0.serial)
             .field("certificates", &self.0.found.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// A request that waits for a signature made elsewhere.
-pub struct Pending {
-    job: Job,
-}
-
-impl Pending {
-    /// What is to be signed.
-    #[must_use]
-    pub fn tbs(&self) -> &ToBeSigned {
-        &self.job.prepared.tbs
-    }
-
-    /// Whose key has to sign it.
-    #[must_use]
-    pub fn certificate(&self) -> &Arc<Certificate> {
-        &self.job.credential.certificate
-    }
-
-    /// What a person should be shown.
-    #[must_use]
-    pub fn summary(&self) -> &Summary {
-        &self.job.summary
-    }
-
-    /// Verifies the signature and writes the finished document.
-    ///
-    /// # Errors
-    /// `SignatureWrong` when it is not the certificate's: `out` has received nothing then.
-    pub fn complete(self, signature: &RawSignature, out: &mut dyn Write) -> Result<Receipt> {
-        let (role, id) = (self.job.credential.role, self.job.correlation);
-        signing::finish(self.job, signature, None, PinStatus::Unknown { refused: false }, &Doubts::default(), out)
-            .map_err(|e| e.role(role).correlate(id))
-            .inspect_err(log)
-    }
-}
-
-impl fmt::Debug for Pending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending").field("tbs", self.tbs()).finish_non_exhaustive()
     }
 }

@@ -152,7 +152,12 @@ impl Signer {
 
     /// As [`Signer::sign`], in another form.
     pub(crate) fn sign_as(&self, format: &dyn Format, document: &[u8], context: &SignContext) -> Result<Vec<u8>> {
-        let prepared = format.prepare(&Content::bytes(document), &self.certificate, context)?;
+        let content = Content::bytes(document);
+        let prepared = format.prepare(&content, &self.certificate, context);
+        // Whoever looks at a document before a PIN is asked is told what signing will say.
+        let looked = format.check(&content, &self.certificate, context);
+        assert_eq!(prepared.as_ref().err().map(|e| e.to_string()), looked.err().map(|e| e.to_string()));
+        let prepared = prepared?;
         let message = self.folder.write("message", prepared.tbs.message.as_deref().unwrap());
         let out = self.folder.0.join("signature");
         let digest = format!("-{}", prepared.tbs.suite.digest().name());
