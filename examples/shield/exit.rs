@@ -12,7 +12,7 @@ Exit codes:
   2  the command line was wrong; nothing was done
   3  shield or driver: not there, busy, failed (SH-1...)
   4  PIN: wrong, locked, last try, none entered (SH-2...)
-  5  certificate or key: none, several, expired (SH-3...)
+  5  certificate or key: none, several, expired (SH-3...), or several shields (SH-1005)
   6  document refused, or a signature that must not be accepted (SH-4..., SH-5...)
   7  file or profile cannot be read or written, or would be replaced (SH-6..., SH-7...)
   8  not supported yet, or a defect to report (SH-9...)

@@ -22,7 +22,10 @@
 //! | two-step signing (`prepare`, `complete`) and pushed digests | a handle kind (`Pending`), a field of the request |
 //! | which driver looked at a card, and why | functions on `shield_scan` |
 //! | tries of a PIN without a signature, changing and unlocking PINs | functions on `shield_device` |
-//! | login randoms and bank challenges | a row in `formats` |
+//! | login randoms and bank challenges, EMS fields, digests | a row in `formats` |
+//! | another identifier set, a signature replaced, another declarant, another SM2 identifier | a field of the request |
+//! | batches of a folder or a manifest with a journal | a handle kind |
+//! | certificate requests | functions on `shield_device` |
 //! | opening envelopes, issuing and renewing certificates | functions on `shield_device` |
 //! | lists as JSON | functions that fill `shield_bytes` |
 //! | logs and the audit trail to a callback | a function that takes callback and userdata |

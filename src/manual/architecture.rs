@@ -12,14 +12,17 @@
 //! shield, session        hold leases, ask the person, verify, write
 //!   request, prompt, receipt, credential, profile
 //!   format  ->  verify, cert, source, suite          never a token
-//!   door    ->  token  ->  token/pkcs11, token/piv   never a document, never a prompt
+//!   door    ->  token  ->  token/pkcs11, token/piv, token/gm0017    never a document, never a prompt
 //!   card    ->  link, token                          never a PIN
+//!   link    ->  apdu     readers and transactions, never what a command means
+//! scan                   card, door, profile -> shield
+//! simulator              a card for link; it shares nothing with token
 //! doctor, watch          look at what scan finds; nobody inside asks them
 //! batch                  many documents over one session; keeps the journal
 //! error, role, tries, policy, pin, wait, suite, identifiers, source, note, atomic    leaves
 //! ```
 //!
-//! `tests/architecture.rs` holds every `use crate::` against a table of rooms, so that this picture stays true.
+//! `tests/architecture.rs` holds every `use crate::` against a table of rooms, of which this picture is the summary.
 //!
 //! # Decisions
 //!

@@ -45,9 +45,11 @@
 //! # A batch
 //!
 //! [`crate::Shield::unlock`] checks the PIN at once and keeps it in a wiped buffer. Leases are given back after
-//! [`crate::policy::LEASE_SIGNATURES`] signatures or [`crate::policy::LEASE_TIME`]; the login is held meanwhile. Where a token loses it all the
-//! same, the PIN is sent again only while the token reports the same tries as right after the entry, and at most
+//! [`crate::policy::LEASE_SIGNATURES`] signatures or [`crate::policy::LEASE_TIME`]. Where a token loses the
+//! login meanwhile, the PIN is sent again only while the token reports the same tries as right after the entry, and at most
 //! [`crate::Policy::resends`] times. The first refusal, the policy's end or idleness end the batch; a watcher does so by itself.
 //!
-//! On a card there is one lease at a time, and threads take turns on it; the login stays on the card between two leases, as long as the
-//! session keeps the connection and nobody resets the card. When one way to the certificate is gone, the batch goes on by the next.
+//! On a card there is one lease at a time, and threads take turns on it. On a PIV card the login stays between two leases, as long as the
+//! session keeps the connection and nobody resets the card. On a device of GM/T 0017 it ends with each lease: the next one reads the tries and
+//! sends the PIN again, which is no lost login and does not count as one; [`crate::Policy::keep_login`] keeps a customs login
+//! until the batch ends. When one way to the certificate is gone, the batch goes on by the next.

@@ -146,7 +146,7 @@ impl Profile {
     /// lifetime_minutes = 60
     /// idle_minutes = 10
     ///
-    /// [[bank.issuer]]               # [bank] and [bank.policy] as above, but for sha1
+    /// [[bank.issuer]]               # [bank] and [bank.policy] as above, but for sha1, identifiers and card
     /// common_name = "…"
     ///
     /// [[shield]]                    # tokens that are parts of one shield

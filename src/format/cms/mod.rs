@@ -28,7 +28,7 @@
 //! |---|---|
 //! | GM/T 0010-2012 §6.4 | SM2-1, 1.2.156.10197.1.301.1, as the signature's algorithm: read |
 //! | GmSSL 3 | 1.2.156.10197.1.501, no signed attributes, and the signature over SM3 of the whole inner ContentInfo, header included, without Z. That is neither PKCS #7 (RFC 2315 §9.3) nor SM2 (GB/T 32918.2 §6.1): such a message is `SignatureWrong` with `OtherHash`, which says so |
-//! | Bouncy Castle 1.72 | 1.2.156.10197.1.501 alone; it verifies what is written here |
+//! | Bouncy Castle 1.72 | 1.2.156.10197.1.501 alone: read |
 //! | OpenSSL 3 and others | RFC 5652's types with SM2 and SM3: read. OpenSSL's `cms` itself neither makes nor verifies them: it knows no Z there |
 //!
 //! A document that changes while it is being signed is refused. A detached one, and an attached one of at most [`crate::policy::CMS_HELD_MAX`]
