@@ -138,7 +138,9 @@ impl Run<'_> {
         for mut job in jobs {
             match self.look(&mut job) {
                 Ok(Output::Absent) => todo.push(job),
-                Ok(Output::Other(..)) if self.args.signing.overwrite => todo.push(job),
+                Ok(Output::Other(..)) if self.args.signing.overwrite && done::is_ordinary(&job.output) => {
+                    todo.push(job)
+                }
                 Ok(present) => {
                     self.bar.inc(1);
                     self.leave(&job, present, became);
@@ -164,10 +166,16 @@ impl Run<'_> {
             }
             Output::Other(en, zh) => {
                 became.fail(Exit::File);
-                self.say(lang.pick(
-                    format!("refused {name}: it exists and was left as it is, because {en}; --overwrite replaces it"),
-                    format!("拒绝 {name}：文件已存在且{zh}，保持不变；如需替换请用 --overwrite"),
-                ));
+                let way_out = match (done::is_ordinary(&job.output), self.args.signing.overwrite) {
+                    (true, false) => lang.pick("; --overwrite replaces it", "；如需替换请用 --overwrite"),
+                    (true, true) => "",
+                    (false, _) => lang.pick("; only an ordinary file is replaced", "；只能替换普通文件"),
+                };
+                let said = lang.pick(
+                    format!("refused {name}: it exists and was left as it is, because {en}"),
+                    format!("拒绝 {name}：文件已存在且{zh}，保持不变"),
+                );
+                self.say(said + way_out);
             }
             Output::Absent => {
                 became.fail(Exit::File);
