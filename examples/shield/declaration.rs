@@ -199,7 +199,7 @@ impl Run<'_> {
         let mut session = None;
         for (index, job) in todo.iter().enumerate() {
             let left = todo.get(index..).unwrap_or_default();
-            match self.sign_one(job, left, &mut session, asker) {
+            let ended = match self.sign_one(job, left, &mut session, asker) {
                 Ok(receipt) => {
                     became.tally.signed += 1;
                     let (name, facts) =
@@ -207,11 +207,15 @@ impl Run<'_> {
                     self.say(
                         self.screen.lang.pick(format!("signed {name}: {facts}"), format!("已签名 {name}：{facts}")),
                     );
+                    Ok(())
                 }
                 Err(error) if done::is_there(&error) => {
-                    let present = self.look(&mut job.clone())?;
-                    self.leave(job, present, became);
+                    self.look(&mut job.clone()).map(|present| self.leave(job, present, became))
                 }
+                Err(error) => Err(error),
+            };
+            match ended {
+                Ok(()) => {}
                 Err(error) if concerns_one_document(&error) => self.failed(&job.file, &error, became),
                 Err(error) => {
                     self.name_the_rest(left, became);
