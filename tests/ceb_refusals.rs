@@ -6,8 +6,9 @@ mod ceb_kit;
 
 use std::sync::Arc;
 
-use ceb_kit::{customs, replace, report, sample, vector, vectors_time};
+use ceb_kit::{Signer, customs, replace, report, sample, vector, vectors_time};
 use shared_shield::format::ceb::CEB;
+use shared_shield::format::xmldsig::{MAX_ELEMENTS, MAX_NAMESPACES, MAX_OCTETS, MAX_TEXTS};
 use shared_shield::format::{Format, SignContext};
 use shared_shield::{
     Certificate, Content, Error, ErrorKind, FindingKind, Note, RawSignature, Recovery, Severity, Suite, Verdict,
@@ -280,4 +281,49 @@ fn a_short_key_is_told_once() {
         report.findings.iter().filter(|f| f.kind == FindingKind::WeakKey).map(ToString::to_string).collect();
     assert!(told.len() == 1 && told[0].contains("RSA-1024"), "{told:?}");
     assert_eq!(report.verdict(), Verdict::SignatureOnly);
+}
+
+/// A message that is in no table, with these declarations beside its own and this in it.
+fn message(declarations: usize, inside: &str) -> Vec<u8> {
+    let more: String = (0..declarations).map(|n| format!(" xmlns:p{n}=\"urn:p{n}\"")).collect();
+    format!("<c:CEB999Message xmlns:c=\"http://www.chinaport.gov.cn/ceb\"{more}>{inside}</c:CEB999Message>")
+        .into_bytes()
+}
+
+/// The largest of these is signed, and our own verifier takes it; with one more it is refused before a PIN is asked.
+fn at_the_edge(kinds: &[&str], most: impl Fn(&Signer) -> usize, message: impl Fn(usize) -> Vec<u8>) -> Vec<usize> {
+    let lengths = kinds.iter().map(|kind| {
+        let signer = Signer::vectors(kind);
+        let most = most(&signer);
+        let error = refusal(&message(most + 1), kind, &customs(false));
+        assert_eq!(error.kind(), ErrorKind::DocumentTooLarge, "{error}");
+        assert!(error.to_string().contains("no room for its Signature"), "{error}");
+        let signed = signer.sign(&message(most), &customs(false)).unwrap();
+        let report = report(&signed, vectors_time());
+        assert_eq!(report.verdict(), Verdict::SignatureOnly, "{:?}", report.findings);
+        assert!(report.has(FindingKind::DigestRight) && report.has(FindingKind::SignatureRight));
+        signed.len()
+    });
+    lengths.collect()
+}
+
+#[test]
+fn a_document_that_has_no_room_for_its_signature_is_refused_before_a_pin_is_asked_for() {
+    if !ceb_kit::have("documents at the bounds", &["openssl"]) {
+        return;
+    }
+    // What a Signature has: 14 elements with 4 texts, and one declaration.
+    at_the_edge(&["rsa"], |_| MAX_NAMESPACES - 2, |n| message(n, "<a/>"));
+    at_the_edge(&["rsa"], |_| MAX_ELEMENTS - 14 - 1, |n| message(0, &"<a/>".repeat(n)));
+    at_the_edge(&["rsa"], |_| MAX_TEXTS - 4, |n| message(0, &"<!---->".repeat(n)));
+    let padded = |n| message(0, &"x".repeat(n));
+    let most = |signer: &Signer| MAX_OCTETS - signer.sign(&padded(0), &customs(false)).unwrap().len();
+    assert_eq!(at_the_edge(&["rsa", "sm2"], most, padded), [MAX_OCTETS; 2]);
+}
+
+#[test]
+fn a_part_of_a_signature_without_the_rest_is_refused() {
+    let part = "<d:SignedInfo xmlns:d=\"http://www.w3.org/2000/09/xmldsig#\"/>";
+    let error = refusal(&message(0, part), "rsa", &customs(false));
+    assert_eq!(error.kind(), ErrorKind::DocumentAmbiguous, "{error}");
 }

@@ -138,7 +138,9 @@ impl Run<'_> {
         for mut job in jobs {
             match self.look(&mut job) {
                 Ok(Output::Absent) => todo.push(job),
-                Ok(Output::Other(..)) if self.args.signing.overwrite => todo.push(job),
+                Ok(Output::Other(..)) if self.args.signing.overwrite && done::is_ordinary(&job.output) => {
+                    todo.push(job)
+                }
                 Ok(present) => {
                     self.bar.inc(1);
                     self.leave(&job, present, became);
@@ -164,10 +166,16 @@ impl Run<'_> {
             }
             Output::Other(en, zh) => {
                 became.fail(Exit::File);
-                self.say(lang.pick(
-                    format!("refused {name}: it exists and was left as it is, because {en}; --overwrite replaces it"),
-                    format!("拒绝 {name}：文件已存在且{zh}，保持不变；如需替换请用 --overwrite"),
-                ));
+                let way_out = match (done::is_ordinary(&job.output), self.args.signing.overwrite) {
+                    (true, false) => lang.pick("; --overwrite replaces it", "；如需替换请用 --overwrite"),
+                    (true, true) => "",
+                    (false, _) => lang.pick("; only an ordinary file is replaced", "；只能替换普通文件"),
+                };
+                let said = lang.pick(
+                    format!("refused {name}: it exists and was left as it is, because {en}"),
+                    format!("拒绝 {name}：文件已存在且{zh}，保持不变"),
+                );
+                self.say(said + way_out);
             }
             Output::Absent => {
                 became.fail(Exit::File);
@@ -191,7 +199,7 @@ impl Run<'_> {
         let mut session = None;
         for (index, job) in todo.iter().enumerate() {
             let left = todo.get(index..).unwrap_or_default();
-            match self.sign_one(job, left, &mut session, asker) {
+            let ended = match self.sign_one(job, left, &mut session, asker) {
                 Ok(receipt) => {
                     became.tally.signed += 1;
                     let (name, facts) =
@@ -199,11 +207,15 @@ impl Run<'_> {
                     self.say(
                         self.screen.lang.pick(format!("signed {name}: {facts}"), format!("已签名 {name}：{facts}")),
                     );
+                    Ok(())
                 }
                 Err(error) if done::is_there(&error) => {
-                    let present = self.look(&mut job.clone())?;
-                    self.leave(job, present, became);
+                    self.look(&mut job.clone()).map(|present| self.leave(job, present, became))
                 }
+                Err(error) => Err(error),
+            };
+            match ended {
+                Ok(()) => {}
                 Err(error) if concerns_one_document(&error) => self.failed(&job.file, &error, became),
                 Err(error) => {
                     self.name_the_rest(left, became);

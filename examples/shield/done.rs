@@ -19,6 +19,11 @@ pub(crate) fn write<T>(path: &Path, overwrite: bool, fill: impl FnOnce(&mut dyn 
     if overwrite { write_whole(path, fill) } else { write_new(path, fill) }
 }
 
+/// Whether an ordinary file stands there: `--overwrite` replaces nothing else.
+pub(crate) fn is_ordinary(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|m| m.is_file())
+}
+
 /// Whether an error says that the output is there already.
 pub(crate) fn is_there(error: &shared_shield::Error) -> bool {
     error.kind() == ErrorKind::OutputFailed && error.io_kind() == Some(io::ErrorKind::AlreadyExists)

@@ -143,7 +143,7 @@ impl Job<'_> {
         for (item, outcome) in self.items.iter().zip(&report.outcomes) {
             let name = clean(&item.input.display().to_string());
             if let Outcome::Refused(error) = outcome {
-                screen.line(lang.pick(format!("refused {name}: "), format!("拒绝 {name}：")) + &self.why(error));
+                screen.line(lang.pick(format!("refused {name}: "), format!("拒绝 {name}：")) + &self.why(item, error));
             }
         }
         let notes = report.outcomes.iter().filter_map(|outcome| match outcome {
@@ -161,10 +161,14 @@ impl Job<'_> {
     }
 
     /// Why a document was refused.
-    fn why(&self, error: &Error) -> String {
+    fn why(&self, item: &Item, error: &Error) -> String {
         let sentence = self.screen.sentence(error);
         if !done::is_there(error) {
             return sentence;
+        }
+        if self.args.signing.overwrite || !done::is_ordinary(&item.output) {
+            let zh = "输出位置已有其他内容，不是本报文的签名结果，且无法替换，保持不变";
+            return self.screen.lang.pick(sentence, zh.to_owned());
         }
         self.screen.lang.pick(
             format!("{sentence}; --overwrite replaces it"),

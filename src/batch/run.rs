@@ -115,7 +115,7 @@ impl Batch<'_> {
                 Some(Ok(Looked::Settled(outcome))) => outcome,
                 Some(Ok(Looked::Todo(digest))) => {
                     // Once more: another thread may have found its output under another name meanwhile.
-                    if let Err(error) = self.signed_as_another(item, &digest) {
+                    if let Err(error) = self.signed_as_another(item, self.journal.known(&digest).as_ref()) {
                         Outcome::Refused(error)
                     } else if let Some(first) = seen.insert(digest.hex(), &item.input) {
                         Outcome::Refused(twice(&format!("it is {} too", first.display())))
@@ -146,26 +146,34 @@ impl Batch<'_> {
     fn look(&self, item: &Item, shield: &Shield) -> Result<Looked> {
         let document = read(&item.input)?;
         let digest = DigestAlgorithm::Sha256.of(&document)?;
-        self.signed_as_another(item, &digest)?;
-        if let Some(record) = self.journal.known(&digest) {
+        // Fetched once: another thread may write the line while this one looks.
+        let record = self.journal.known(&digest);
+        self.signed_as_another(item, record.as_ref())?;
+        if let Some(record) = record {
             match at(&item.output)? {
-                None if self.again => {}
-                None => return Ok(Looked::Settled(Outcome::Before { moved: true })),
-                Some(there) if there.hex() == record.output => {
+                There::Nothing if self.again => {}
+                There::Nothing => return Ok(Looked::Settled(Outcome::Before { moved: true })),
+                There::File(there) if there.hex() == record.output => {
                     return Ok(Looked::Settled(Outcome::Before { moved: false }));
                 }
                 // Not what was written: judged below.
-                Some(_) => {}
+                There::File(_) | There::NoOutput => {}
             }
         }
         let certificate = shield.check(&(self.request)(item, Content::bytes(document.as_slice())))?;
         match (self.present)(item, &document, &certificate) {
             Present::Absent => Ok(Looked::Todo(digest)),
+            // Nobody is asked for a PIN where the writer would refuse.
+            Present::Other(why) if self.overwrite && is_never_replaced(&item.output) => {
+                Err(occupied(&item.output, &format!("{why}; only an ordinary file is replaced")))
+            }
             Present::Other(_) if self.overwrite => Ok(Looked::Todo(digest)),
             Present::Other(why) => Err(occupied(&item.output, &why)),
             Present::Done => {
-                if let Some(output) = at(&item.output)? {
-                    self.note(item, &digest, &output, &certificate, Done::Found)?;
+                match at(&item.output)? {
+                    There::File(output) => self.note(item, &digest, &output, &certificate, Done::Found)?,
+                    There::NoOutput => return Err(occupied(&item.output, "it is no signed document any more")),
+                    There::Nothing => {}
                 }
                 Ok(Looked::Settled(Outcome::Before { moved: false }))
             }
@@ -173,8 +181,8 @@ impl Batch<'_> {
     }
 
     /// Refuses a document whose output has another name in the journal.
-    fn signed_as_another(&self, item: &Item, digest: &Digest) -> Result<()> {
-        match self.journal.known(digest).filter(|record| record.name != encoded(&item.output) && !self.again) {
+    fn signed_as_another(&self, item: &Item, record: Option<&Record>) -> Result<()> {
+        match record.filter(|record| record.name != encoded(&item.output) && !self.again) {
             None => Ok(()),
             Some(record) => Err(twice(&format!("it was signed before as {}", readable(&record.name)))),
         }
@@ -297,18 +305,31 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     Content::file(path).read(BATCH_DOCUMENT_MAX, READ)
 }
 
-/// The digest of the file that stands at an output; `None` where nothing does. What is too large for an output or no file is judged as something else.
-fn at(path: &Path) -> Result<Option<Digest>> {
-    let Ok(metadata) = fs::metadata(path) else { return Ok(None) };
+/// What stands at an output, by its octets alone.
+enum There {
+    Nothing,
+    /// A file with this digest.
+    File(Digest),
+    /// No file, or one that is too large for an output: nothing that was written here.
+    NoOutput,
+}
+
+fn at(path: &Path) -> Result<There> {
+    let Ok(metadata) = fs::metadata(path) else { return Ok(There::Nothing) };
     let most = u64::try_from(BATCH_DOCUMENT_MAX).unwrap_or(u64::MAX).saturating_mul(2);
     if !metadata.is_file() || metadata.len() > most {
-        return Err(occupied(path, "it is no signed document"));
+        return Ok(There::NoOutput);
     }
     match fs::read(path) {
-        Ok(octets) => DigestAlgorithm::Sha256.of(&octets).map(Some),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Ok(octets) => DigestAlgorithm::Sha256.of(&octets).map(There::File),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(There::Nothing),
         Err(e) => Err(Error::new(ErrorKind::InputFailed, READ).io(&e).detail(path.display().to_string())),
     }
+}
+
+/// Whether [`write_whole`] leaves it where it is: a folder, a symbolic link, a pipe.
+fn is_never_replaced(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|m| !m.is_file())
 }
 
 fn twice(detail: &str) -> Error {

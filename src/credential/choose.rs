@@ -101,6 +101,10 @@ fn obstacle(
     if certificate.may_sign() == Some(false) {
         return because(Standing::NotForSigning, "its key usage does not allow signatures");
     }
+    // What a verifier calls wrong is not signed with (verify::trust).
+    if certificate.signs_no_documents() {
+        return because(Standing::NotForSigning, "its critical extended key usage is for no documents");
+    }
     if certificate.is_ca() && !profile.allows_ca(certificate) {
         return because(
             Standing::NotForSigning,

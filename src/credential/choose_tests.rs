@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::cert::test_ca::{Holder, Shape, TestCa, any_key};
+use crate::cert::test_ca::{Holder, Shape, TestCa, any_key, raw_extension};
 use crate::credential::{Credential, Listed, list, resolve};
 use crate::door::DoorId;
 use crate::error::Recovery;
@@ -194,6 +194,26 @@ fn an_authority_and_a_self_signed_test_certificate_do_not_sign_unless_a_test_pro
     shape.usage = crate::cert::test_ca::Usage::Authority;
     let error = desk.ask(Role::Customs, &[desk.customs(&shape, "ca")]).unwrap_err();
     assert!(error.to_string().contains("key usage does not allow signatures"), "{error}");
+}
+
+#[test]
+fn a_certificate_that_is_critically_for_servers_signs_nothing_that_a_verifier_would_refuse() {
+    let desk = Desk::new("");
+    // Extended key usage: serverAuth alone (1.3.6.1.5.5.7.3.1).
+    let server = b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01";
+    let with = |critical| {
+        let mut shape = customs(1);
+        shape.extensions.push(raw_extension("2.5.29.37", critical, server));
+        desk.customs(&shape, "server")
+    };
+    let (kept, free) = (with(true), with(false));
+    let error = desk.ask(Role::Customs, std::slice::from_ref(&kept)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoCredential, "{error}");
+    assert!(error.to_string().contains("its critical extended key usage is for no documents"), "{error}");
+    assert_eq!(desk.list(std::slice::from_ref(&kept))[0].standing, Standing::NotForSigning);
+    let other = desk.customs(&begun(700, customs(2)), "older");
+    assert_eq!(desk.ask(Role::Customs, &[kept, other.clone()]).unwrap().certificate, other.certificate);
+    assert_eq!(desk.ask(Role::Customs, std::slice::from_ref(&free)).unwrap().certificate, free.certificate);
 }
 
 #[test]

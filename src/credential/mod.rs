@@ -82,7 +82,7 @@ pub enum Standing {
     OutsideValidity,
     /// The encryption certificate of the dual-certificate scheme.
     Encryption,
-    /// Its key usage is not for signatures, it is a CA certificate, or its key is of no kind that is known here.
+    /// Its key usage is not for signatures, a critical extended key usage is for no documents, it is a CA certificate, or its key is of no kind that is known here.
     NotForSigning,
     /// Its private key is not on the token, as far as the token tells before a login.
     KeyMissing,

@@ -91,6 +91,11 @@ impl Ceb {
         if !xmldsig::dsig_elements(tree, "Signature").is_empty() {
             return Err(Error::new(ErrorKind::DocumentSigned, PREPARE));
         }
+        // Beside the one that is written it would be the second, and nobody could say which was signed.
+        if !xmldsig::dsig_elements(tree, "SignedInfo").is_empty() {
+            return Err(Error::new(ErrorKind::DocumentAmbiguous, PREPARE)
+                .detail("a SignedInfo element that belongs to no Signature"));
+        }
         let end_tag = checked
             .root_end_tag()
             .ok_or_else(|| Error::new(ErrorKind::DocumentKind, PREPARE).detail("the message is empty"))?;
@@ -98,6 +103,7 @@ impl Ceb {
         let (suite, mut notes) = self.suite(key.kind(), context)?;
         notes.extend(self.facts(checked, tree, number, by)?);
         let set = Set::of(suite).ok_or_else(|| Error::new(ErrorKind::Unsupported, PREPARE).detail(suite.name()))?;
+        xmldsig::room(checked, set, by)?;
         Ok(Signable { root, end_tag, set, notes })
     }
 

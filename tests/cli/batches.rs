@@ -90,6 +90,38 @@ fn a_bad_document_stops_nobody_and_a_rerun_signs_nothing_twice() {
 }
 
 #[test]
+fn a_known_documents_output_that_is_too_large_is_replaced_when_asked_and_a_folder_never() {
+    let Some(desk) = Desk::new("a_known_documents_output", &[]) else { return };
+    fill(&desk, 2);
+    batch(&desk, &PIN).expect(0, &["2 signed"]);
+    // Larger than any output, and no octet of it on the disk.
+    fs::File::create(desk.path("signed/m0000.xml")).unwrap().set_len(64 << 20).unwrap();
+    fs::remove_file(desk.path("signed/m0001.xml")).unwrap();
+    fs::create_dir(desk.path("signed/m0001.xml")).unwrap();
+    let with = |pin: &[&str], more: &[&str]| batch(&desk, &[pin, more].concat());
+    let told = with(&NOT_ASKED, &[]).expect(7, &["0 signed, 0 done before, 2 refused", "was left as it is"]);
+    let line = |ran: &Ran, name: &str| ran.out.lines().find(|l| l.contains(&format!("in/{name}"))).unwrap().to_owned();
+    assert!(line(&told, "m0000.xml").contains("--overwrite replaces it"), "{}", told.out);
+    assert!(!line(&told, "m0001.xml").contains("--overwrite"), "{}", told.out);
+    let told = with(&PIN, &["--overwrite"]).expect(1, &["1 signed, 0 done before, 1 refused"]);
+    assert!(
+        !told.out.contains("--overwrite") && told.out.contains("only an ordinary file is replaced"),
+        "{}",
+        told.out
+    );
+    assert!(desk.read("signed/m0000.xml").len() < 64 << 10 && desk.path("signed/m0001.xml").is_dir());
+    // Where the folder alone is left, nobody is asked for a PIN, and no advice is given that does not help.
+    for zh in [&["--overwrite"][..], &["--overwrite", "--lang", "zh"]] {
+        let told = with(&NOT_ASKED, zh).expect(1, &["in/m0001.xml"]);
+        assert!(!told.out.contains("--overwrite"), "{}", told.out);
+    }
+    let folder = desk.declare(&["in/m0001.xml"], &NOT_ASKED).expect(7, &["it cannot be read"]);
+    assert!(!folder.out.contains("--overwrite"), "{}", folder.out);
+    let over = [&NOT_ASKED[..], &["--overwrite"]].concat();
+    desk.declare(&["in/m0001.xml"], &over).expect(7, &["it cannot be read", "only an ordinary file is replaced"]);
+}
+
+#[test]
 fn an_output_without_its_line_in_the_journal_counts_for_the_same_document_under_another_name() {
     let Some(desk) = Desk::new("an_output_without_its_line", &[]) else { return };
     fill(&desk, 1);

@@ -1,6 +1,8 @@
 //! Batches and single signatures: what is written, what is left alone.
 
 use std::fs;
+use std::io::Write;
+use std::process::Stdio;
 
 use crate::program::{Desk, Ran, built, changed, has};
 
@@ -72,6 +74,34 @@ fn a_bad_document_does_not_stop_the_others() {
     assert_eq!(desk.names("signed"), ["CEB311.xml", "CEB621.xml"]);
     desk.write("signed.xml", desk.read("signed/CEB621.xml"));
     desk.declare(&["signed.xml"], &NOT_ASKED).expect(6, &["SH-4006"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_document_that_goes_away_while_another_process_writes_its_output_does_not_stop_the_others() {
+    let Some(desk) = Desk::new("a_document_that_goes_away", &[]) else { return };
+    let document = desk.read("CEB621.xml");
+    fs::remove_file(desk.path("CEB621.xml")).unwrap();
+    assert!(desk.command("mkfifo").args(["CEB621.xml", "again"]).status().unwrap().success());
+    let args = ["sign-declaration", "--out-dir", "signed", "CEB621.xml", "CEB311.xml", PIN[0], PIN[1]];
+    let mut program = desk.command(built("shield"));
+    program.args(desk.arguments(&args)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = program.spawn().unwrap();
+    // Each opening waits for the program, so this is where it stands: it looks at the document, and has seen no output yet,
+    let pipe = |name: &str| fs::OpenOptions::new().write(true).open(desk.path(name)).unwrap();
+    let mut first = pipe("CEB621.xml");
+    fs::rename(desk.path("again"), desk.path("CEB621.xml")).unwrap();
+    first.write_all(&document).unwrap();
+    drop(first);
+    // and here it signs it. An output appears, and the document is gone when it is looked at once more.
+    let mut second = pipe("CEB621.xml");
+    desk.write("signed/CEB621.xml", "another process's");
+    fs::remove_file(desk.path("CEB621.xml")).unwrap();
+    second.write_all(&document).unwrap();
+    drop(second);
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    ran.expect(1, &["refused CEB621.xml", "SH-7001", "signed signed/CEB311.xml", "1 signed, 0 done before, 1 refused"]);
+    assert_eq!(desk.read("signed/CEB621.xml"), b"another process's");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use bergshamra_xml::NodeSet;
 use uppsala::{Document, NodeId, NodeKind, Parser};
 
 use super::fault::{Fault, FaultKind};
-use super::limits::MAX_DEPTH;
+use super::limits::{MAX_DEPTH, MAX_OCTETS};
 use super::survey::{Survey, survey};
 use super::{guard, text};
 use crate::verify::Place;
@@ -61,6 +61,15 @@ impl<'o> Checked<'o> {
     /// Where the end tag of the document element begins in the caller's octets; `None` where it has none (`<a/>`).
     pub(crate) fn root_end_tag(&self) -> Option<usize> {
         self.survey.root_end_tag().map(|tag| text::original_offset(self.octets, tag.start))
+    }
+
+    /// Refuses a document that would be over a bound with `child` as one more child of its document element.
+    pub(super) fn room_for(&self, child: &str) -> Result<(), Fault> {
+        let octets = self.octets.len().saturating_add(child.len());
+        if octets > MAX_OCTETS || !self.survey.has_room(&survey(child)?) {
+            return Err(Fault::everywhere(FaultKind::NoRoom));
+        }
+        Ok(())
     }
 
     /// The octets of the caller that a node stands in, from its start tag to the end of its end tag.

@@ -27,6 +27,8 @@ pub(super) enum FaultKind {
     TooDeep,
     /// Too many attributes, namespaces, elements or processing instructions, or too long a name.
     TooMany,
+    /// Within every bound by itself, and not with the Signature that it is to get.
+    NoRoom,
     /// A namespace name that canonicalisers write in different ways or refuse.
     NamespaceUri,
     /// The same identifier twice in the document, or an `xml:id` that is no plain name.
@@ -52,6 +54,10 @@ impl FaultKind {
             FaultKind::TooMany => {
                 (E::DocumentTooLarge, "too many elements, attributes or namespaces, or too long a name")
             }
+            FaultKind::NoRoom => (
+                E::DocumentTooLarge,
+                "no room for its Signature: octets, elements, texts or namespaces are at their most",
+            ),
             FaultKind::NamespaceUri => {
                 (E::DocumentAmbiguous, "a namespace name that is relative or has unusual characters")
             }

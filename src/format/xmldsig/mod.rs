@@ -26,7 +26,7 @@ pub(crate) use judge::{judge, prove};
 pub use limits::{
     MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, MAX_NAME, MAX_NAMESPACES, MAX_OCTETS, MAX_OUTER_PIS, MAX_TEXTS,
 };
-pub(crate) use write::blank;
+pub(crate) use write::{blank, room};
 
 use uppsala::{Document, NodeId};
 

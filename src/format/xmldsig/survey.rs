@@ -17,6 +17,10 @@ pub(super) struct Survey {
     root_start: usize,
     /// The end tag of the document element; as [`Survey::root_start`] says, the whole tag if it closes itself.
     root_end: Range<usize>,
+    /// Namespace declarations of the document element: they are in scope wherever a child of it stands.
+    root_declared: usize,
+    elements: usize,
+    texts: usize,
     /// Offsets of the octets that attribute-value normalisation turns into spaces (XML 1.0, clause 3.3.3).
     spaces: Vec<Range<usize>>,
 }
@@ -25,6 +29,13 @@ impl Survey {
     /// The end tag of the document element, or `None` where the element has none (`<a/>`).
     pub(super) fn root_end_tag(&self) -> Option<Range<usize>> {
         (self.root_start != self.root_end.start).then(|| self.root_end.clone())
+    }
+
+    /// Whether the counts stay within their bounds with `child` as one more child of the document element. It declares namespaces in its own start tag alone.
+    pub(super) fn has_room(&self, child: &Survey) -> bool {
+        self.root_declared.saturating_add(child.root_declared) <= MAX_NAMESPACES
+            && self.elements.saturating_add(child.elements) <= MAX_ELEMENTS
+            && self.texts.saturating_add(child.texts) <= MAX_TEXTS
     }
 
     /// The text with the white space inside attribute values replaced as the parser should have done.
@@ -45,8 +56,6 @@ impl Survey {
 struct Pass<'t> {
     text: &'t str,
     survey: Survey,
-    elements: usize,
-    texts: usize,
     outer_pis: usize,
     declared: Vec<usize>,
     identifiers: HashSet<String>,
@@ -54,15 +63,8 @@ struct Pass<'t> {
 
 /// Reads the whole text once. Nothing of it is kept but what [`Survey`] holds.
 pub(super) fn survey(text: &str) -> Result<Survey, Fault> {
-    let mut pass = Pass {
-        text,
-        survey: Survey::default(),
-        elements: 0,
-        texts: 0,
-        outer_pis: 0,
-        declared: Vec::new(),
-        identifiers: HashSet::new(),
-    };
+    let mut pass =
+        Pass { text, survey: Survey::default(), outer_pis: 0, declared: Vec::new(), identifiers: HashSet::new() };
     // One level more than we take, so that it is we who find the depth exceeded, with its own kind.
     let mut parser = PullParser::new(text).with_max_depth(MAX_DEPTH.saturating_add(1)).with_forbid_dtd(true);
     loop {
@@ -82,6 +84,7 @@ impl Pass<'_> {
             PullEvent::StartElement { name, attributes, namespace_declarations, byte_start, byte_end, depth } => {
                 if *depth == 0 {
                     self.survey.root_start = *byte_start;
+                    self.survey.root_declared = namespace_declarations.len();
                 }
                 self.start(name, attributes, namespace_declarations, *depth)
                     .map_err(|kind| Fault::at(kind, self.text, *byte_start))?;
@@ -114,8 +117,8 @@ impl Pass<'_> {
     }
 
     fn count_text(&mut self, at: usize) -> Result<(), Fault> {
-        self.texts = self.texts.saturating_add(1);
-        if self.texts > MAX_TEXTS {
+        self.survey.texts = self.survey.texts.saturating_add(1);
+        if self.survey.texts > MAX_TEXTS {
             return Err(Fault::at(FaultKind::TooMany, self.text, at));
         }
         Ok(())
@@ -128,14 +131,14 @@ impl Pass<'_> {
         declarations: &[(std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)],
         depth: u32,
     ) -> Result<(), FaultKind> {
-        self.elements = self.elements.saturating_add(1);
+        self.survey.elements = self.survey.elements.saturating_add(1);
         if depth >= MAX_DEPTH {
             return Err(FaultKind::TooDeep);
         }
         self.declared.push(declarations.len());
         let in_scope = self.declared.iter().fold(0_usize, |sum, n| sum.saturating_add(*n));
         let here = attributes.len().saturating_add(declarations.len());
-        if self.elements > MAX_ELEMENTS || here > MAX_ATTRIBUTES || in_scope > MAX_NAMESPACES {
+        if self.survey.elements > MAX_ELEMENTS || here > MAX_ATTRIBUTES || in_scope > MAX_NAMESPACES {
             return Err(FaultKind::TooMany);
         }
         names::qualified(name)?;

@@ -9,6 +9,7 @@ use super::identifiers::Set;
 use super::{C14N, DSIG, ENVELOPED, dsig_elements};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
+use crate::suite::KeyKind;
 
 /// A document with a Signature element whose value is still missing.
 #[derive(Debug)]
@@ -28,6 +29,19 @@ impl Blank {
         self.before.append(&mut self.after);
         self.before
     }
+}
+
+/// Refuses a document that a verifier would no longer take with its Signature: one that is at a bound already.
+///
+/// The Signature is counted as it will stand there, with a digest and a value of the right length.
+pub(crate) fn room(checked: &Checked<'_>, set: Set, by: &Certificate) -> Result<()> {
+    let value = match by.key()?.kind() {
+        KeyKind::Rsa { bits } => bits.div_ceil(8),
+        // r‖s
+        KeyKind::P256 | KeyKind::Sm2 => 64,
+    };
+    let [digest, value] = [set.suite.digest().length(), value].map(|octets| Base64::encode_string(&vec![0; octets]));
+    Ok(checked.room_for(&[opening(set, &digest), value, closing(by)].concat())?)
 }
 
 /// Digests the document that `tree` was made of and puts a Signature without a value before the end tag that stands at `end_tag`.
