@@ -173,8 +173,10 @@ TextHashed = "VF-164", Wrong,
     "the text of the file was hashed as it stands, not its canonical form", "hash what Canonical XML makes of the document (line ends as LF, no XML declaration), and sign again",
     "摘要直接对文件文本计算，而不是对规范化结果计算", "应对规范化后的内容计算摘要（换行为 LF，不含 XML 声明），然后重新签名";
 SignedInfoChanged = "VF-165", Wrong,
-    "SignedInfo was changed after signing", "send SignedInfo as it was signed, or sign again",
-    "签名后 SignedInfo 被修改", "请保持 SignedInfo 与签名时一致，或重新签名";
+    "SignedInfo as it stands is not what was signed: it was changed after signing, or hashed otherwise than it stands",
+    "send SignedInfo as it was signed; where the signer hashed another form, let it hash SignedInfo where it stands, with all that reaches it, and sign again",
+    "SignedInfo 与签名时的内容不一致：签名后被修改，或签名时计算的内容与文件中的不同",
+    "请保持 SignedInfo 与签名时一致；若签名方计算的是另一形式，应按其所在位置（含生效的命名空间和 xml: 属性）规范化后重新签名";
 LineEndsConverted = "VF-166", Wrong,
     "the signature is right for the document with other line ends", "verify the octets that were signed: transfer the file as binary, and sign as binary",
     "换行符不同的文档才与签名相符", "请按二进制传输和签名，验签时使用原始字节";

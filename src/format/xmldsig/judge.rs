@@ -12,7 +12,7 @@ use super::{DSIG, dsig_elements, why};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::proof::{self, Form, Proof};
-use crate::suite::{Sm2Id, Suite};
+use crate::suite::{DigestAlgorithm, Sm2Id, Suite};
 use crate::verify::{Finding, FindingKind, Place, Report, Severity, VerifyContext, Words};
 
 /// Judges the one signature of a document.
@@ -144,10 +144,13 @@ impl Judge<'_> {
         Some(set)
     }
 
+    fn digest_algorithm(&self) -> Option<DigestAlgorithm> {
+        self.parts.digest_method.as_deref().and_then(identifiers::digest)
+    }
+
     /// Judges DigestValue; gives the digest of the document as it stands.
     fn digest(&mut self) -> Result<Option<Vec<u8>>> {
-        let algorithm = self.parts.digest_method.as_deref().and_then(identifiers::digest);
-        let (Some(algorithm), Some(claimed)) = (algorithm, &self.parts.digest) else { return Ok(None) };
+        let (Some(algorithm), Some(claimed)) = (self.digest_algorithm(), &self.parts.digest) else { return Ok(None) };
         let input = document(self.tree, Some(self.signature))?;
         let computed = algorithm.of(&input)?.octets().to_vec();
         if computed == *claimed {
@@ -251,8 +254,9 @@ impl Judge<'_> {
             self.report.add(Finding::new(FindingKind::SignatureRight));
             return Ok(());
         }
-        let digests: Vec<Vec<u8>> = self.parts.digest.iter().cloned().chain(computed.clone()).collect();
-        let search = |proof: &Proof| why::of_value(self.checked, self.tree, signed_info, (set, digests.clone()), proof);
+        let (algorithm, claimed) = (self.digest_algorithm(), self.parts.digest.clone());
+        let digests = why::Digests { algorithm, claimed, computed, told: &self.report.findings };
+        let search = |proof: &Proof| why::of_value(self.checked, self.tree, signed_info, (set, &digests), proof);
         let by_other = |proof: &Proof| if proof.is_over(&message) { Some(Vec::new()) } else { search(proof) };
         let by_other = || {
             let known = self.context.known_certificates();
@@ -261,11 +265,12 @@ impl Judge<'_> {
             Some(causes)
         };
         let causes = search(&proof).or_else(by_other);
+        let explains_digest = causes.iter().flatten().any(|f| explains_digest(f, digests.computed.as_deref()));
         self.report.add(proof.wrong(&message).maybe_at(place));
         match causes {
             Some(causes) => {
-                // A DigestValue that was changed is why the digest differs, too.
-                if causes.iter().any(|f| is_digest_value(f, &computed)) {
+                // A DigestValue or a document element that was changed is why the digest differs, too.
+                if explains_digest {
                     self.unexplained.retain(|(of, _)| *of != Symptom::Digest);
                 }
                 self.causes(causes);
@@ -296,10 +301,15 @@ enum Symptom {
     Value,
 }
 
-/// Whether a finding says that DigestValue was what the digest is.
-fn is_digest_value(finding: &Finding, computed: &Option<Vec<u8>>) -> bool {
-    let right = computed.as_deref().map(Base64::encode_string);
-    finding.kind == FindingKind::SignedInfoChanged && right.is_some() && finding.expected.as_deref() == right.as_deref()
+/// Whether a cause of a wrong value is one of a wrong digest: DigestValue was what the digest is, or the digest is right without the change
+/// of the document element.
+fn explains_digest(finding: &Finding, computed: Option<&[u8]>) -> bool {
+    let right = computed.map(Base64::encode_string);
+    match finding.kind {
+        FindingKind::SignedInfoChanged => right.is_some() && finding.expected.as_deref() == right.as_deref(),
+        FindingKind::NamespaceLost | FindingKind::NamespaceAdded => true,
+        _ => false,
+    }
 }
 
 #[cfg(all(test, feature = "rsa", feature = "sm"))]
