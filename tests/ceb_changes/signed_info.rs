@@ -150,3 +150,19 @@ fn a_signed_info_that_was_signed_indented_is_not_blamed_for_a_change_of_the_root
     assert!(accepted(&report(&text, vectors_time())));
     assert_eq!(told(&replace(&text, "<ds:Reference", "\n<ds:Reference")).0, [F::SignedInfoPretty]);
 }
+
+#[test]
+fn a_digest_value_that_was_emptied_after_signing_is_why_the_value_is_wrong() {
+    for (kind, digest) in
+        [("rsa", "0Tp4b5fUWNXMiPpyUhMGCL1rfM0="), ("sm2", "el+GoDRiN5fWHTk4VvoPHpMfiTHfrRmKDlg+YSyyS5c=")]
+    {
+        let d = vector(&format!("synthetic_CEB311_{kind}.xml"));
+        for (text, found) in [("", "nothing"), ("?", "?")] {
+            let (kinds, said, report) = told(&with_text(&d, "DigestValue", text));
+            assert!(report.has(FindingKind::Structure) && report.has(FindingKind::SignatureWrong));
+            assert_eq!(kinds, [FindingKind::SignedInfoChanged], "{:#?}", report.findings);
+            let compared = format!("(in DigestValue); expected {digest}, found {found} at line 12");
+            assert!(said[0].contains(&compared), "{said:#?}");
+        }
+    }
+}
