@@ -160,12 +160,15 @@ IndentationChanged = "VF-160", Wrong,
     "the indentation of the document was changed after signing", "send the file as it came out of signing; do not format it, and do not turn tabs into spaces",
     "签名后文档的缩进被修改", "请按签名结果原样发送；不要格式化，也不要将制表符转换为空格";
 NamespaceLost = "VF-161", Wrong,
-    "a namespace declaration of the document element was lost after signing", "put the declaration back, and do not let a program write the signed message anew",
-    "签名后根元素丢失了命名空间声明", "请恢复该声明，且不要让程序重新生成已签名的报文";
+    "the document was hashed with a namespace declaration that its document element does not have: it was lost after signing, or never written",
+    "put the declaration back, and do not let a program write the signed message anew; where the value is right without it, hash the document as it is sent, and sign again",
+    "计算摘要时根元素含有现在没有的命名空间声明：签名后丢失，或从未写入",
+    "请恢复该声明，且不要让程序重新生成已签名的报文；若签名值在没有它时正确，应按发送的文档计算摘要并重新签名";
 NamespaceAdded = "VF-162", Wrong,
-    "a namespace declaration or an xml: attribute was added to the document element after signing",
-    "take it out, and do not let a program write the signed message anew",
-    "签名后根元素增加了命名空间声明或 xml: 属性", "请去掉该内容，且不要让程序重新生成已签名的报文";
+    "the document was hashed without a namespace declaration or an xml: attribute of its document element: it was added after signing, or left out",
+    "take it out, and do not let a program write the signed message anew; where the value is right with it, hash the document as it is sent, and sign again",
+    "计算摘要时根元素不含现有的命名空间声明或 xml: 属性：签名后增加，或计算时遗漏",
+    "请去掉该内容，且不要让程序重新生成已签名的报文；若签名值在有它时正确，应按发送的文档计算摘要并重新签名";
 C14nWithComments = "VF-163", Wrong,
     "canonical XML with comments is named or was used, where customs has it without", "use the identifier without #WithComments, leave comments out of the digest, and sign again",
     "使用了带注释的规范化（#WithComments），而海关要求不带注释", "请使用不带 #WithComments 的标识，摘要不含注释，然后重新签名";

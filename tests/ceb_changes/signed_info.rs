@@ -166,3 +166,50 @@ fn a_digest_value_that_was_emptied_after_signing_is_why_the_value_is_wrong() {
         }
     }
 }
+
+/// The value is right over a SignedInfo that inherits the declaration, so nobody touched the document element after that.
+#[test]
+fn a_digest_made_over_another_root_than_the_value_is_the_signers_fault() {
+    use FindingKind as F;
+    if !have("a digest that was made over another document element", &["openssl"]) {
+        return;
+    }
+    let d = vector("synthetic_CEB311_rsa.xml");
+    let bare = replace(&d, XSI, "");
+    let lang = " xml:lang=\"zh\"";
+    let tongue = replace(&d, CEB, &[CEB, lang].concat());
+    let with_digest_of = |document: &[u8], other: &[u8]| {
+        let digest = DigestAlgorithm::Sha1.of(&xmldsig::digest_input(other).unwrap()).unwrap();
+        let mixed = with_text(document, "DigestValue", &Base64::encode_string(digest.octets()));
+        with_value_over(&mixed, &info_of(&mixed))
+    };
+    let signers = "the signer hashed another form of the document";
+    for (document, kind) in [
+        (with_digest_of(&d, &bare), F::NamespaceAdded),
+        (with_digest_of(&bare, &d), F::NamespaceLost),
+        (with_digest_of(&tongue, &d), F::NamespaceAdded),
+    ] {
+        let (kinds, said, report) = told(&document);
+        assert_eq!(kinds, [kind], "{said:#?}");
+        assert!(report.has(F::SignatureRight) && report.has(F::DigestWrong), "{:#?}", report.findings);
+        assert!(said[0].contains(signers), "{said:#?}");
+    }
+    // The Signature declares it for itself: the value does not tell when it came to the root.
+    let moved = replace(&d, CEB, &[CEB, DS].concat());
+    let (kinds, said, report) = told(&moved);
+    assert_eq!(kinds, [F::NamespaceAdded], "{said:#?}");
+    assert!(report.has(F::SignatureRight) && !said[0].contains(signers), "{said:#?}");
+    // A value that is wrong since the same declaration went tells nothing of the signer.
+    assert!(told(&bare).1.iter().all(|said| !said.contains(signers)));
+}
+
+/// The algorithm was right when it was signed: "hash with the algorithm of the identifier" would be no advice.
+#[test]
+fn an_identifier_that_was_changed_after_signing_is_not_blamed_on_the_digest() {
+    use FindingKind as F;
+    let d = vector("synthetic_CEB311_rsa.xml");
+    let changed = replace(&d, "2000/09/xmldsig#sha1", "2001/04/xmlenc#sha256");
+    let (kinds, said, report) = told(&changed);
+    assert_eq!(kinds, [F::SignedInfoChanged], "{said:#?}");
+    assert!(report.has(F::DigestWrong) && !report.has(F::DigestAlgorithmOther), "{:#?}", report.findings);
+}

@@ -253,6 +253,7 @@ impl Judge<'_> {
         let proof = Proof::new(key, signature, &self.context.sm2_id);
         let message = element(self.tree, signed_info)?;
         if proof.is_over(&message) {
+            why::the_value_is_right(self.tree, signed_info, &mut self.report.findings);
             self.report.add(Finding::new(FindingKind::SignatureRight));
             return Ok(());
         }
@@ -275,6 +276,11 @@ impl Judge<'_> {
                 if explains_digest {
                     self.unexplained.retain(|(of, _)| *of != Symptom::Digest);
                 }
+                // Nor was it hashed with another algorithm than the identifier that stood there.
+                let before = causes.iter().find_map(digest_method_before);
+                self.report.findings.retain(|f| {
+                    f.kind != FindingKind::DigestAlgorithmOther || before.is_none() || f.found.as_deref() != before
+                });
                 self.causes(causes);
             }
             None => self.unexplained.push((Symptom::Value, place)),
@@ -312,6 +318,12 @@ fn explains_digest(finding: &Finding, computed: Option<&[u8]>) -> bool {
         FindingKind::NamespaceLost | FindingKind::NamespaceAdded => true,
         _ => false,
     }
+}
+
+/// The digest algorithm of an identifier that was changed after signing.
+fn digest_method_before(cause: &Finding) -> Option<&'static str> {
+    let identifier = cause.expected.as_deref().filter(|_| cause.kind == FindingKind::SignedInfoChanged)?;
+    identifiers::digest(identifier.trim_matches('"')).map(DigestAlgorithm::name)
 }
 
 #[cfg(all(test, feature = "rsa", feature = "sm"))]

@@ -10,6 +10,7 @@ mod reach;
 mod root;
 mod spaces;
 
+pub(super) use reach::the_value_is_right;
 use uppsala::{Document, NodeId};
 
 use super::canonical::Checked;

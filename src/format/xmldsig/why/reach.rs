@@ -5,7 +5,7 @@
 
 use base64ct::{Base64, Encoding};
 use uppsala::namespace::XML_NAMESPACE;
-use uppsala::{Attribute, Element, NodeId};
+use uppsala::{Attribute, Document, Element, NodeId};
 
 use super::super::read::shown;
 use super::body::Search;
@@ -96,29 +96,61 @@ impl Info<'_> {
         let before = hidden.map(|d| Words::from(shown(&root::shown(&d))));
         let expected = before.unwrap_or_else(|| ("no such declaration", "无此声明").into());
         Finding::new(FindingKind::SignedInfoChanged)
-            .detail((format!("by a declaration on {name}"), format!("{name} 上有新的声明")))
+            .detail((format!("by a declaration on {name}"), format!("由 {name} 上的声明引起")))
             .compared(expected, shown(&root::shown(declaration)))
             .maybe_at(self.checked.place(self.tree, node))
     }
 
-    /// The nearest element around SignedInfo, or SignedInfo, for which this holds.
-    fn nearest(&self, holds: impl Fn(&Element<'_>) -> bool) -> Option<NodeId> {
-        let around = std::iter::successors(Some(self.node), |id| self.tree.parent(*id));
-        around.into_iter().find(|id| self.tree.element(*id).is_some_and(&holds))
-    }
-
     /// The element that declares the prefix for SignedInfo.
-    fn declares(&self, declaration: &Declaration) -> Option<NodeId> {
-        self.nearest(|e| e.namespace_declarations.iter().any(|(prefix, _)| *prefix == declaration.0))
+    fn declares(&self, (prefix, _): &Declaration) -> Option<NodeId> {
+        nearest(self.tree, self.node, |e| e.namespace_declarations.iter().any(|(p, _)| p == prefix))
     }
 
     /// Whether an `xml:` attribute of the canonical SignedInfo is the document element's, and no nearer one's.
     fn is_of_root(&self, attribute: &str) -> bool {
-        let local = attribute.trim_start_matches(" xml:").split('=').next();
-        let xml = |a: &Attribute<'_>| {
-            a.name.namespace_uri.as_deref() == Some(XML_NAMESPACE) && local == Some(a.name.local_name.as_ref())
-        };
-        let holder = self.nearest(|e| e.attributes.iter().any(xml));
+        let local = attribute.trim_start_matches(" xml:").split('=').next().unwrap_or_default();
+        let holder = nearest(self.tree, self.node, |e| has_xml_attribute(e, local));
         holder.is_some() && holder == self.tree.document_element()
     }
+}
+
+/// The digest's findings on the document element, where the value is right: SignedInfo inherits the same declarations and attributes, so
+/// they were as they are when it was hashed, and the signer did not hash the document as it is.
+pub(in crate::format::xmldsig) fn the_value_is_right(
+    tree: &Document<'_>,
+    signed_info: NodeId,
+    findings: &mut [Finding],
+) {
+    for finding in findings {
+        let name = match finding.kind {
+            FindingKind::NamespaceLost => finding.expected.as_deref(),
+            FindingKind::NamespaceAdded => finding.found.as_deref(),
+            _ => None,
+        };
+        let Some(name) = name.and_then(|shown| shown.split('=').next()) else { continue };
+        let prefix = name.strip_prefix("xmlns").map(|rest| rest.trim_start_matches(':'));
+        let named = |e: &Element<'_>| match prefix {
+            Some(prefix) => e.namespace_declarations.iter().any(|(p, _)| shown(p) == prefix),
+            None => has_xml_attribute(e, name.trim_start_matches("xml:")),
+        };
+        // What a nearer element says for itself hides the document element's.
+        if nearest(tree, signed_info, named).is_none_or(|id| Some(id) == tree.document_element()) {
+            let said = (
+                "the signature value is right for the document element as it stands: the signer hashed another form of the document",
+                "签名值与现有根元素相符：签名方计算摘要时使用了文档的另一形式",
+            );
+            finding.detail = Some(said.into());
+        }
+    }
+}
+
+/// The nearest element around SignedInfo, or SignedInfo, for which this holds.
+fn nearest(tree: &Document<'_>, signed_info: NodeId, holds: impl Fn(&Element<'_>) -> bool) -> Option<NodeId> {
+    let around = std::iter::successors(Some(signed_info), |id| tree.parent(*id));
+    around.into_iter().find(|id| tree.element(*id).is_some_and(&holds))
+}
+
+fn has_xml_attribute(element: &Element<'_>, local: &str) -> bool {
+    let xml = |a: &Attribute<'_>| a.name.namespace_uri.as_deref() == Some(XML_NAMESPACE) && a.name.local_name == local;
+    element.attributes.iter().any(xml)
 }
