@@ -183,7 +183,7 @@ fn a_digest_made_over_another_root_than_the_value_is_the_signers_fault() {
         let mixed = with_text(document, "DigestValue", &Base64::encode_string(digest.octets()));
         with_value_over(&mixed, &info_of(&mixed))
     };
-    let signers = "the signer hashed another form of the document";
+    let signers = "digest and signature value are of different document elements";
     for (document, kind) in [
         (with_digest_of(&d, &bare), F::NamespaceAdded),
         (with_digest_of(&bare, &d), F::NamespaceLost),
@@ -212,4 +212,22 @@ fn an_identifier_that_was_changed_after_signing_is_not_blamed_on_the_digest() {
     let (kinds, said, report) = told(&changed);
     assert_eq!(kinds, [F::SignedInfoChanged], "{said:#?}");
     assert!(report.has(F::DigestWrong) && !report.has(F::DigestAlgorithmOther), "{:#?}", report.findings);
+}
+
+/// The value says which digest was signed: what would make another one right happened to nobody.
+#[test]
+fn a_digest_value_that_was_changed_is_not_blamed_on_the_document() {
+    use FindingKind as F;
+    let d = vector("synthetic_CEB311_rsa.xml");
+    for other in [
+        digested(&replace(&d, "\n<ds:Signature ", "<ds:Signature ")),
+        digested(&replace(&d, XSI, "")),
+        digested(std::str::from_utf8(&d).unwrap().replace('\t', "  ").as_bytes()),
+    ] {
+        let other = String::from_utf8(other).unwrap();
+        let digest = other.split_once("<ds:DigestValue>").unwrap().1.split_once('<').unwrap().0;
+        let (kinds, said, report) = told(&with_text(&d, "DigestValue", digest));
+        assert_eq!(kinds, [F::SignedInfoChanged], "{said:#?}");
+        assert!(report.has(F::DigestWrong) && said[0].contains("(in DigestValue)"), "{said:#?}");
+    }
 }

@@ -25,7 +25,16 @@ pub(crate) fn judge(checked: &Checked<'_>, report: &mut Report, context: &Verify
     let mut reader = Reader { checked, tree: &tree, report };
     let parts = reader.signature(signature);
     reader.oddities(signature);
-    let mut judge = Judge { checked, tree: &tree, signature, parts: &parts, report, context, unexplained: Vec::new() };
+    let mut judge = Judge {
+        checked,
+        tree: &tree,
+        signature,
+        parts: &parts,
+        report,
+        context,
+        unexplained: Vec::new(),
+        of_digest: Vec::new(),
+    };
     let set = judge.set();
     let computed = judge.digest()?;
     let certificate = judge.certificate();
@@ -107,6 +116,8 @@ struct Judge<'j> {
     context: &'j VerifyContext,
     /// Symptoms without a cause: the digest and the value, and where they stand.
     unexplained: Vec<(Symptom, Option<Place>)>,
+    /// Why the digest differs, as it looks without the value.
+    of_digest: Vec<Finding>,
 }
 
 impl Judge<'_> {
@@ -166,6 +177,7 @@ impl Judge<'_> {
         if causes.is_empty() {
             self.unexplained.push((Symptom::Digest, place));
         }
+        self.of_digest.clone_from(&causes);
         self.causes(causes);
         Ok(Some(computed))
     }
@@ -268,24 +280,32 @@ impl Judge<'_> {
             Some(causes)
         };
         let causes = search(&proof).or_else(by_other);
-        let explains_digest = causes.iter().flatten().any(|f| explains_digest(f, digests.computed.as_deref()));
+        let computed = digests.computed;
         self.report.add(proof.wrong(&message).maybe_at(place));
         match causes {
-            Some(causes) => {
-                // A DigestValue or a document element that was changed is why the digest differs, too.
-                if explains_digest {
-                    self.unexplained.retain(|(of, _)| *of != Symptom::Digest);
-                }
-                // Nor was it hashed with another algorithm than the identifier that stood there.
-                let before = causes.iter().find_map(digest_method_before);
-                self.report.findings.retain(|f| {
-                    f.kind != FindingKind::DigestAlgorithmOther || before.is_none() || f.found.as_deref() != before
-                });
-                self.causes(causes);
-            }
+            Some(causes) => self.value_explained(causes, computed.as_deref()),
             None => self.unexplained.push((Symptom::Value, place)),
         }
         Ok(())
+    }
+
+    /// Adds why the value is wrong, which may say why the digest differs, too.
+    fn value_explained(&mut self, causes: Vec<Finding>, computed: Option<&[u8]>) {
+        let is_digest_value = causes.iter().any(|f| is_digest_value(f, computed));
+        // A declaration of the document element is among them where the digest is right without that change.
+        let of_root = |f: &Finding| matches!(f.kind, FindingKind::NamespaceLost | FindingKind::NamespaceAdded);
+        if is_digest_value || causes.iter().any(of_root) {
+            self.unexplained.retain(|(of, _)| *of != Symptom::Digest);
+        }
+        // The document is what was signed: nothing was done to it that would make the DigestValue right that stands there now.
+        let of_digest = if is_digest_value { std::mem::take(&mut self.of_digest) } else { Vec::new() };
+        // Nor was it hashed with another algorithm than the identifier that stood there.
+        let before = causes.iter().find_map(digest_method_before);
+        let is_algorithm = |f: &Finding| {
+            f.kind == FindingKind::DigestAlgorithmOther && before.is_some() && f.found.as_deref() == before
+        };
+        self.report.findings.retain(|f| !of_digest.contains(f) && !is_algorithm(f));
+        self.causes(causes);
     }
 
     fn no_known_reason(&mut self) {
@@ -309,15 +329,10 @@ enum Symptom {
     Value,
 }
 
-/// Whether a cause of a wrong value is one of a wrong digest: DigestValue was what the digest is, or the digest is right without the change
-/// of the document element.
-fn explains_digest(finding: &Finding, computed: Option<&[u8]>) -> bool {
+/// Whether a finding says that DigestValue was what the digest is.
+fn is_digest_value(finding: &Finding, computed: Option<&[u8]>) -> bool {
     let right = computed.map(Base64::encode_string);
-    match finding.kind {
-        FindingKind::SignedInfoChanged => right.is_some() && finding.expected.as_deref() == right.as_deref(),
-        FindingKind::NamespaceLost | FindingKind::NamespaceAdded => true,
-        _ => false,
-    }
+    finding.kind == FindingKind::SignedInfoChanged && right.is_some() && finding.expected.as_deref() == right.as_deref()
 }
 
 /// The digest algorithm of an identifier that was changed after signing.

@@ -115,7 +115,7 @@ impl Info<'_> {
 }
 
 /// The digest's findings on the document element, where the value is right: SignedInfo inherits the same declarations and attributes, so
-/// they were as they are when it was hashed, and the signer did not hash the document as it is.
+/// the signer hashed it with those that are there, and the document with others.
 pub(in crate::format::xmldsig) fn the_value_is_right(
     tree: &Document<'_>,
     signed_info: NodeId,
@@ -136,8 +136,8 @@ pub(in crate::format::xmldsig) fn the_value_is_right(
         // What a nearer element says for itself hides the document element's.
         if nearest(tree, signed_info, named).is_none_or(|id| Some(id) == tree.document_element()) {
             let said = (
-                "the signature value is right for the document element as it stands: the signer hashed another form of the document",
-                "签名值与现有根元素相符：签名方计算摘要时使用了文档的另一形式",
+                "digest and signature value are of different document elements: no change of it makes both right, sign again",
+                "摘要与签名值对应不同的根元素：改动文档无法使两者都正确，请重新签名",
             );
             finding.detail = Some(said.into());
         }
