@@ -92,6 +92,8 @@ fn a_signed_info_hashed_from_a_template_is_not_blamed_on_the_root() {
     // The root's where the digest says so, beside what the signer did, and where more came to the root than a digest is tried for.
     let lost = replace(&tongue, XSI, "");
     assert_eq!(told(&lost).0, [F::NamespaceLost, F::SignedInfoChanged], "{:#?}", told(&lost).1);
+    let said = told(&lost).1.join("\n");
+    assert!(said.contains(&format!("expected nothing of it, found {} at", lang.trim())), "{said}");
     let three = replace(&d, CEB, &[CEB, " xmlns:q=\"urn:q\" xmlns:r=\"urn:r\" xmlns:s=\"urn:s\""].concat());
     assert_eq!(told(&three).0, [F::NamespaceAdded; 3], "{:#?}", told(&three).1);
 }

@@ -118,12 +118,8 @@ impl Info<'_> {
     fn differences(&self, found: &str, signed: &str) -> Vec<Finding> {
         let (mut findings, inherited) = self.reaching(found, signed);
         let inside = |text: &str| behind_declarations(&root::without(text, &inherited));
-        let (Some(whole), Some(then)) = (inside(found), behind_declarations(signed)) else { return findings };
-        // Signed as it stands, with all white space in it.
-        if whole == then {
-            return findings;
-        }
-        let mut now = whole;
+        let (Some(mut now), Some(then)) = (inside(found), behind_declarations(signed)) else { return findings };
+        // What was signed with white space is compared with all that is there.
         if !is_spaced(signed) {
             let tight = canonical::element_on_one_line(self.tree, self.node).ok();
             let tight = tight.and_then(|o| String::from_utf8(o).ok()).unwrap_or_default();
