@@ -3,6 +3,8 @@
 
 #[path = "support/ceb_kit.rs"]
 mod ceb_kit;
+#[path = "ceb_changes/signed_info.rs"]
+mod signed_info;
 
 use ceb_kit::{Signer, VECTORS_TIME, have, replace, report, say, vector, vectors_time};
 use shared_shield::format::{Format, ceb, xmldsig};

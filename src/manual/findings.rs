@@ -160,12 +160,15 @@ IndentationChanged = "VF-160", Wrong,
     "the indentation of the document was changed after signing", "send the file as it came out of signing; do not format it, and do not turn tabs into spaces",
     "签名后文档的缩进被修改", "请按签名结果原样发送；不要格式化，也不要将制表符转换为空格";
 NamespaceLost = "VF-161", Wrong,
-    "a namespace declaration of the document element was lost after signing", "put the declaration back, and do not let a program write the signed message anew",
-    "签名后根元素丢失了命名空间声明", "请恢复该声明，且不要让程序重新生成已签名的报文";
+    "the document was hashed with a namespace declaration that its document element does not have: it was lost after signing, or never written",
+    "put the declaration back, and do not let a program write the signed message anew; where the value is right without it, hash the document as it is sent, and sign again",
+    "计算摘要时根元素含有现在没有的命名空间声明：签名后丢失，或从未写入",
+    "请恢复该声明，且不要让程序重新生成已签名的报文；若签名值在没有它时正确，应按发送的文档计算摘要并重新签名";
 NamespaceAdded = "VF-162", Wrong,
-    "a namespace declaration or an xml: attribute was added to the document element after signing",
-    "take it out, and do not let a program write the signed message anew",
-    "签名后根元素增加了命名空间声明或 xml: 属性", "请去掉该内容，且不要让程序重新生成已签名的报文";
+    "the document was hashed without a namespace declaration or an xml: attribute of its document element: it was added after signing, or left out",
+    "take it out, and do not let a program write the signed message anew; where the value is right with it, hash the document as it is sent, and sign again",
+    "计算摘要时根元素不含现有的命名空间声明或 xml: 属性：签名后增加，或计算时遗漏",
+    "请去掉该内容，且不要让程序重新生成已签名的报文；若签名值在有它时正确，应按发送的文档计算摘要并重新签名";
 C14nWithComments = "VF-163", Wrong,
     "canonical XML with comments is named or was used, where customs has it without", "use the identifier without #WithComments, leave comments out of the digest, and sign again",
     "使用了带注释的规范化（#WithComments），而海关要求不带注释", "请使用不带 #WithComments 的标识，摘要不含注释，然后重新签名";
@@ -173,8 +176,10 @@ TextHashed = "VF-164", Wrong,
     "the text of the file was hashed as it stands, not its canonical form", "hash what Canonical XML makes of the document (line ends as LF, no XML declaration), and sign again",
     "摘要直接对文件文本计算，而不是对规范化结果计算", "应对规范化后的内容计算摘要（换行为 LF，不含 XML 声明），然后重新签名";
 SignedInfoChanged = "VF-165", Wrong,
-    "SignedInfo was changed after signing", "send SignedInfo as it was signed, or sign again",
-    "签名后 SignedInfo 被修改", "请保持 SignedInfo 与签名时一致，或重新签名";
+    "SignedInfo as it stands is not what was signed: it was changed after signing, or hashed otherwise than it stands",
+    "send SignedInfo as it was signed; where the signer hashed another form, let it hash SignedInfo where it stands, with all that reaches it, and sign again",
+    "SignedInfo 与签名时的内容不一致：签名后被修改，或签名时计算的内容与文件中的不同",
+    "请保持 SignedInfo 与签名时一致；若签名方计算的是另一形式，应按其所在位置（含生效的命名空间和 xml: 属性）规范化后重新签名";
 LineEndsConverted = "VF-166", Wrong,
     "the signature is right for the document with other line ends", "verify the octets that were signed: transfer the file as binary, and sign as binary",
     "换行符不同的文档才与签名相符", "请按二进制传输和签名，验签时使用原始字节";

@@ -12,7 +12,7 @@ use super::{DSIG, dsig_elements, why};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::proof::{self, Form, Proof};
-use crate::suite::{Sm2Id, Suite};
+use crate::suite::{DigestAlgorithm, Sm2Id, Suite};
 use crate::verify::{Finding, FindingKind, Place, Report, Severity, VerifyContext, Words};
 
 /// Judges the one signature of a document.
@@ -25,7 +25,16 @@ pub(crate) fn judge(checked: &Checked<'_>, report: &mut Report, context: &Verify
     let mut reader = Reader { checked, tree: &tree, report };
     let parts = reader.signature(signature);
     reader.oddities(signature);
-    let mut judge = Judge { checked, tree: &tree, signature, parts: &parts, report, context, unexplained: Vec::new() };
+    let mut judge = Judge {
+        checked,
+        tree: &tree,
+        signature,
+        parts: &parts,
+        report,
+        context,
+        unexplained: Vec::new(),
+        of_digest: Vec::new(),
+    };
     let set = judge.set();
     let computed = judge.digest()?;
     let certificate = judge.certificate();
@@ -107,6 +116,8 @@ struct Judge<'j> {
     context: &'j VerifyContext,
     /// Symptoms without a cause: the digest and the value, and where they stand.
     unexplained: Vec<(Symptom, Option<Place>)>,
+    /// Why the digest differs, as it looks without the value.
+    of_digest: Vec<Finding>,
 }
 
 impl Judge<'_> {
@@ -144,12 +155,17 @@ impl Judge<'_> {
         Some(set)
     }
 
+    fn digest_algorithm(&self) -> Option<DigestAlgorithm> {
+        self.parts.digest_method.as_deref().and_then(identifiers::digest)
+    }
+
     /// Judges DigestValue; gives the digest of the document as it stands.
     fn digest(&mut self) -> Result<Option<Vec<u8>>> {
-        let algorithm = self.parts.digest_method.as_deref().and_then(identifiers::digest);
-        let (Some(algorithm), Some(claimed)) = (algorithm, &self.parts.digest) else { return Ok(None) };
+        let Some(algorithm) = self.digest_algorithm() else { return Ok(None) };
         let input = document(self.tree, Some(self.signature))?;
         let computed = algorithm.of(&input)?.octets().to_vec();
+        // A DigestValue that cannot be read has its finding. What it was may still be why the value is wrong.
+        let Some(claimed) = &self.parts.digest else { return Ok(Some(computed)) };
         if computed == *claimed {
             self.report.add(Finding::new(FindingKind::DigestRight));
             return Ok(Some(computed));
@@ -161,6 +177,7 @@ impl Judge<'_> {
         if causes.is_empty() {
             self.unexplained.push((Symptom::Digest, place));
         }
+        self.of_digest.clone_from(&causes);
         self.causes(causes);
         Ok(Some(computed))
     }
@@ -248,11 +265,13 @@ impl Judge<'_> {
         let proof = Proof::new(key, signature, &self.context.sm2_id);
         let message = element(self.tree, signed_info)?;
         if proof.is_over(&message) {
+            why::the_value_is_right(self.tree, signed_info, &mut self.report.findings);
             self.report.add(Finding::new(FindingKind::SignatureRight));
             return Ok(());
         }
-        let digests: Vec<Vec<u8>> = self.parts.digest.iter().cloned().chain(computed.clone()).collect();
-        let search = |proof: &Proof| why::of_value(self.checked, self.tree, signed_info, (set, digests.clone()), proof);
+        let (algorithm, claimed) = (self.digest_algorithm(), self.parts.digest.clone());
+        let digests = why::Digests { algorithm, claimed, computed, told: &self.report.findings };
+        let search = |proof: &Proof| why::of_value(self.checked, self.tree, signed_info, (set, &digests), proof);
         let by_other = |proof: &Proof| if proof.is_over(&message) { Some(Vec::new()) } else { search(proof) };
         let by_other = || {
             let known = self.context.known_certificates();
@@ -261,18 +280,32 @@ impl Judge<'_> {
             Some(causes)
         };
         let causes = search(&proof).or_else(by_other);
+        let computed = digests.computed;
         self.report.add(proof.wrong(&message).maybe_at(place));
         match causes {
-            Some(causes) => {
-                // A DigestValue that was changed is why the digest differs, too.
-                if causes.iter().any(|f| is_digest_value(f, &computed)) {
-                    self.unexplained.retain(|(of, _)| *of != Symptom::Digest);
-                }
-                self.causes(causes);
-            }
+            Some(causes) => self.value_explained(causes, computed.as_deref()),
             None => self.unexplained.push((Symptom::Value, place)),
         }
         Ok(())
+    }
+
+    /// Adds why the value is wrong, which may say why the digest differs, too.
+    fn value_explained(&mut self, causes: Vec<Finding>, computed: Option<&[u8]>) {
+        let is_digest_value = causes.iter().any(|f| is_digest_value(f, computed));
+        // A declaration of the document element is among them where the digest is right without that change.
+        let of_root = |f: &Finding| matches!(f.kind, FindingKind::NamespaceLost | FindingKind::NamespaceAdded);
+        if is_digest_value || causes.iter().any(of_root) {
+            self.unexplained.retain(|(of, _)| *of != Symptom::Digest);
+        }
+        // The document is what was signed: nothing was done to it that would make the DigestValue right that stands there now.
+        let of_digest = if is_digest_value { std::mem::take(&mut self.of_digest) } else { Vec::new() };
+        // Nor was it hashed with another algorithm than the identifier that stood there.
+        let before = causes.iter().find_map(digest_method_before);
+        let is_algorithm = |f: &Finding| {
+            f.kind == FindingKind::DigestAlgorithmOther && before.is_some() && f.found.as_deref() == before
+        };
+        self.report.findings.retain(|f| !of_digest.contains(f) && !is_algorithm(f));
+        self.causes(causes);
     }
 
     fn no_known_reason(&mut self) {
@@ -297,9 +330,15 @@ enum Symptom {
 }
 
 /// Whether a finding says that DigestValue was what the digest is.
-fn is_digest_value(finding: &Finding, computed: &Option<Vec<u8>>) -> bool {
-    let right = computed.as_deref().map(Base64::encode_string);
+fn is_digest_value(finding: &Finding, computed: Option<&[u8]>) -> bool {
+    let right = computed.map(Base64::encode_string);
     finding.kind == FindingKind::SignedInfoChanged && right.is_some() && finding.expected.as_deref() == right.as_deref()
+}
+
+/// The digest algorithm of an identifier that was changed after signing.
+fn digest_method_before(cause: &Finding) -> Option<&'static str> {
+    let identifier = cause.expected.as_deref().filter(|_| cause.kind == FindingKind::SignedInfoChanged)?;
+    identifiers::digest(identifier.trim_matches('"')).map(DigestAlgorithm::name)
 }
 
 #[cfg(all(test, feature = "rsa", feature = "sm"))]

@@ -46,6 +46,14 @@ impl<'s> Search<'s> {
         plain.or_else(|| self.as_text(&before, &after)).unwrap_or_default()
     }
 
+    /// Whether the document has the digest once this edit is made to its document element.
+    pub(super) fn is_right_with(&self, root: &RootEdit) -> bool {
+        let Some((before, after)) = self.around() else { return false };
+        let Some(pieces) = Pieces::of(&before, &after) else { return false };
+        let written = pieces.written(&Edit { root: Some(root), ..Edit::default() });
+        self.algorithm.of(written.as_bytes()).is_ok_and(|digest| digest.octets() == self.claimed)
+    }
+
     /// The algorithm with which octets give the claimed digest: the identifier's, or another.
     fn fits(&self, octets: &[u8]) -> Option<DigestAlgorithm> {
         self.tried.set(self.tried.get().saturating_add(octets.len()));

@@ -1,18 +1,18 @@
 //! Why the value differs: SignedInfo is written in every known other way, and what then fits is named.
 
 use base64ct::{Base64, Encoding};
-use uppsala::namespace::XML_NAMESPACE;
-use uppsala::{Attribute, Document, NodeId, NodeKind};
+use uppsala::{Document, NodeId, NodeKind};
 
 use super::super::canonical::{self, Checked};
 use super::super::identifiers::Set;
 use super::super::read::shown;
 use super::super::{C14N, C14N_WITH_COMMENTS, DSIG, write};
+use super::Digests;
 use super::body::quoted;
-use super::root::{self, Declaration, RootEdit, StartTag};
+use super::root::{self, RootEdit, StartTag};
 use crate::format::proof::{Proof, Way};
 use crate::suite::Suite;
-use crate::verify::{Finding, FindingKind, Place};
+use crate::verify::{Finding, FindingKind, Place, Words};
 
 /// The namespaces that a SignedInfo of a customs message has in scope (manual::customs §1.3), by prefix.
 const CEB: (&str, &str) = ("ceb", "http://www.chinaport.gov.cn/ceb");
@@ -24,8 +24,7 @@ pub(super) struct Info<'s> {
     pub(super) tree: &'s Document<'s>,
     pub(super) node: NodeId,
     pub(super) set: Set,
-    /// DigestValue, and what the digest of the document is.
-    pub(super) digests: Vec<Vec<u8>>,
+    pub(super) digests: &'s Digests<'s>,
 }
 
 /// Octets that may have been signed, and whether they are the text of the file.
@@ -62,7 +61,7 @@ impl Info<'_> {
         way.finding(proof).map(|f| f.maybe_at(self.place()))
     }
 
-    fn place(&self) -> Option<Place> {
+    pub(super) fn place(&self) -> Option<Place> {
         self.checked.place(self.tree, self.node)
     }
 
@@ -82,7 +81,7 @@ impl Info<'_> {
         let tight = canonical::element_on_one_line(self.tree, self.node).ok().and_then(|o| String::from_utf8(o).ok());
         let tight = tight.unwrap_or_else(|| found.to_owned());
         let own = start_tag(&tight);
-        let mut octets = vec![tight.clone(), comments_toggled(&tight)];
+        let mut octets = vec![tight.clone(), comments_toggled(&tight), comments_toggled(found)];
         let edits = own.as_ref().map(RootEdit::all).unwrap_or_default();
         let mut scopes = vec![own.map(|t| t.declarations).unwrap_or_default()];
         for edit in edits.into_iter().take(24) {
@@ -101,7 +100,7 @@ impl Info<'_> {
         scopes.splice(1..1, usual);
         for scope in &scopes {
             let namespaces: String = scope.iter().map(|d| format!(" {}", root::shown(d))).collect();
-            for digest in &self.digests {
+            for digest in self.digests.claimed.iter().chain(&self.digests.computed) {
                 let written = write::signed_info(self.set, &Base64::encode_string(digest), &namespaces);
                 octets.push(comments_toggled(&written));
                 octets.push(written);
@@ -117,30 +116,18 @@ impl Info<'_> {
 
     /// How SignedInfo as it stands differs from what was signed.
     fn differences(&self, found: &str, signed: &str) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let mut inherited = Vec::new();
-        if let (Some(now), Some(then)) = (start_tag(found), start_tag(signed)) {
-            let missing = |from: &[Declaration], of: &[Declaration]| {
-                of.iter().filter(|d| !from.contains(d)).cloned().collect::<Vec<_>>()
-            };
-            let root = self.tree.document_element().and_then(|id| self.checked.place(self.tree, id));
-            let lost = missing(&now.declarations, &then.declarations);
-            findings.extend(root::difference(&lost, &missing(&then.declarations, &now.declarations), root));
-            let (there, before) = (now.xml_attributes(), then.xml_attributes());
-            let added = there.into_iter().filter(|a| !before.contains(a) && self.is_of_root(a));
-            inherited = added.map(str::to_owned).collect();
-            findings.extend(root::added_attributes(&inherited, root));
+        let (mut findings, inherited) = self.reaching(found, signed);
+        let inside = |text: &str| behind_declarations(&root::without(text, &inherited));
+        let (Some(mut now), Some(then)) = (inside(found), behind_declarations(signed)) else { return findings };
+        // What was signed with white space is compared with all that is there.
+        if !is_spaced(signed) {
+            let tight = canonical::element_on_one_line(self.tree, self.node).ok();
+            let tight = tight.and_then(|o| String::from_utf8(o).ok()).unwrap_or_default();
+            if tight != found {
+                findings.push(self.pretty());
+            }
+            now = inside(&tight).unwrap_or(now);
         }
-        let tight = canonical::element_on_one_line(self.tree, self.node).ok().and_then(|o| String::from_utf8(o).ok());
-        let tight = tight.unwrap_or_default();
-        if tight != found && !signed.contains('\n') {
-            findings.push(self.pretty());
-        }
-        let (Some(now), Some(then)) =
-            (behind_declarations(&root::without(&tight, &inherited)), behind_declarations(signed))
-        else {
-            return findings;
-        };
         if now == then {
             return findings;
         }
@@ -156,19 +143,6 @@ impl Info<'_> {
         findings
     }
 
-    /// Whether an `xml:` attribute of the canonical SignedInfo is the document element's, and no nearer one's.
-    fn is_of_root(&self, attribute: &str) -> bool {
-        let local = attribute.trim_start_matches(" xml:").split('=').next();
-        let holds = |id: NodeId| {
-            let xml = |a: &Attribute<'_>| a.name.namespace_uri.as_deref() == Some(XML_NAMESPACE);
-            self.tree
-                .element(id)
-                .is_some_and(|e| e.attributes.iter().any(|a| xml(a) && local == Some(a.name.local_name.as_ref())))
-        };
-        let around = std::iter::successors(Some(self.node), |id| self.tree.parent(*id));
-        around.into_iter().find(|id| holds(*id)).is_some_and(|id| Some(id) == self.tree.document_element())
-    }
-
     fn changed(&self, name: &str, expected: &str, found: &str) -> Finding {
         let kind = match (name, found) {
             ("CanonicalizationMethod", C14N_WITH_COMMENTS) => FindingKind::C14nWithComments,
@@ -182,7 +156,7 @@ impl Info<'_> {
         let place = node.and_then(|id| self.checked.place(self.tree, id)).or(self.place());
         Finding::new(kind)
             .detail((format!("in {name}"), format!("在 {name} 中")))
-            .compared(shown(expected), shown(found))
+            .compared(shown_or_none(expected), shown_or_none(found))
             .maybe_at(place)
     }
 
@@ -198,7 +172,18 @@ impl Info<'_> {
     }
 }
 
-fn start_tag(element: &str) -> Option<StartTag<'_>> {
+/// As [`shown`], and that there is nothing where there is nothing.
+fn shown_or_none(text: &str) -> Words {
+    if text.is_empty() { ("nothing", "无").into() } else { shown(text).into() }
+}
+
+/// Whether white space stands between the tags of a canonical element.
+fn is_spaced(element: &str) -> bool {
+    let text = |piece: &str| piece.split_once('<').map(|(text, _)| !text.is_empty() && text.trim_ascii().is_empty());
+    element.split('>').skip(1).any(|piece| text(piece) == Some(true))
+}
+
+pub(super) fn start_tag(element: &str) -> Option<StartTag<'_>> {
     StartTag::of(element.get(..=element.find('>')?)?)
 }
 
@@ -234,7 +219,7 @@ fn other_than<'s>(found: &str, signed: &'s str) -> Option<&'s str> {
 }
 
 /// What an element of this name holds: its identifier, its URI or its text.
-fn part_of(signed_info: &str, name: &str) -> String {
+pub(super) fn part_of(signed_info: &str, name: &str) -> String {
     let start = signed_info.find(&format!(":{name}")).or_else(|| signed_info.find(&format!("<{name}")));
     let rest = start.and_then(|at| signed_info.get(at..)).unwrap_or_default();
     let (tag, inside) = rest.split_once('>').unwrap_or((rest, ""));

@@ -6,9 +6,11 @@
 mod body;
 mod info;
 mod pieces;
+mod reach;
 mod root;
 mod spaces;
 
+pub(super) use reach::the_value_is_right;
 use uppsala::{Document, NodeId};
 
 use super::canonical::Checked;
@@ -16,6 +18,19 @@ use super::identifiers::Set;
 use crate::format::proof::Proof;
 use crate::suite::DigestAlgorithm;
 use crate::verify::{Finding, Place};
+
+/// What is known of the digest by the time the value is looked at.
+#[derive(Debug)]
+pub(super) struct Digests<'d> {
+    /// The algorithm of DigestMethod.
+    pub(super) algorithm: Option<DigestAlgorithm>,
+    /// DigestValue, where it can be read.
+    pub(super) claimed: Option<Vec<u8>>,
+    /// What the digest of the document is.
+    pub(super) computed: Option<Vec<u8>>,
+    /// What was found before, why the digest differs among it.
+    pub(super) told: &'d [Finding],
+}
 
 /// Why the digest differs.
 pub(super) fn of_digest(
@@ -28,12 +43,12 @@ pub(super) fn of_digest(
     body::Search::new(checked, tree, signature, claimed, place).causes()
 }
 
-/// Why the value differs. `digests` holds DigestValue and what the digest is. `None` where no known reason fits.
+/// Why the value differs. `None` where no known reason fits.
 pub(super) fn of_value(
     checked: &Checked<'_>,
     tree: &Document<'_>,
     node: NodeId,
-    (set, digests): (Set, Vec<Vec<u8>>),
+    (set, digests): (Set, &Digests<'_>),
     proof: &Proof,
 ) -> Option<Vec<Finding>> {
     info::Info { checked, tree, node, set, digests }.causes(proof)
