@@ -156,6 +156,11 @@ impl Insertion {
         lock(&self.certificates).get(&of.0).cloned()
     }
 
+    /// All certificates that were read in this insertion.
+    pub(super) fn certificates(&self) -> Vec<(CertRef, Arc<[u8]>)> {
+        lock(&self.certificates).iter().map(|(of, der)| (CertRef(of.clone()), Arc::clone(der))).collect()
+    }
+
     /// Keeps a certificate that was read.
     pub(crate) fn keep(&self, of: &CertRef, der: &[u8]) {
         lock(&self.certificates).insert(of.0.clone(), Arc::from(der));
