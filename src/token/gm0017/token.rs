@@ -164,10 +164,14 @@ impl GmToken {
             .is_ok()
     }
 
-    /// Whether the card says that the login is over.
+    /// Whether the card says that the login is over, or that there is none.
     fn clear(&mut self, name: &Name, id: AppId) -> bool {
         self.logins.remove(name);
-        match application::clear(&mut self.card, id) {
+        let cleared = match application::clear(&mut self.card, id) {
+            Err(error) if error.kind() == ErrorKind::PinRequired => Ok(()),
+            other => other,
+        };
+        match cleared {
             Ok(()) => {
                 self.touched.remove(name);
                 self.paid(name);
@@ -182,9 +186,10 @@ impl GmToken {
     }
 
     /// Ends the login of the open application. Where the card refuses that, closing may end it: on some devices a login goes with its application.
-    /// No device tells, so it stays owed.
+    /// No device tells, so it stays owed. What an earlier lease owes was closed by that one: who has it open now may be another program.
     fn end_login(&mut self, name: &Name, id: AppId) {
-        if !self.clear(name, id) && !self.card.has_failed() && self.close(id) {
+        let closes = self.touched.contains(name);
+        if !self.clear(name, id) && closes && !self.card.has_failed() && self.close(id) {
             self.memory(|memory| memory.forget_application(name));
             self.open = None;
         }
