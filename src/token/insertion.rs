@@ -50,6 +50,23 @@ struct Memory {
     left: BTreeSet<Vec<u8>>,
 }
 
+#[cfg_attr(not(any(feature = "piv", feature = "gm0017")), allow(dead_code))]
+impl Tries {
+    /// The card was pulled out: without power no login is open on it.
+    pub(crate) fn lost_power(&self) {
+        #[cfg(feature = "gm0017")]
+        lock(&self.0).left.clear();
+    }
+
+    /// Whether a login may be open on the card.
+    pub(crate) fn owes_login(&self) -> bool {
+        #[cfg(feature = "gm0017")]
+        return !lock(&self.0).left.is_empty();
+        #[cfg(not(feature = "gm0017"))]
+        false
+    }
+}
+
 #[derive(Debug, Default)]
 struct Tried {
     /// The most that the card told of; 0 where it told nothing.
@@ -182,6 +199,19 @@ impl Insertion {
     pub(crate) fn was_reset(&self) {
         #[cfg(feature = "gm0017")]
         lock(&self.gm0017).reset();
+    }
+
+    /// Whether a login may be open on the card that was not left for the next lease.
+    pub(crate) fn owes_login(&self) -> bool {
+        #[cfg(feature = "gm0017")]
+        {
+            let mut left = self.left(|left| left.clone());
+            let memory = lock(&self.gm0017);
+            left.retain(|pin| !memory.keeps(pin));
+            !left.is_empty()
+        }
+        #[cfg(not(feature = "gm0017"))]
+        false
     }
 
     /// Looks at, or adds to, the logins that may be open on the card.

@@ -115,6 +115,11 @@ impl Memory {
         self.kept.contains(name)
     }
 
+    /// As [`Memory::is_kept`], by the octets of its [`crate::token::PinRef`].
+    pub(in crate::token) fn keeps(&self, pin: &[u8]) -> bool {
+        self.kept.iter().any(|name| name.octets() == pin)
+    }
+
     pub(super) fn set_kept(&mut self, name: &Name, kept: bool) {
         match kept {
             true => drop(self.kept.insert(name.clone())),
