@@ -350,6 +350,22 @@ fn a_signature_whose_login_could_not_be_ended_is_one_and_its_end_is_tried_once_m
     card.set(|model| model.unreached = vec![CLEAR; 3]);
     sign(&shield, Role::Bank, BANK_PIN).unwrap();
     assert_eq!((login(), card.set(|model| std::mem::take(&mut model.unreached).len())), (true, 1));
+    // The same after a signature that the device refused, and while a batch rests.
+    shield.pin_status(Role::Bank, &Selector::default(), &Wait::default()).unwrap();
+    assert!(!login());
+    card.set(|model| (_, model.unreached) = (model.always.insert(SIGN, vec![0x6A, 0x80]), vec![CLEAR]));
+    sign(&shield, Role::Bank, BANK_PIN).unwrap_err();
+    assert!(!login());
+    card.set(|model| (_, model.unreached) = (model.always.remove(&SIGN), vec![CLEAR]));
+    let session = unlock(&shield, Role::Bank, BANK_PIN);
+    assert!(login());
+    let end = Wait::at_most(Duration::from_secs(20));
+    while login() {
+        end.check("the rest of a batch").unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    again(&session).unwrap();
+    drop(session);
     let typed = |text: &str| crate::pin::Pin::new(Role::Bank, text.as_bytes()).unwrap();
     // The same after a change of the PIN.
     let card = Card::new("syno-2015");
