@@ -155,3 +155,15 @@ fn a_kept_login_that_is_to_end_weighs_more_than_what_another_program_has_open() 
     drop(card.lease(&at));
     assert_eq!(card.set(|model| [model.applications[0].login, model.applications[1].login]), [false, true]);
 }
+
+#[test]
+fn an_application_that_was_opened_just_now_is_closed_for_the_next_whatever_is_in_it() {
+    let card = Card::new("gm3000");
+    card.set(|model| {
+        model.one_application = true;
+        model.applications[0].containers.clear();
+    });
+    let slots = card.lease(&card.known(&[])).slots().unwrap();
+    assert_eq!(slots[0].label, BANK);
+    assert!(card.set(|model| model.applications.iter().all(|a| a.open.is_none())));
+}
