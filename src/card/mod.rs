@@ -104,7 +104,10 @@ impl Card {
                     }
                     return self.driver.attach(self.port(transaction), false, &live.insertion);
                 }
-                Err(error) if error.kind() == ErrorKind::CardRemoved => self.forget_connection(),
+                Err(error) if error.kind() == ErrorKind::CardRemoved => {
+                    self.tries.lost_power();
+                    self.forget_connection();
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -205,6 +208,12 @@ impl Door for CardDoor {
 
     fn way(&self) -> Way {
         Way::Card
+    }
+
+    fn owes_login(&self) -> bool {
+        let live = lock(&self.card.place).live.clone();
+        // What was left on purpose is known of an insertion: without one nothing was.
+        live.map_or_else(|| self.card.tries.owes_login(), |live| live.insertion.owes_login())
     }
 
     fn forget(&self) {

@@ -174,6 +174,7 @@ impl Shield {
         let after = signing::read_state(&mut lease, &route.slot, &job.credential.certificate, &wait)
             .map_or(PinStatus::Unknown { refused: false }, |s| s.status);
         drop(lease);
+        self.settle(&route.door);
         let door = route.door.clone();
         let receipt = self.finish(job, &signature, door, after, out)?;
         tracing::info!(correlation = id, role = %receipt.role, format = receipt.format, certificate = receipt.number, "signed");
@@ -283,10 +284,22 @@ impl Shield {
     /// Ends a lease in which something failed. Where the card was not reached any more, its login may be open still: another lease ends it.
     pub(crate) fn leave(&self, lease: Lease, door: &DoorId, error: Error) -> Error {
         drop(lease);
+        use ErrorKind as K;
         if signing::is_disturbed(&error) {
             self.end_logins(door);
+        } else if !matches!(error.kind(), K::Timeout | K::Cancelled | K::CardRemoved) {
+            // Whoever's time is over waits no longer; on a card that was pulled out no login is open.
+            self.settle(door);
         }
         error
+    }
+
+    /// After a lease that did not reach the card with the end of its login, another one does it: nobody may come who would. One attempt, whose
+    /// outcome changes nothing of what was done.
+    pub(crate) fn settle(&self, door: &DoorId) {
+        if self.0.doors.iter().any(|d| d.id() == door && d.owes_login()) {
+            self.end_logins(door);
+        }
     }
 
     /// Ends the logins that this process left on a card: a lease that keeps none does it, where the one that opened them is long over, or failed

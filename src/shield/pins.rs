@@ -230,8 +230,13 @@ impl Shield {
                 }
                 done
             });
-            // Nobody says what a change that was lost on the way makes of a login.
-            done.map_err(|error| self.leave(lease, &route.door, error))
+            match done {
+                Ok(()) => drop(lease),
+                // Nobody says what a change that was lost on the way makes of a login.
+                Err(error) => return Err(self.leave(lease, &route.door, error)),
+            }
+            self.settle(&route.door);
+            Ok(())
         };
         run().map_err(|e| e.role(role).correlate(id)).inspect_err(log)
     }

@@ -91,6 +91,8 @@ const OPERATION: &str = "simulator";
 pub struct Habits {
     /// One application is open at a time: another is refused with 6A90 until the first is closed.
     pub one_application: bool,
+    /// With `one_application`: the one that is open is refused with 6A90 too.
+    pub opens_none_twice: bool,
     /// Long answers come in parts of at most 200 octets with 6A9E, each for the same command once more.
     pub more_data: bool,
     /// The login ends with each signature (GM/T 0027-2014 §9.2 c).

@@ -174,9 +174,17 @@ impl WrapCipher {
         WRAPS.iter().find(|w| w.1 == number).map(|w| w.0)
     }
 
-    fn of_oid(oid: ObjectIdentifier) -> Option<Self> {
-        let oid = oid.to_string();
-        WRAPS.iter().find(|w| w.2.contains(&oid.as_str())).map(|w| w.0)
+    /// ECB has no parameters, so what stands under the name of the mode says nothing. The name of the cipher alone is taken for this mode where
+    /// nothing is said of another one.
+    fn of(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Self> {
+        let oid = algorithm.oid.to_string();
+        let Some((cipher, _, [mode, _])) = WRAPS.iter().find(|w| w.2.contains(&oid.as_str())) else {
+            return Err(unknown_cipher(oid));
+        };
+        if oid != *mode && algorithm.parameters.is_some_and(|p| !p.is_null()) {
+            return Err(unknown_cipher(format!("{oid} with parameters")));
+        }
+        Ok(*cipher)
     }
 
     fn oid(self) -> der::Result<ObjectIdentifier> {
@@ -244,9 +252,7 @@ impl Sm2EnvelopedKey {
     /// public key that is not on the curve. `Unsupported` for another cipher, or one in another mode than ECB.
     pub fn from_der(der: &[u8]) -> Result<Self> {
         let read = EnvelopedDer::from_der(der).map_err(|e| bad(format!("SM2EnvelopedKey: {e}")))?;
-        let oid = read.algorithm.oid;
-        let plain = read.algorithm.parameters.is_none_or(|p| p.is_null());
-        let wrap = WrapCipher::of_oid(oid).filter(|_| plain).ok_or_else(|| unknown_cipher(oid.to_string()))?;
+        let wrap = WrapCipher::of(&read.algorithm)?;
         let public = match read.public.as_bytes() {
             Some([4, point @ ..]) => point.try_into().map_err(|_| bad("a public key of another length"))?,
             _ => return Err(bad("a public key that is not 04, X, Y")),
@@ -293,17 +299,18 @@ impl Sm2EnvelopedKey {
     pub fn from_blob(blob: &[u8], order: ByteOrder) -> Result<Self> {
         let mut rest = Fields { rest: blob, order };
         let (version, algorithm, bits) = (rest.number()?, rest.number()?, rest.number()?);
-        let private = rest.take::<64>()?;
-        let (public_bits, public) = (rest.number()?, Point::public(rest.coordinates()?)?);
-        let point = Point::new(rest.coordinates()?)?;
-        let (hash, length) = (rest.take::<32>()?, rest.number()?);
+        // What is not this structure is called that, and not a key with a bad point.
         if version != 1 {
             return Err(bad(format!("version {version} of the structure")));
         }
+        let (private, public_bits) = (rest.take::<64>()?, rest.number()?);
         if (bits, public_bits) != (256, 256) {
             return Err(bad(format!("a key of {bits} and {public_bits} bits")));
         }
         let wrap = WrapCipher::of_sgd(algorithm).ok_or_else(|| unknown_cipher(format!("{algorithm:#x}")))?;
+        let public = Point::public(rest.coordinates()?)?;
+        let point = Point::new(rest.coordinates()?)?;
+        let (hash, length) = (rest.take::<32>()?, rest.number()?);
         let cipher = usize::try_from(length).ok().and_then(|l| rest.rest.get(..l));
         let cipher = ciphertext(cipher.ok_or_else(|| bad("the structure ends within its ciphertext"))?)?;
         Ok(Sm2EnvelopedKey { wrap, session_key: Sm2Cipher { point, hash, cipher }, public, private })

@@ -77,6 +77,7 @@ fn what_cannot_be_a_wrapped_key_is_refused() {
         Sm2EnvelopedKey::from_blob(&copy, ByteOrder::Big)
     };
     refused(changed(3, 2), "version 2");
+    refused(Sm2EnvelopedKey::from_blob(&[0; 388], ByteOrder::Big), "version 0");
     refused(changed(11, 1), "of 257 and 256 bits");
     refused(changed(78, 0), "of 256 and 0 bits");
     refused(changed(80, 1), "longer than 32");
@@ -93,6 +94,34 @@ fn what_cannot_be_a_wrapped_key_is_refused() {
         let private = vec![0xC3; length];
         der.private = BitStringRef::from_bytes(&private).unwrap();
         assert_eq!(Sm2EnvelopedKey::from_der(&der.to_der().unwrap()).is_ok(), read, "{length}");
+    }
+}
+
+#[test]
+fn parameters_matter_where_the_cipher_is_named_without_its_mode_alone() {
+    use der::asn1::AnyRef;
+    let der = sample().to_der().unwrap();
+    let iv = OctetStringRef::new(&[0; 16]).unwrap();
+    for (oid, parameters, words) in [
+        ("1.2.156.10197.1.104.1", None, None),
+        ("1.2.156.10197.1.104.1", Some(AnyRef::NULL), None),
+        ("1.2.156.10197.1.104.1", Some(AnyRef::from(iv)), None),
+        ("1.2.156.10197.1.104", None, None),
+        ("1.2.156.10197.1.104", Some(AnyRef::NULL), None),
+        ("1.2.156.10197.1.104", Some(AnyRef::from(iv)), Some("with 1.2.156.10197.1.104 with parameters")),
+        ("1.2.156.10197.1.104.2", Some(AnyRef::from(iv)), Some("with 1.2.156.10197.1.104.2")),
+    ] {
+        let mut changed = EnvelopedDer::from_der(&der).unwrap();
+        changed.algorithm = AlgorithmIdentifierRef { oid: ObjectIdentifier::new(oid).unwrap(), parameters };
+        let read = Sm2EnvelopedKey::from_der(&changed.to_der().unwrap());
+        match words {
+            None => assert_eq!(read.unwrap().wrap, WrapCipher::Sm4, "{oid} {parameters:?}"),
+            Some(words) => {
+                let error = read.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Unsupported);
+                assert!(error.what().unwrap_or_default().ends_with(words), "{error}");
+            }
+        }
     }
 }
 

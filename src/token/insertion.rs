@@ -50,6 +50,23 @@ struct Memory {
     left: BTreeSet<Vec<u8>>,
 }
 
+#[cfg_attr(not(any(feature = "piv", feature = "gm0017")), allow(dead_code))]
+impl Tries {
+    /// The card was pulled out: without power no login is open on it.
+    pub(crate) fn lost_power(&self) {
+        #[cfg(feature = "gm0017")]
+        lock(&self.0).left.clear();
+    }
+
+    /// Whether a login may be open on the card.
+    pub(crate) fn owes_login(&self) -> bool {
+        #[cfg(feature = "gm0017")]
+        return !lock(&self.0).left.is_empty();
+        #[cfg(not(feature = "gm0017"))]
+        false
+    }
+}
+
 #[derive(Debug, Default)]
 struct Tried {
     /// The most that the card told of; 0 where it told nothing.
@@ -156,6 +173,11 @@ impl Insertion {
         lock(&self.certificates).get(&of.0).cloned()
     }
 
+    /// All certificates that were read in this insertion.
+    pub(super) fn certificates(&self) -> Vec<(CertRef, Arc<[u8]>)> {
+        lock(&self.certificates).iter().map(|(of, der)| (CertRef(of.clone()), Arc::clone(der))).collect()
+    }
+
     /// Keeps a certificate that was read.
     pub(crate) fn keep(&self, of: &CertRef, der: &[u8]) {
         lock(&self.certificates).insert(of.0.clone(), Arc::from(der));
@@ -177,6 +199,19 @@ impl Insertion {
     pub(crate) fn was_reset(&self) {
         #[cfg(feature = "gm0017")]
         lock(&self.gm0017).reset();
+    }
+
+    /// Whether a login may be open on the card that was not left for the next lease.
+    pub(crate) fn owes_login(&self) -> bool {
+        #[cfg(feature = "gm0017")]
+        {
+            let mut left = self.left(|left| left.clone());
+            let memory = lock(&self.gm0017);
+            left.retain(|pin| !memory.keeps(pin));
+            !left.is_empty()
+        }
+        #[cfg(not(feature = "gm0017"))]
+        false
     }
 
     /// Looks at, or adds to, the logins that may be open on the card.

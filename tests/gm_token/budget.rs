@@ -82,6 +82,27 @@ fn budget_where_one_application_is_open_at_a_time_it_is_closed_besides() {
     }
 }
 
+/// By reference one application is looked at, so nobody knows that the device gives it to nobody twice, and the look before the prompt leaves it
+/// open. The signature finds out, knows it by its certificate and closes it: once, because from then on each lease leaves none open.
+#[test]
+fn budget_where_a_device_opens_no_application_twice_that_is_found_out_once() {
+    let habits = Habits { one_application: true, opens_none_twice: true, ..Habits::default() };
+    for role in Role::ALL {
+        let desk = Desk::with(Kind::Sm2, SYNO, habits);
+        let shield = by_reference(&desk, role);
+        desk.sent();
+        signed(&shield, Kind::Sm2, role);
+        let found_out = [PIN_INFO, OPEN, EXPORT, CLOSE];
+        let signature = [OPEN, PIN_INFO, CONTAINER, RANDOM, VERIFY, SIGN, CLEAR, CLOSE];
+        let sent = desk.sent();
+        assert_eq!(sent[..4], found_out, "{role}: {sent:02X?}");
+        desk.nothing_is_open();
+        signed(&shield, Kind::Sm2, role);
+        assert_eq!(desk.sent(), [&[OPEN, PIN_INFO, CLOSE], &signature[..]].concat(), "{role}");
+        desk.nothing_is_open();
+    }
+}
+
 #[test]
 fn budget_each_further_signature_is_one_command_and_a_lease_that_is_taken_again_five() {
     for role in Role::ALL {

@@ -20,6 +20,20 @@ fn a_device_with_one_open_application_opens_the_other_when_the_first_is_closed()
 }
 
 #[test]
+fn a_device_that_opens_none_twice_refuses_the_one_that_is_open_until_it_is_closed() {
+    let device = shared_shield("gm3000");
+    device.habits(Habits { one_application: true, opens_none_twice: true, ..Habits::default() });
+    let t = terminal(&device, "gm3000");
+    let customs = t.open("eport");
+    for name in [&b"eport"[..], b"bank"] {
+        assert_eq!(t.ask(0x26, 0, 0, name, 10).sw, 0x6A90);
+    }
+    assert_eq!(t.verify(customs, USER, CUSTOMS_PIN), 0x9000, "it is open still");
+    assert_eq!(t.close(customs), 0x9000);
+    assert_eq!(t.open("eport"), customs);
+}
+
+#[test]
 fn long_answers_come_in_parts_for_the_same_command_once_more() {
     for dialect in DIALECTS {
         let device = shared_shield(dialect);

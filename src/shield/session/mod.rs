@@ -350,7 +350,9 @@ fn watch_idle(inner: &Arc<Inner>) -> Result<()> {
                 tracing::info!(role = %inner.credential.role, "batch ended: its time is over");
                 return inner.end();
             }
-            inner.drop_due();
+            if inner.drop_due() {
+                inner.settle();
+            }
             let wait = Wait::at_most(inner.look_again_in(left));
             drop(inner);
             // What is left becomes less by itself while this waits: only what ends well before that is sooner.

@@ -102,15 +102,18 @@ impl Inner {
         self.shield.open_doors().iter().any(|door| *door.id() == now && door.is_wanted())
     }
 
-    /// Gives back idle leases that are due, or that keep somebody of this program waiting: another batch, or a single call. Outside the lock, because closing a token takes time.
-    pub(super) fn drop_due(&self) {
+    /// Gives back idle leases that are due, or that keep somebody of this program waiting: another batch, or a single call. Outside the lock,
+    /// because closing a token takes time. Whether there were any.
+    pub(super) fn drop_due(&self) -> bool {
         let wanted = self.is_in_the_way();
         let mut leases = lock(&self.leases);
         let (due, fresh): (Vec<_>, Vec<_>) =
             std::mem::take(&mut *leases).into_iter().partition(|lease| wanted || lease.is_due());
         *leases = fresh;
         drop(leases);
+        let any = !due.is_empty();
         drop(due);
+        any
     }
 
     /// A lease in which the certificate was seen: of the way that serves now, else of the next one that works.
@@ -146,11 +149,20 @@ impl Inner {
     }
 
     /// A login that was kept between leases ends with the batch: a lease of its own ends it, because the one that opened it is long over, or
-    /// failed and cannot be told any more.
+    /// failed and cannot be told any more. One that this did not reach the card with, nor the last lease of a batch that keeps none, is tried once
+    /// more.
     pub(super) fn end_kept_login(&self) {
+        let door = lock(&self.route).door.clone();
         if self.keep_login.is_some() {
-            self.shield.end_logins(&lock(&self.route).door.clone());
+            self.shield.end_logins(&door);
         }
+        self.shield.settle(&door);
+    }
+
+    /// A lease that was given back may not have ended its login, and nobody knows when the next one comes.
+    pub(super) fn settle(&self) {
+        let door = lock(&self.route).door.clone();
+        self.shield.settle(&door);
     }
 
     /// The token lost the login. One thread at a time looks again, and sends the PIN only where the tries allow it; the threads

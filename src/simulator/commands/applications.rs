@@ -72,7 +72,9 @@ impl Call<'_> {
         let name = self.fields().name()?;
         let device = self.card.device();
         let application = device.named(name)?;
-        if device.habits.one_application && self.card.session.other_is_open(application.id) {
+        let (habits, session) = (device.habits, &self.card.session);
+        let twice = habits.opens_none_twice && session.is_open(application.id);
+        if habits.one_application && (twice || session.other_is_open(application.id)) {
             return Err(Sw::ONE_APPLICATION);
         }
         let dialect = self.dialect();

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::GM0017;
 use super::model::{ATR, BANK_PIN, CUSTOMS_PIN, Card, greeting, rules};
-use super::tests::{BANK, CLEAR, CLOSE, EPORT, pin, pin_of, sign, spot};
+use super::tests::{BANK, CLEAR, CLOSE, EPORT, OPEN, pin, pin_of, sign, spot};
 use crate::apdu::tests::Random;
 use crate::apdu::{Limits, Transmit, Wire};
 use crate::cert::Certificate;
@@ -103,6 +103,38 @@ fn a_login_that_a_device_does_not_end_is_closed_with_its_application_and_ended_b
         assert!(!login());
         drop(card.lease(&at));
         assert!(card.sent().is_empty(), "ended once");
+    }
+}
+
+#[test]
+fn a_device_that_never_ends_a_login_keeps_what_the_official_client_has_open() {
+    let card = Card::new("gm3000");
+    let at = card.known(&[BANK]);
+    card.set(|model| drop(model.always.insert(CLEAR, vec![0x6F, 0x00])));
+    sign(&mut *card.lease(&at), BANK, Auth::Pin(&pin(BANK_PIN))).unwrap();
+    assert_eq!(card.instructions().last(), Some(&CLOSE), "a PIN went out in this lease");
+    // The client opens it, and a look of ours gets the same number.
+    card.set(|model| model.applications[1].open = Some([0x20, 0]));
+    for _ in 0..2 {
+        drop(card.lease(&at));
+        assert_eq!(card.instructions(), [OPEN, CLEAR]);
+        assert!(card.set(|model| model.applications[1].open.is_some()));
+    }
+}
+
+#[test]
+fn a_device_that_says_that_no_login_is_there_is_owed_nothing() {
+    for sw in [[0x69, 0x82], [0x69, 0x85]] {
+        let card = Card::new("gm3000");
+        let at = card.known(&[BANK]);
+        card.set(|model| drop(model.always.insert(CLEAR, sw.to_vec())));
+        let mut token = card.lease(&at);
+        sign(&mut *token, BANK, Auth::Pin(&pin(BANK_PIN))).unwrap();
+        card.sent();
+        let log = logged(|| drop(token));
+        assert!(!log.contains("WARN"), "{log}");
+        drop(card.lease(&at));
+        assert_eq!(card.instructions(), [CLEAR], "{sw:02X?}");
     }
 }
 

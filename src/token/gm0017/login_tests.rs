@@ -170,7 +170,7 @@ fn the_login_ends_with_the_lease_unless_it_is_to_be_kept() {
     token.slots().unwrap();
     sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
     drop(token);
-    assert!(login(0));
+    assert!(login(0) && !at.owes_login(), "it is kept");
     card.sent();
     let mut token = card.lease(&at);
     token.keep_login(&Arc::new(AtomicBool::new(true)));
@@ -343,6 +343,7 @@ fn a_login_whose_signature_was_lost_on_the_way_ends_with_the_next_lease() {
         drop(token);
         card.set(|model| model.fault = None);
         assert!(card.set(|model| model.applications[1].login), "the card was not reached any more");
+        assert!(at.owes_login());
         // What a link says after an answer that was lost: nobody knows whether the card was reset.
         at.was_reset();
         let mut token = card.lease(&at);

@@ -21,6 +21,8 @@ struct Application {
     /// Good for one look at the state of its PIN.
     fresh: bool,
     containers: BTreeMap<Name, ContainerId>,
+    /// All tries of its user PIN, where the device told them.
+    most: Option<u8>,
 }
 
 /// What a device does whenever it is asked, over all of its insertions.
@@ -40,7 +42,7 @@ impl Memory {
         match self.applications.get_mut(name) {
             Some(known) if known.id == id => known.fresh = true,
             _ => {
-                let new = Application { id, fresh: true, containers: BTreeMap::new() };
+                let new = Application { id, fresh: true, containers: BTreeMap::new(), most: None };
                 self.applications.insert(name.clone(), new);
             }
         }
@@ -67,6 +69,20 @@ impl Memory {
         if let Some(known) = self.applications.get_mut(application) {
             known.containers.insert(container.clone(), id);
         }
+    }
+
+    /// All tries of the user PIN of an application that is open.
+    pub(super) fn saw_most(&mut self, name: &Name, most: Option<u8>) {
+        if let Some(known) = self.applications.get_mut(name) {
+            known.most = most;
+        }
+    }
+
+    /// Containers that were opened in an application, and all tries of its user PIN: whoever has its number now has others.
+    pub(super) fn marks(&self, name: &Name) -> Option<(Vec<Name>, u8)> {
+        let known = self.applications.get(name)?;
+        let containers: Vec<Name> = known.containers.keys().cloned().collect();
+        known.most.filter(|_| !containers.is_empty()).map(|most| (containers, most))
     }
 
     pub(super) fn forget_container(&mut self, application: &Name, container: &Name) {
@@ -97,6 +113,11 @@ impl Memory {
 
     pub(super) fn is_kept(&self, name: &Name) -> bool {
         self.kept.contains(name)
+    }
+
+    /// As [`Memory::is_kept`], by the octets of its [`crate::token::PinRef`].
+    pub(in crate::token) fn keeps(&self, pin: &[u8]) -> bool {
+        self.kept.iter().any(|name| name.octets() == pin)
     }
 
     pub(super) fn set_kept(&mut self, name: &Name, kept: bool) {

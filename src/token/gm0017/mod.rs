@@ -54,6 +54,8 @@ mod model;
 #[cfg(test)]
 mod model_answers;
 #[cfg(test)]
+mod neighbour_tests;
+#[cfg(test)]
 mod shield_tests;
 #[cfg(test)]
 mod tests;

@@ -47,6 +47,8 @@ pub(super) struct Model {
     pub(super) info: Vec<u8>,
     pub(super) applications: Vec<Application>,
     pub(super) one_application: bool,
+    /// It opens none a second time either, and says 6A90 to that as well.
+    pub(super) opens_once: bool,
     pub(super) drops_login: bool,
     pub(super) close_ends_login: bool,
     /// Answers longer than this come in parts.
@@ -64,6 +66,10 @@ pub(super) struct Model {
     pub(super) fault: Planned,
     /// In a reader: the answer to the next command with this instruction is lost on the way.
     pub(super) lost: Option<u8>,
+    /// In a reader: for each of these the next command with that instruction does not reach the device.
+    pub(super) unreached: Vec<u8>,
+    /// That has just happened.
+    pub(super) gone: bool,
 }
 
 pub(super) fn device_info() -> Vec<u8> {
@@ -131,7 +137,7 @@ pub(super) fn container(name: &str, kind: u8, number: u8) -> Container {
     Container { name: name.as_bytes().to_vec(), kind, signing: Some(signing), certificates }
 }
 
-fn application(name: &str, pin: &str, tries: u8, containers: Vec<Container>) -> Application {
+pub(super) fn application(name: &str, pin: &str, tries: u8, containers: Vec<Container>) -> Application {
     let pins = [(ADMIN_PIN.to_owned(), 8, 8), (pin.to_owned(), tries, tries)];
     Application { name: name.as_bytes().to_vec(), pins, login: false, open: None, containers }
 }
@@ -148,6 +154,7 @@ impl Card {
             info: device_info(),
             applications,
             one_application: false,
+            opens_once: false,
             drops_login: false,
             close_ends_login: false,
             part: usize::MAX,
@@ -161,6 +168,8 @@ impl Card {
             always: BTreeMap::new(),
             fault: None,
             lost: None,
+            unreached: Vec::new(),
+            gone: false,
         })))
     }
 

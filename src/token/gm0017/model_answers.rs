@@ -46,11 +46,21 @@ impl VirtualCard for Card {
     }
 
     fn command(&mut self, apdu: &[u8]) -> Vec<u8> {
+        let mut model = lock(&self.0);
+        if let Some(at) = model.unreached.iter().position(|ins| *ins == apdu[1]) {
+            model.unreached.remove(at);
+            model.gone = true;
+            return vec![];
+        }
+        drop(model);
         self.transmit(&Wire::new(apdu.to_vec(), Sensitive::No)).unwrap()
     }
 
     fn accident(&mut self) -> Option<Accident> {
         let mut model = lock(&self.0);
+        if std::mem::take(&mut model.gone) {
+            return Some(Accident::Lost);
+        }
         let last = model.log.last()?[1];
         model.lost.take_if(|lost| *lost == last).map(|_| Accident::Lost)
     }
@@ -176,7 +186,8 @@ impl Model {
     }
 
     fn open(&mut self, name: &[u8]) -> Answer {
-        if self.one_application && self.applications.iter().any(|a| a.open.is_some() && a.name != name) {
+        let in_the_way = |a: &Application| a.open.is_some() && (self.opens_once || a.name != name);
+        if self.one_application && self.applications.iter().any(in_the_way) {
             return Err(0x6A90);
         }
         if self.one_number.is_some() {

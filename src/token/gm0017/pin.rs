@@ -140,6 +140,7 @@ impl GmToken {
             return Ok(seen);
         }
         let (told, full, factory) = info(&mut self.card, id, Holder::User)?;
+        self.memory(|memory| memory.saw_most(name, full));
         if let PinStatus::Known(left) = told {
             self.at.saw_tries(name.octets(), left);
         }

@@ -1,8 +1,9 @@
 //! Which applications, containers and certificates there are. Everything is read without a PIN.
 
-use super::application;
+use super::application::{self, AppId};
 use super::container::{self, Info, Kind};
 use super::name::{Half, Name, Spot};
+use super::pin::{self, Holder};
 use super::token::GmToken;
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
@@ -146,6 +147,32 @@ impl GmToken {
             }
         }
         Ok(())
+    }
+
+    /// Whether the application that has this number is ours, as far as reading tells: one of the certificates that were read of ours is in it.
+    /// Where none were read, it has our containers and as many tries. What cannot be read is not ours.
+    pub(super) fn is_ours(&mut self, name: &Name, id: AppId) -> bool {
+        let kept = self.at.certificates();
+        let read = kept.iter().filter_map(|(of, der)| Some((Spot::of_certificate(of).ok()?, der)));
+        let ours: Vec<_> = read.filter(|(spot, _)| spot.application == *name).collect();
+        if !ours.is_empty() {
+            let is_there = |found: Option<Vec<u8>>, der: &[u8]| found.is_some_and(|found| found == der);
+            return ours.iter().any(|(spot, der)| self.found(spot, id).is_ok_and(|found| is_there(found, der)));
+        }
+        let Some((containers, most)) = self.memory(|memory| memory.marks(name)) else { return false };
+        let there = container::list(&mut self.card, id).map_or_else(|_| Vec::new(), |(there, _)| there);
+        let has_ours = containers.iter().all(|container| there.contains(container));
+        has_ours && pin::info(&mut self.card, id, Holder::User).is_ok_and(|(_, full, _)| full == Some(most))
+    }
+
+    /// What is at a place within the application that has this number.
+    fn found(&mut self, spot: &Spot, id: AppId) -> Result<Option<Vec<u8>>> {
+        let order = self.form.order();
+        let container = match self.memory(|memory| memory.container(&spot.application, &spot.container)) {
+            Some(known) => known,
+            None => container::open(&mut self.card, id, &spot.container)?,
+        };
+        container::certificate(&mut self.card, (id, container), spot.half, order)
     }
 
     /// Why a container shows no certificate.

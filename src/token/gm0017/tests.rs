@@ -27,7 +27,7 @@ pub(super) const VERIFY: u8 = 0x18;
 pub(super) const SIGN: u8 = 0x74;
 pub(super) const CLEAR: u8 = 0x1C;
 pub(super) const CONTAINER: u8 = 0x42;
-const EXPORT: u8 = 0x4E;
+pub(super) const EXPORT: u8 = 0x4E;
 
 pub(super) fn pin(text: &str) -> Pin {
     Pin::new(Role::Customs, text.as_bytes()).unwrap()
@@ -248,23 +248,6 @@ fn a_device_that_opens_one_application_at_a_time_is_left_with_none_open() {
     let once = [OPEN, CONTAINER, INFO, RANDOM, VERIFY, SIGN, CLEAR, CLOSE];
     assert_eq!(sent, once.repeat(4));
     assert!(card.set(|model| model.applications.iter().all(|a| a.open.is_none() && !a.login)));
-}
-
-#[test]
-fn an_application_of_another_program_that_has_the_number_ours_had_is_not_closed_for_ours() {
-    let card = Card::new("gm3000");
-    card.set(|model| model.one_application = true);
-    let at = card.known(&[EPORT]);
-    card.lease(&at).slots().unwrap();
-    card.set(|model| {
-        let [eport, bank] = &mut model.applications[..] else { panic!() };
-        (bank.open, bank.login) = (eport.open.take(), true);
-        assert!(bank.open.is_some());
-    });
-    card.sent();
-    let error = sign(&mut *card.lease(&at), EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap_err();
-    assert_eq!((error.kind(), card.instructions()), (ErrorKind::Busy, vec![OPEN, OPEN]));
-    assert!(card.set(|model| model.applications[1].login && model.applications[1].open.is_some()));
 }
 
 #[test]

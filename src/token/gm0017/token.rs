@@ -32,6 +32,8 @@ pub(super) struct GmToken {
     pub(super) info: DeviceInfo,
     pub(super) form: Form,
     open: Option<Open>,
+    /// Applications that were opened in this transaction: their numbers are theirs for certain.
+    opened: BTreeSet<Name>,
     /// What a number of an earlier lease told.
     pub(super) glanced: Option<(Name, Seen)>,
     /// Applications whose PIN was accepted in this lease, and whose login is there as far as known.
@@ -52,6 +54,7 @@ impl GmToken {
             at: Arc::clone(at),
             info,
             open: None,
+            opened: BTreeSet::new(),
             glanced: None,
             logins: BTreeSet::new(),
             touched: BTreeSet::new(),
@@ -105,11 +108,7 @@ impl GmToken {
             Err(sw) if matches!(sw.raw(), ONE_AT_A_TIME | ALREADY_OPEN) => {
                 if sw.raw() == ONE_AT_A_TIME {
                     self.learn(|habits| habits.one_application = true);
-                    // Another one is open, so a number of this one is none any more: it may be that one's, which somebody else needs. A login
-                    // that is left open weighs more.
-                    if !self.at.left(|left| left.contains(name.octets())) {
-                        self.memory(|memory| memory.forget_application(name));
-                    }
+                    self.forget_foreign();
                 }
                 self.close_all();
                 application::open(&mut self.card, name)?
@@ -121,8 +120,20 @@ impl GmToken {
             if error.kind() == ErrorKind::CardApplication { error.detail(name.label()) } else { error }
         })?;
         self.memory(|memory| memory.opened(name, id));
+        self.opened.insert(name.clone());
         self.open = Some(Open { name: name.clone(), id, seen: None });
         Ok(id)
+    }
+
+    /// One is open, so a number of an earlier lease may be that one's by now, which somebody else needs: it is forgotten, unless what was read of
+    /// ours is found under it, because some devices open none twice and ours may be the one. A login that is owed an end weighs more.
+    fn forget_foreign(&mut self) {
+        let owed = self.to_end(true);
+        for (name, id) in self.memory(|memory| memory.open_applications()) {
+            if !self.opened.contains(&name) && !owed.contains(&name) && !self.is_ours(&name, id) {
+                self.memory(|memory| memory.forget_application(&name));
+            }
+        }
     }
 
     /// The number is not the application's any more.
@@ -153,10 +164,14 @@ impl GmToken {
             .is_ok()
     }
 
-    /// Whether the card says that the login is over.
+    /// Whether the card says that the login is over, or that there is none.
     fn clear(&mut self, name: &Name, id: AppId) -> bool {
         self.logins.remove(name);
-        match application::clear(&mut self.card, id) {
+        let cleared = match application::clear(&mut self.card, id) {
+            Err(error) if error.kind() == ErrorKind::PinRequired => Ok(()),
+            other => other,
+        };
+        match cleared {
             Ok(()) => {
                 self.touched.remove(name);
                 self.paid(name);
@@ -171,9 +186,10 @@ impl GmToken {
     }
 
     /// Ends the login of the open application. Where the card refuses that, closing may end it: on some devices a login goes with its application.
-    /// No device tells, so it stays owed.
+    /// No device tells, so it stays owed. What an earlier lease owes was closed by that one: who has it open now may be another program.
     fn end_login(&mut self, name: &Name, id: AppId) {
-        if !self.clear(name, id) && !self.card.has_failed() && self.close(id) {
+        let closes = self.touched.contains(name);
+        if !self.clear(name, id) && closes && !self.card.has_failed() && self.close(id) {
             self.memory(|memory| memory.forget_application(name));
             self.open = None;
         }
@@ -239,6 +255,8 @@ impl GmToken {
             to_end.extend(self.touched.iter().cloned());
             let Some(name) = to_end.difference(&tried).next().cloned() else { return };
             tried.insert(name.clone());
+            // What an earlier lease kept is kept no longer.
+            self.memory(|memory| memory.set_kept(&name, false));
             if self.card.has_failed() {
                 self.owe(&name);
                 continue;
