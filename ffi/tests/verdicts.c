@@ -7,6 +7,15 @@
 /* 2027-01-01: the vectors' certificates are valid then. */
 #define THEN 1798761600
 
+/* A question about a document in this format, then. */
+static shield_verify_options asked(uint32_t format) {
+    shield_verify_options options = {sizeof options};
+    options.format = format;
+    options.at_given = 1;
+    options.at = THEN;
+    return options;
+}
+
 /* Verifies and gives the verdict, or -1; `found` gets whether a finding with that code is there. */
 static int64_t judge(const shield_verify_options *options, const char *code, int *found) {
     shield_report *report = NULL;
@@ -38,11 +47,8 @@ static int64_t judge(const shield_verify_options *options, const char *code, int
 
 static void declarations(const char *folder) {
     static const char *const names[] = {"synthetic_CEB311_rsa.xml", "synthetic_CEB311_sm2.xml"};
-    shield_verify_options options = {sizeof options};
+    shield_verify_options options = asked(SHIELD_FORMAT_DECLARATION);
     int i, found;
-    options.format = SHIELD_FORMAT_DECLARATION;
-    options.at_given = 1;
-    options.at = THEN;
     for (i = 0; i < 2; i++) {
         size_t length;
         uint8_t *message = read_file(folder, names[i], &length);
@@ -83,16 +89,13 @@ static void payment_179(const char *folder) {
         uint8_t *string = read_file(folder, "synthetic_179_string.txt", &length);
         uint8_t *value = read_file(folder, names[i], &value_length);
         uint8_t *certificate = read_file(folder, certificates[i], &certificate_length);
-        shield_verify_options options = {sizeof options};
-        options.format = SHIELD_FORMAT_PAYMENT_179;
+        shield_verify_options options = asked(SHIELD_FORMAT_PAYMENT_179);
         options.document.data = string;
         options.document.length = length;
         options.signature.data = value;
         options.signature.length = value_length;
         options.certificate.data = certificate;
         options.certificate.length = certificate_length;
-        options.at_given = 1;
-        options.at = THEN;
         CHECK(judge(&options, "VF-001", &found) == SHIELD_VERDICT_SIGNATURE_ONLY && found);
         anchors[0] = options.certificate;
         options.anchors.data = anchors;
@@ -114,13 +117,10 @@ static void payment_179(const char *folder) {
 /* Payments as CMS: attached with RSA and with P-256, detached and without attributes; and each with one octet changed. */
 static void payments(const char *folder) {
     static const char *const names[] = {"synthetic_cms_attached_rsa.p7m", "synthetic_cms_attached_p256.p7m"};
-    shield_verify_options options = {sizeof options};
+    shield_verify_options options = asked(SHIELD_FORMAT_PAYMENT);
     size_t length, order_length;
     uint8_t *order = read_file(folder, "synthetic_order.txt", &order_length), *message;
     int i, found;
-    options.format = SHIELD_FORMAT_PAYMENT;
-    options.at_given = 1;
-    options.at = THEN;
     for (i = 0; i < 2; i++) {
         size_t place = 0;
         message = read_file(folder, names[i], &length);
@@ -159,16 +159,13 @@ static void bundles(const char *folder) {
     uint8_t *message = read_file(folder, "synthetic_CEB311_rsa.xml", &length);
     uint8_t *rsa = read_file(folder, "synthetic_rsa_cert.pem", &rsa_length);
     uint8_t *sm2 = read_file(folder, "synthetic_sm2_cert.pem", &sm2_length);
-    shield_verify_options options = {sizeof options};
+    shield_verify_options options = asked(SHIELD_FORMAT_DECLARATION);
     shield_octets anchors[2];
     shield_report *report = NULL;
     char both[8192];
     int found;
-    options.format = SHIELD_FORMAT_DECLARATION;
     options.document.data = message;
     options.document.length = length;
-    options.at_given = 1;
-    options.at = THEN;
     options.anchors.data = anchors;
     options.anchors.count = 1;
     anchors[0].data = sm2;
@@ -203,16 +200,13 @@ static void bundles(const char *folder) {
 static void explained(const char *folder) {
     size_t length, needed = 0;
     uint8_t *message = read_file(folder, "synthetic_CEB311_rsa.xml", &length);
-    shield_verify_options options = {sizeof options};
+    shield_verify_options options = asked(SHIELD_FORMAT_DECLARATION);
     shield_report *report = NULL;
     char *place = strstr((char *)message, " xmlns:xsi="), *end = strchr(place + 12, '"') + 1, text[1024], *json;
     int64_t count = 0, i, offset = 0, line = 0, seen = 0;
     memmove(place, end, length - (size_t)(end - (char *)message));
-    options.format = SHIELD_FORMAT_DECLARATION;
     options.document.data = message;
     options.document.length = length - (size_t)(end - place);
-    options.at_given = 1;
-    options.at = THEN;
     CODE(shield_verify(&options, &report, NULL), SHIELD_OK);
     CODE(shield_report_number(report, SHIELD_REPORT_FINDINGS, &count), SHIELD_OK);
     for (i = 0; i < count; i++) {
@@ -251,15 +245,12 @@ static void chains(const char *folder) {
     size_t length, rsa_length;
     uint8_t *message = read_file(folder, "synthetic_CEB311_rsa.xml", &length);
     uint8_t *rsa = read_file(folder, "synthetic_rsa_cert.pem", &rsa_length);
-    shield_verify_options options = {sizeof options};
+    shield_verify_options options = asked(SHIELD_FORMAT_DECLARATION);
     shield_octets anchors[1], lists[1];
     shield_report *report = NULL;
     int found;
-    options.format = SHIELD_FORMAT_DECLARATION;
     options.document.data = message;
     options.document.length = length;
-    options.at_given = 1;
-    options.at = THEN;
     anchors[0].data = rsa;
     anchors[0].length = rsa_length;
     options.between.data = anchors;

@@ -104,6 +104,7 @@ pub fn run(input: &[u8]) {
     let habit = |bit: u8| switches & (1 << bit) != 0;
     device.habits(Habits {
         one_application: habit(2),
+        opens_none_twice: habit(7),
         more_data: habit(3),
         drops_login_after_signature: habit(4),
         close_ends_login: habit(5),

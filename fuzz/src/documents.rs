@@ -142,7 +142,11 @@ pub fn ceb_prepare(input: &[u8]) {
         let by = &signers()[usize::from(input.first().is_some_and(|o| o % 2 == 1))];
         let content = Content::bytes(input);
         let (prepared, looked) = (CEB.prepare(&content, by, &signing()), CEB.check(&content, by, &signing()));
-        assert_eq!(prepared.as_ref().err().map(|e| e.kind()), looked.err().map(|e| e.kind()), "looked at, and prepared");
+        assert_eq!(
+            prepared.as_ref().err().map(|e| e.kind()),
+            looked.err().map(|e| e.kind()),
+            "looked at, and prepared"
+        );
         let Ok(prepared) = prepared else { return false };
         let suite = prepared.tbs.suite;
         let length = if suite == Suite::Sm2Sm3 { 64 } else { 256 };

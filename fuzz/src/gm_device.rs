@@ -31,6 +31,7 @@ impl Make {
         let dialect = DIALECTS[usize::from(third) % DIALECTS.len()];
         let habits = Habits {
             one_application: first & 0x02 != 0,
+            opens_none_twice: third & 0x80 != 0,
             more_data: first & 0x04 != 0,
             drops_login_after_signature: first & 0x08 != 0,
             close_ends_login: first & 0x10 != 0,
