@@ -113,7 +113,10 @@ export! {
             SHIELD_REPORT_SUITE => report.suite.map(|s| s.to_string()).unwrap_or_default(),
             SHIELD_REPORT_SIGNER_FINGERPRINT => signer.map(|s| s.fingerprint().to_string()).unwrap_or_default(),
             SHIELD_REPORT_SIGNER_NUMBER => signer.map(|s| s.number()).unwrap_or_default(),
+            #[cfg(feature = "json")]
             SHIELD_REPORT_JSON => report.json(),
+            #[cfg(not(feature = "json"))]
+            SHIELD_REPORT_JSON => return Err(shield::Error::new(shield::ErrorKind::Unsupported, "report as JSON").detail("feature json")),
             _ => return no_field(field),
         })
     }

@@ -1,111 +1,109 @@
 //! A report as JSON (RFC 8259), for programs in any language. No number in it is a float, and no person is named.
 
-use std::fmt::Write;
-use std::time::SystemTime;
+use std::io::{self, Write};
 
-use super::{Finding, Language, Report, Verdict, Words};
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+
+use super::{Finding, Language, Report, Words};
 use crate::cert::Certificate;
 
-/// A JSON object under way.
-struct Object(String);
-
-impl Object {
-    fn new() -> Self {
-        Object("{".to_owned())
-    }
-
-    fn raw(mut self, name: &str, value: &str) -> Self {
-        if self.0.len() > 1 {
-            self.0.push(',');
-        }
-        self.0.push_str(&quoted(name));
-        self.0.push(':');
-        self.0.push_str(value);
-        self
-    }
-
-    fn text(self, name: &str, value: &str) -> Self {
-        let value = quoted(value);
-        self.raw(name, &value)
-    }
-
-    /// Null where there is none.
-    fn maybe(self, name: &str, value: Option<&str>) -> Self {
-        let value = value.map_or_else(|| "null".to_owned(), quoted);
-        self.raw(name, &value)
-    }
-
-    fn number(self, name: &str, value: Option<usize>) -> Self {
-        let value = value.map_or_else(|| "null".to_owned(), |n| n.to_string());
-        self.raw(name, &value)
-    }
-
-    fn end(mut self) -> String {
-        self.0.push('}');
-        self.0
-    }
+#[derive(Serialize)]
+struct Told<'r> {
+    format: &'r str,
+    verdict: &'r str,
+    suite: Option<&'r str>,
+    signer: Option<Signer>,
+    findings: Vec<One<'r>>,
 }
 
-/// A JSON string. Everything that is not visible ASCII or a letter of some script is escaped: a report may be shown by anything.
-fn quoted(text: &str) -> String {
-    let mut out = "\"".to_owned();
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            ' '..='~' => out.push(c),
-            c if c.is_alphanumeric()
-                || ('\u{3000}'..='\u{303F}').contains(&c)
-                || ('\u{FF01}'..='\u{FF5E}').contains(&c) =>
-            {
-                out.push(c);
-            }
-            c => {
-                let mut units = [0; 2];
-                for unit in c.encode_utf16(&mut units) {
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
+#[derive(Serialize)]
+struct Signer {
+    number: String,
+    issuer: String,
+    fingerprint: String,
+    not_before: Option<String>,
+    not_after: Option<String>,
+}
+
+#[derive(Serialize)]
+struct One<'r> {
+    code: &'r str,
+    kind: &'r str,
+    severity: &'r str,
+    text: &'r str,
+    text_zh: &'r str,
+    advice: &'r str,
+    advice_zh: &'r str,
+    detail: Option<&'r str>,
+    detail_zh: Option<&'r str>,
+    expected: Option<&'r str>,
+    expected_zh: Option<&'r str>,
+    found: Option<&'r str>,
+    found_zh: Option<&'r str>,
+    line: Option<usize>,
+    offset: Option<usize>,
+}
+
+impl Signer {
+    fn of(certificate: &Certificate) -> Self {
+        let time = |at| der::DateTime::from_system_time(at).ok().map(|time| time.to_string());
+        Signer {
+            number: certificate.number(),
+            issuer: certificate.issuer().shown(),
+            fingerprint: certificate.fingerprint().to_string(),
+            not_before: time(certificate.not_before()),
+            not_after: time(certificate.not_after()),
         }
     }
-    out.push('"');
-    out
 }
 
-fn time(at: SystemTime) -> Option<String> {
-    der::DateTime::from_system_time(at).ok().map(|t| t.to_string())
+impl<'r> One<'r> {
+    fn of(finding: &'r Finding) -> Self {
+        use Language::{Chinese, English};
+        let kind = finding.kind;
+        let words = |words: &'r Option<Words>, language| words.as_ref().map(|w| w.of(language));
+        One {
+            code: kind.code(),
+            kind: kind.name(),
+            severity: kind.severity().name(),
+            text: kind.text(),
+            text_zh: kind.text_zh(),
+            advice: kind.advice(),
+            advice_zh: kind.advice_zh(),
+            detail: words(&finding.detail, English),
+            detail_zh: words(&finding.detail, Chinese),
+            expected: words(&finding.expected, English),
+            expected_zh: words(&finding.expected, Chinese),
+            found: words(&finding.found, English),
+            found_zh: words(&finding.found, Chinese),
+            line: finding.place.map(|p| p.line),
+            offset: finding.place.map(|p| p.offset),
+        }
+    }
 }
 
-fn signer(certificate: &Certificate) -> String {
-    Object::new()
-        .text("number", &certificate.number())
-        .text("issuer", &certificate.issuer().shown())
-        .text("fingerprint", &certificate.fingerprint().to_string())
-        .maybe("not_before", time(certificate.not_before()).as_deref())
-        .maybe("not_after", time(certificate.not_after()).as_deref())
-        .end()
+/// Escapes everything that is not visible ASCII or a letter of some script: a report may be shown by anything.
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        for c in fragment.chars() {
+            if is_visible(c) {
+                write!(writer, "{c}")?;
+                continue;
+            }
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
-fn finding(finding: &Finding) -> String {
-    let kind = finding.kind;
-    let words = |object: Object, name: &str, words: Option<&Words>| {
-        let of = |language| words.map(|w| w.of(language));
-        object.maybe(name, of(Language::English)).maybe(&format!("{name}_zh"), of(Language::Chinese))
-    };
-    let object = Object::new()
-        .text("code", kind.code())
-        .text("kind", kind.name())
-        .text("severity", kind.severity().name())
-        .text("text", kind.text())
-        .text("text_zh", kind.text_zh())
-        .text("advice", kind.advice())
-        .text("advice_zh", kind.advice_zh());
-    let object = words(object, "detail", finding.detail.as_ref());
-    let object = words(object, "expected", finding.expected.as_ref());
-    words(object, "found", finding.found.as_ref())
-        .number("line", finding.place.map(|p| p.line))
-        .number("offset", finding.place.map(|p| p.offset))
-        .end()
+fn is_visible(c: char) -> bool {
+    let wide = |c| ('\u{3000}'..='\u{303F}').contains(&c) || ('\u{FF01}'..='\u{FF5E}').contains(&c);
+    (' '..='~').contains(&c) || c.is_alphanumeric() || wide(c)
 }
 
 impl Report {
@@ -114,26 +112,18 @@ impl Report {
     /// beside), `line` and `offset`. What is not known is null.
     #[must_use]
     pub fn json(&self) -> String {
-        let findings: Vec<String> = self.findings.iter().map(finding).collect();
-        Object::new()
-            .text("format", self.format)
-            .text("verdict", self.verdict().name())
-            .maybe("suite", self.suite.map(|s| s.name()))
-            .raw("signer", &self.signer.as_ref().map_or_else(|| "null".to_owned(), |c| signer(c)))
-            .raw("findings", &format!("[{}]", findings.join(",")))
-            .end()
-    }
-}
-
-impl Verdict {
-    /// Its name in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Verdict::Valid => "valid",
-            Verdict::SignatureOnly => "signature-only",
-            Verdict::Invalid => "invalid",
-        }
+        let told = Told {
+            format: self.format,
+            verdict: self.verdict().name(),
+            suite: self.suite.map(|s| s.name()),
+            signer: self.signer.as_deref().map(Signer::of),
+            findings: self.findings.iter().map(One::of).collect(),
+        };
+        let mut out = Vec::new();
+        // Texts and numbers, written into memory: neither can fail.
+        let written = told.serialize(&mut Serializer::with_formatter(&mut out, Visible));
+        debug_assert!(written.is_ok(), "{written:?}");
+        String::from_utf8(out).unwrap_or_default()
     }
 }
 

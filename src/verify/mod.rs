@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod finding;
+#[cfg(feature = "json")]
 mod json;
 mod trust;
 mod words;
@@ -49,6 +50,18 @@ pub enum Verdict {
     SignatureOnly,
     /// Something is wrong: see the findings.
     Invalid,
+}
+
+impl Verdict {
+    /// Its name in JSON and for programs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Valid => "valid",
+            Verdict::SignatureOnly => "signature-only",
+            Verdict::Invalid => "invalid",
+        }
+    }
 }
 
 impl VerifyContext {
