@@ -344,3 +344,7 @@ fn occupied(path: &Path, why: &str) -> Error {
     let detail = format!("{} is there and was left as it is: {why}", path.display());
     Error::new(ErrorKind::OutputFailed, "plan output").io(&there).detail(detail)
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

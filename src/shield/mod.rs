@@ -2,7 +2,7 @@
 
 mod doubt;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod form_tests;
 mod pending;
