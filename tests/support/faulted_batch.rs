@@ -1,17 +1,18 @@
 //! A batch as a story of `faulted.rs`.
 
-use shared_shield::{Content, Error, ErrorKind, Request, Role, Unlock, Wait};
+use shared_shield::{Content, Declined, Error, ErrorKind, PinEntry, PinQuestion, Request, Role, Unlock, Wait};
 
 use super::{Run, bench};
 
 impl Run {
     /// Five documents of customs. After the third the lease is given back, as after sixteen: a call that has no time left does that.
     pub fn batch_of_five(&self, pin: &str) -> Result<(), Error> {
-        let mut entries = 0;
-        let unlock = Unlock::of(Role::Customs);
-        let unlocked = self.shield.unlock(unlock, &mut bench::typist(pin, &mut entries), &self.wait());
-        (0..entries).for_each(|_| self.enters());
-        let (session, mut first) = (unlocked?, Ok(()));
+        let mut prompt = |question: &PinQuestion<'_>| {
+            self.enters();
+            question.pin(pin.as_bytes()).map(PinEntry::Typed).map_err(|_| Declined)
+        };
+        let session = self.shield.unlock(Unlock::of(Role::Customs), &mut prompt, &self.wait())?;
+        let mut first = Ok(());
         let sign = |text: &str, wait: &Wait| {
             let mut out = Vec::new();
             let request = Request::raw(Role::Customs, Content::bytes(text.as_bytes().to_vec()));

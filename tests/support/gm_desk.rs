@@ -14,7 +14,7 @@ use shared_shield::{Error, ErrorKind, Profile, Role, Scan, Scanner, Shield, Wait
 use crate::gm_shield::{
     CONTAINER, CUSTOMS_PIN, OTHER_PIN, SYNO, application, door, foreign, issued, lock, only, profile,
 };
-pub use crate::gm_shield::{Kind, certificate, sign, typist, verifies};
+pub use crate::gm_shield::{Kind, certificate, sign, verifies};
 
 /// The one reader.
 pub const READER: &str = "Simulated 00 00";
