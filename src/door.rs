@@ -107,7 +107,8 @@ pub trait Door: Send + Sync {
     /// Has `call` called whenever somebody begins to wait like that, as long as it lives: who keeps an idle lease gives it back then.
     fn call_when_wanted(&self, _call: &Arc<dyn Fn() + Send + Sync>) {}
 
-    /// Whether this process left a login on the token that nobody keeps: the lease that was to end it did not reach the card.
+    /// Whether this process left a login on the token that nobody keeps: the lease that was to end it did not reach the card, or the batch that
+    /// it was kept for is over.
     fn owes_login(&self) -> bool {
         false
     }

@@ -8,16 +8,14 @@ mod faulted;
 mod vpcd_card;
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use faulted::{Run, Story, every_fault_at_every_step};
 use shared_shield::link::Readers;
 use shared_shield::token::{AdminAuth, Insertion, Place};
 use shared_shield::{
-    Certificate, Consent, Content, Error, ErrorKind, Event, Pin, PinStatus, Reference, Request, Role, Scan, Scanner,
-    Session, Suite, Unlock, Wait,
+    Certificate, Consent, Error, ErrorKind, Event, Pin, PinStatus, Reference, Role, Scan, Scanner, Suite,
 };
-use vpcd_card::{self as bench, Desk, Kind, MANAGEMENT_KEY, PIN, PUK, READER, any, driver, made, typist};
+use vpcd_card::{self as bench, Desk, Kind, MANAGEMENT_KEY, PIN, PUK, READER, any, driver, made};
 
 /// What a new PIN is in these stories, and a wrong one.
 const OTHER: &str = "654321";
@@ -76,43 +74,9 @@ fn a_bank_signature() {
     every_fault_at_every_step(&story("a_bank_signature", |run| run.sign(Role::Bank, "order 4711", PIN)));
 }
 
-fn sign_in(session: &Session, text: &str, wait: &Wait) -> Result<(), Error> {
-    let mut out = Vec::new();
-    let request = Request::raw(Role::Customs, Content::bytes(text.as_bytes().to_vec()));
-    let signed = session.sign(request, wait, &mut out).map(drop);
-    assert_eq!(out.is_empty(), signed.is_err());
-    assert!(signed.is_err() || vpcd_card::verifies(&made().customs, text, &out));
-    signed
-}
-
-/// Five documents. After the third the lease is given back, as after sixteen: a call that has no time left does that.
-fn batch(run: &Run) -> Result<(), Error> {
-    let mut entries = 0;
-    let unlocked = run.shield.unlock(Unlock::of(Role::Customs), &mut typist(PIN, &mut entries), &run.wait());
-    (0..entries).for_each(|_| run.enters());
-    let (session, mut first) = (unlocked?, Ok(()));
-    for n in 0..5 {
-        if n == 3 {
-            let late = sign_in(&session, "late", &Wait::at_most(Duration::ZERO)).unwrap_err();
-            assert!(matches!(late.kind(), ErrorKind::Busy | ErrorKind::Timeout), "{late}");
-        }
-        let text = format!("document {n}");
-        let Err(error) = sign_in(&session, &text, &run.wait()) else { continue };
-        // What was refused is given once more: the batch goes on, or says that it has ended.
-        run.put_in();
-        match sign_in(&session, &text, &Wait::default()) {
-            Ok(()) => {}
-            Err(again) if again.kind() == ErrorKind::SessionEnded => return Err(error),
-            Err(again) => panic!("the batch does not go on after {error}: {again}"),
-        }
-        first = first.and(Err(error));
-    }
-    first
-}
-
 #[test]
 fn a_batch_of_five() {
-    every_fault_at_every_step(&Story { resends: 1, ..story("a_batch_of_five", batch) });
+    every_fault_at_every_step(&Story { resends: 1, ..story("a_batch_of_five", |run| run.batch_of_five(PIN)) });
 }
 
 #[test]

@@ -162,8 +162,11 @@ impl Batch<'_> {
         }
         let certificate = shield.check(&(self.request)(item, Content::bytes(document.as_slice())))?;
         match (self.present)(item, &document, &certificate) {
+            // Nobody is asked for a PIN where the writer would refuse. Who looks through a symbolic link that leads nowhere finds nothing there.
+            Present::Absent if is_never_replaced(&item.output) => {
+                Err(occupied(&item.output, "only an ordinary file is replaced"))
+            }
             Present::Absent => Ok(Looked::Todo(digest)),
-            // Nobody is asked for a PIN where the writer would refuse.
             Present::Other(why) if self.overwrite && is_never_replaced(&item.output) => {
                 Err(occupied(&item.output, &format!("{why}; only an ordinary file is replaced")))
             }
@@ -341,3 +344,7 @@ fn occupied(path: &Path, why: &str) -> Error {
     let detail = format!("{} is there and was left as it is: {why}", path.display());
     Error::new(ErrorKind::OutputFailed, "plan output").io(&there).detail(detail)
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

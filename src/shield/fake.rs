@@ -48,6 +48,8 @@ pub(crate) struct Habits {
     pub(crate) form: Mutex<PinForm>,
     /// As a card that keeps its login: it is over at the end of a lease that was not told to keep it.
     pub(crate) keeps: AtomicBool,
+    /// For whom the last lease kept it.
+    pub(crate) kept_for: Mutex<Arc<AtomicBool>>,
     /// What it says of itself.
     pub(crate) manufacturer: Mutex<String>,
 }
@@ -71,6 +73,7 @@ impl Default for Habits {
             looks: AtomicU32::new(0),
             form: Mutex::new(PinForm::Sure),
             keeps: AtomicBool::new(false),
+            kept_for: Mutex::default(),
             manufacturer: Mutex::new("fake".to_owned()),
         }
     }
@@ -152,6 +155,8 @@ impl Drop for FakeToken {
             self.give_back();
         } else if !self.keep.load(Ordering::SeqCst) {
             self.habits.lose_login();
+        } else {
+            *lock(&self.habits.kept_for) = Arc::clone(&self.keep);
         }
     }
 }
@@ -231,6 +236,12 @@ impl Door for FakeDoor {
 
     fn way(&self) -> Way {
         if self.habits.keeps.load(Ordering::SeqCst) { Way::Card } else { Way::Module }
+    }
+
+    fn owes_login(&self) -> bool {
+        let keeps = self.habits.keeps.load(Ordering::SeqCst);
+        let kept = lock(&self.habits.kept_for).load(Ordering::SeqCst);
+        keeps && !kept && Habits::seen(&self.habits.logins) > 0
     }
 
     fn lease(&self, wait: &Wait) -> Result<Lease> {

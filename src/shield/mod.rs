@@ -2,7 +2,7 @@
 
 mod doubt;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod form_tests;
 mod pending;
@@ -281,31 +281,26 @@ impl Shield {
         self.0.doors.iter().filter(leads).filter_map(|door| door.hold()).collect()
     }
 
-    /// Ends a lease in which something failed. Where the card was not reached any more, its login may be open still: another lease ends it.
+    /// Ends a lease in which something failed. Where the card was not reached any more, its login may be open still.
     pub(crate) fn leave(&self, lease: Lease, door: &DoorId, error: Error) -> Error {
         drop(lease);
-        use ErrorKind as K;
-        if signing::is_disturbed(&error) {
-            self.end_logins(door);
-        } else if !matches!(error.kind(), K::Timeout | K::Cancelled | K::CardRemoved) {
-            // Whoever's time is over waits no longer; on a card that was pulled out no login is open.
-            self.settle(door);
-        }
+        self.settle_after(&error, door);
         error
     }
 
-    /// After a lease that did not reach the card with the end of its login, another one does it: nobody may come who would. One attempt, whose
-    /// outcome changes nothing of what was done.
-    pub(crate) fn settle(&self, door: &DoorId) {
-        if self.0.doors.iter().any(|d| d.id() == door && d.owes_login()) {
-            self.end_logins(door);
+    /// As [`Shield::settle`], after an error.
+    pub(crate) fn settle_after(&self, error: &Error, door: &DoorId) {
+        use ErrorKind as K;
+        // Whoever's time is over waits no longer; on a card that was pulled out no login is open.
+        if !matches!(error.kind(), K::Timeout | K::Cancelled | K::CardRemoved) {
+            self.settle(door);
         }
     }
 
-    /// Ends the logins that this process left on a card: a lease that keeps none does it, where the one that opened them is long over, or failed
-    /// and did not reach the card any more.
-    pub(crate) fn end_logins(&self, door: &DoorId) {
-        let Some(door) = self.0.doors.iter().find(|d| d.id() == door) else { return };
+    /// Ends the logins that this process owes a card: after a lease that did not reach it with the end of its login, and after a batch that kept
+    /// one, nobody may come who would. Another lease does it, which keeps none: one attempt, whose outcome changes nothing of what was done.
+    pub(crate) fn settle(&self, door: &DoorId) {
+        let Some(door) = self.0.doors.iter().find(|d| d.id() == door && d.owes_login()) else { return };
         if let Err(error) = door.lease(&Wait::at_most(policy::CLOSE_TIME)) {
             // Pulled out they are over anyway; held by another program they stay until the next lease.
             tracing::warn!(code = error.code(), "logins that were left on a card could not be ended");

@@ -119,6 +119,16 @@ fn a_known_documents_output_that_is_too_large_is_replaced_when_asked_and_a_folde
     assert!(!folder.out.contains("--overwrite"), "{}", folder.out);
     let over = [&NOT_ASKED[..], &["--overwrite"]].concat();
     desk.declare(&["in/m0001.xml"], &over).expect(7, &["it cannot be read", "only an ordinary file is replaced"]);
+    // Nor where a symbolic link stands there that leads nowhere.
+    #[cfg(unix)]
+    {
+        fs::remove_dir(desk.path("signed/m0001.xml")).unwrap();
+        std::os::unix::fs::symlink("nowhere", desk.path("signed/m0001.xml")).unwrap();
+        for more in [&["--again"][..], &["--again", "--overwrite"]] {
+            with(&NOT_ASKED, more).expect(1, &["in/m0001.xml", "only an ordinary file is replaced"]);
+        }
+        assert!(desk.path("signed/m0001.xml").is_symlink() && !desk.path("signed/nowhere").exists());
+    }
 }
 
 #[test]

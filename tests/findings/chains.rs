@@ -14,18 +14,18 @@ const CHANGES: usize = 40;
 
 /// A question to both verifiers, all of it in PEM.
 #[derive(Clone, Default)]
-struct Question {
-    signer: Vec<u8>,
-    between: Vec<u8>,
-    anchors: Vec<u8>,
-    crls: Option<Vec<u8>>,
-    at: Option<SystemTime>,
+pub(crate) struct Question {
+    pub(crate) signer: Vec<u8>,
+    pub(crate) between: Vec<u8>,
+    pub(crate) anchors: Vec<u8>,
+    pub(crate) crls: Option<Vec<u8>>,
+    pub(crate) at: Option<SystemTime>,
 }
 
 impl Question {
     /// OpenSSL's word. It takes the identifier of SM2 for the certificate that it is asked about and not for those above it, so of an SM2 chain it is
     /// asked about each step.
-    fn theirs(&self, pki: &Pki) -> (bool, String) {
+    pub(crate) fn theirs(&self, pki: &Pki) -> (bool, String) {
         if pki.kind != "sm2" {
             return self.asked(pki, &self.signer, &self.anchors, &self.between, &[]);
         }
@@ -64,7 +64,7 @@ impl Question {
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    fn ours(&self) -> (bool, String) {
+    pub(crate) fn ours(&self) -> (bool, String) {
         let all = |pem: &[u8]| -> shared_shield::Result<Vec<Arc<Certificate>>> {
             if pem.is_empty() {
                 return Ok(Vec::new());

@@ -9,4 +9,5 @@ mod libxml2;
 mod agreement;
 mod chains;
 mod documents;
+mod lists;
 mod pki;

@@ -87,12 +87,17 @@ impl Pki {
         run_well("openssl", &arguments);
     }
 
-    fn issue(&self, name: &str, ca: &str, serial: &str, extensions: &str) {
+    pub(crate) fn issue(&self, name: &str, ca: &str, serial: &str, extensions: &str) {
+        self.issue_to(name, name, ca, serial, extensions);
+    }
+
+    /// A certificate `name` of a key of its own for a `subject` that may have others.
+    pub(crate) fn issue_to(&self, name: &str, subject: &str, ca: &str, serial: &str, extensions: &str) {
         let key = self.key(name);
         let [public, request, file, out] =
             ["pub", "csr", "ext", "pem"].map(|suffix| self.path(&format!("{name}.{suffix}")));
         run_well("openssl", &["pkey", "-in", &key, "-pubout", "-out", &public]);
-        let subject = format!("/CN=Synthetic {name}");
+        let subject = format!("/CN=Synthetic {subject}");
         run_well("openssl", &["req", "-new", "-key", &self.path("dummy.key"), "-subj", &subject, "-out", &request]);
         std::fs::write(&file, format!("{extensions}subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"))
             .unwrap();
@@ -112,6 +117,11 @@ impl Pki {
     }
 
     pub(crate) fn crl_of(&self, name: &str, ca: &str, revoked: &[&str], times: &[&str]) -> Vec<u8> {
+        self.crl_with(name, ca, revoked, times, "")
+    }
+
+    /// The same with more extensions: lines of OpenSSL's configuration, which may go on with sections of their own.
+    pub(crate) fn crl_with(&self, name: &str, ca: &str, revoked: &[&str], times: &[&str], extensions: &str) -> Vec<u8> {
         let lines: String = revoked
             .iter()
             .map(|serial| format!("R\t361122000000Z\t260101000000Z,keyCompromise\t{serial}\tunknown\t/CN=Synthetic\n"))
@@ -123,7 +133,7 @@ impl Pki {
         let config = self.path(&format!("{name}.cnf"));
         let text = format!(
             "[ca]\ndefault_ca=it\n[it]\ndatabase={index}\ncrlnumber={number}\ndefault_md={}\ncrl_extensions=crl\n[crl]\n\
-             authorityKeyIdentifier=keyid\n",
+             authorityKeyIdentifier=keyid\n{extensions}",
             if self.kind == "sm2" { "sm3" } else { "sha256" }
         );
         std::fs::write(&config, text).unwrap();

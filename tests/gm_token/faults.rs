@@ -1,13 +1,11 @@
 //! Reset, removal, garbage, truncation, a stopped service, a slow card: each at every step of every story, with SM2 keys and with P-256 ones. What
 //! comes of it is success or an error that says what to do; never a panic, a hang, a second wrong PIN, half a result, or a login that stays.
 
-use std::time::Duration;
-
-use shared_shield::{Consent, Error, ErrorKind, Pin, PinStatus, Role, Scan, Unlock, Wait};
+use shared_shield::{Consent, Error, ErrorKind, Pin, PinStatus, Role, Scan};
 
 use crate::faulted::{Run, Story, every_fault_at_every_step};
 use crate::gm_desk::Kind;
-use crate::gm_shield::{OTHER_PIN, WRONG_PIN, admin_pin, any, certificate, pin, sign_in, typist, verifies};
+use crate::gm_shield::{OTHER_PIN, WRONG_PIN, admin_pin, any, certificate, pin};
 
 fn story(name: &'static str, kind: Kind, tell: fn(&Run) -> Result<(), Error>) -> Story {
     Story { name, kind, tell, resends: 0, changes: 0, wrong: 0, bare: false }
@@ -57,35 +55,8 @@ fn a_bank_signature_with_p256() {
     every_fault_at_every_step(&story("a_bank_signature_with_p256", Kind::P256, tell));
 }
 
-/// Five documents. After the third the lease is given back, as after sixteen: a call that has no time left does that.
 fn batch(run: &Run) -> Result<(), Error> {
-    let mut entries = 0;
-    let unlocked =
-        run.shield.unlock(Unlock::of(Role::Customs), &mut typist(pin(Role::Customs), &mut entries), &run.wait());
-    (0..entries).for_each(|_| run.enters());
-    let (session, mut first) = (unlocked?, Ok(()));
-    let sign = |text: &str, wait: &Wait| {
-        let out = sign_in(&session, text, wait)?;
-        assert!(verifies(certificate(run.kind, Role::Customs), text, &out));
-        Ok::<_, Error>(())
-    };
-    for n in 0..5 {
-        if n == 3 {
-            let late = sign("late", &Wait::at_most(Duration::ZERO)).unwrap_err();
-            assert!(matches!(late.kind(), ErrorKind::Busy | ErrorKind::Timeout), "{late}");
-        }
-        let text = format!("document {n}");
-        let Err(error) = sign(&text, &run.wait()) else { continue };
-        // What was refused is given once more: the batch goes on, or says that it has ended.
-        run.put_in();
-        match sign(&text, &Wait::default()) {
-            Ok(()) => {}
-            Err(again) if again.kind() == ErrorKind::SessionEnded => return Err(error),
-            Err(again) => panic!("the batch does not go on after {error}: {again}"),
-        }
-        first = first.and(Err(error));
-    }
-    first
+    run.batch_of_five(pin(Role::Customs))
 }
 
 /// The PIN goes again with the second lease, and once more where something went wrong.

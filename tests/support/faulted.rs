@@ -5,6 +5,9 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+#[path = "faulted_batch.rs"]
+mod batch;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;

@@ -107,3 +107,18 @@ fn the_last_of_many_threads_ends_the_login_of_a_batch_that_is_over() {
     assert_eq!((Habits::seen(&habits.signatures), Habits::seen(&habits.verifies)), (50, 1));
     assert!(!is_logged_in(&habits));
 }
+
+#[test]
+fn nobody_comes_back_for_a_login_that_ended_with_its_lease() {
+    // A module: its logins end with their leases, whatever the policy says.
+    let habits = Arc::<Habits>::default();
+    let (shield, credential) = fake::shield(&habits);
+    let entry = (Entry::Typed(Pin::new(Role::Customs, fake::PIN).unwrap()), shown());
+    let unlock = Unlock::of(Role::Customs).policy(kept(100));
+    let session = Session::open(&shield, credential, &unlock, entry, &Wait::default()).unwrap();
+    sign(&session, &mut Vec::new()).unwrap();
+    let leases = Habits::seen(&habits.leases);
+    session.end();
+    assert!(!is_logged_in(&habits));
+    assert_eq!(Habits::seen(&habits.leases), leases);
+}

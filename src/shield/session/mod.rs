@@ -213,7 +213,7 @@ impl Inner {
         job.summary = self.shown.clone();
         let wait = &wait.resumed(left);
         self.reserve()?;
-        let signed = self.sign_job(&job, wait);
+        let signed = self.sign_job(&job, wait).inspect_err(|error| self.settle_after(error));
         self.is_made();
         let (signature, tries, door) = signed.inspect_err(|error| self.give_back(error))?;
         // After a signature that is none, the next one looks at the certificate again.
@@ -254,7 +254,7 @@ impl Inner {
         let is_last = state.open.is_none() && state.under_way == 0;
         drop(state);
         if is_last {
-            self.end_kept_login();
+            self.end_logins();
         }
     }
 
@@ -297,7 +297,11 @@ impl Inner {
         if !lease.is_due() && lock(&self.state).open.is_some() {
             leases.push(lease);
             self.changed.notify();
+            return;
         }
+        drop(leases);
+        drop(lease);
+        self.settle();
     }
 
     /// Drops entry, anchor and leases. Outside the locks, because closing a token takes time.
@@ -312,7 +316,7 @@ impl Inner {
         drop(open.and_then(|o| o.anchor));
         self.changed.notify();
         if was_open && is_last {
-            self.end_kept_login();
+            self.end_logins();
         }
     }
 

@@ -148,15 +148,17 @@ impl Inner {
         Ok(lease)
     }
 
-    /// A login that was kept between leases ends with the batch: a lease of its own ends it, because the one that opened it is long over, or
-    /// failed and cannot be told any more. One that this did not reach the card with, nor the last lease of a batch that keeps none, is tried once
-    /// more.
-    pub(super) fn end_kept_login(&self) {
+    /// The batch is over. What it kept for its next lease ends with one of its own, because the one that opened it is long over; where that does not
+    /// reach the card either, it is tried once more.
+    pub(super) fn end_logins(&self) {
+        self.settle();
+        self.settle();
+    }
+
+    /// Nothing comes of this signature, and nobody knows when the next one comes.
+    pub(super) fn settle_after(&self, error: &Error) {
         let door = lock(&self.route).door.clone();
-        if self.keep_login.is_some() {
-            self.shield.end_logins(&door);
-        }
-        self.shield.settle(&door);
+        self.shield.settle_after(error, &door);
     }
 
     /// A lease that was given back may not have ended its login, and nobody knows when the next one comes.

@@ -1,6 +1,8 @@
 //! What is remembered between leases: numbers that the card gave, habits that it showed. Never a PIN.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::application::AppId;
 use super::container::ContainerId;
@@ -11,8 +13,9 @@ use super::name::Name;
 #[derive(Debug, Default)]
 pub(in crate::token) struct Memory {
     applications: BTreeMap<Name, Application>,
-    /// Logins that a lease left open for the next one. All others that may be open on the card are owed an end.
-    kept: BTreeSet<Name>,
+    /// Logins that a lease left open for the next one, each for as long as the batch says so that it was made for. All others that may be open
+    /// on the card are owed an end.
+    kept: BTreeMap<Name, Arc<AtomicBool>>,
 }
 
 #[derive(Debug)]
@@ -112,18 +115,21 @@ impl Memory {
     }
 
     pub(super) fn is_kept(&self, name: &Name) -> bool {
-        self.kept.contains(name)
+        self.kept.get(name).is_some_and(|keep| keep.load(Ordering::SeqCst))
     }
 
     /// As [`Memory::is_kept`], by the octets of its [`crate::token::PinRef`].
     pub(in crate::token) fn keeps(&self, pin: &[u8]) -> bool {
-        self.kept.iter().any(|name| name.octets() == pin)
+        self.kept.keys().any(|name| name.octets() == pin && self.is_kept(name))
     }
 
-    pub(super) fn set_kept(&mut self, name: &Name, kept: bool) {
-        match kept {
-            true => drop(self.kept.insert(name.clone())),
-            false => drop(self.kept.remove(name)),
-        }
+    /// The login is left open for the next lease.
+    pub(super) fn keep(&mut self, name: &Name, keep: &Arc<AtomicBool>) {
+        self.kept.insert(name.clone(), Arc::clone(keep));
+    }
+
+    /// Whatever is open of it, no lease is to use it.
+    pub(super) fn keep_no_more(&mut self, name: &Name) {
+        self.kept.remove(name);
     }
 }

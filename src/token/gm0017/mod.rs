@@ -46,6 +46,8 @@ mod fault_tests;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]
+mod left_tests;
+#[cfg(test)]
 mod login_tests;
 #[cfg(test)]
 mod manage_tests;

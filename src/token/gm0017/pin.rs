@@ -211,7 +211,7 @@ impl GmToken {
             return Ok(());
         }
         self.logins.remove(name);
-        self.memory(|memory| memory.set_kept(name, false));
+        self.memory(|memory| memory.keep_no_more(name));
         Err(self.refused(name, id, sw))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::model::{BANK_PIN, CUSTOMS_PIN, Card, MODEL, Model, SERIAL};
+use super::model::{BANK_PIN, CUSTOMS_PIN, Card, MODEL, SERIAL};
 use super::tests::{CLEAR, CONTAINER, EPORT, INFO, OPEN, RANDOM, SIGN, VERIFY, spot};
 use crate::cert::Certificate;
 use crate::credential::Selector;
@@ -21,7 +21,7 @@ use crate::tries::PinStatus;
 use crate::wait::Wait;
 use crate::{Reference, Session};
 
-const READER: &str = "Reader 0";
+pub(super) const READER: &str = "Reader 0";
 
 fn profile(dialect: &str, proven: &str) -> Profile {
     let text = format!(
@@ -41,11 +41,11 @@ fn desk(card: &Card, proven: &str) -> (VirtualReaders, Scanner) {
     (readers, scanner)
 }
 
-fn known(card: &Card) -> (VirtualReaders, Scanner) {
+pub(super) fn known(card: &Card) -> (VirtualReaders, Scanner) {
     desk(card, &format!("{SERIAL:?}"))
 }
 
-fn shield(scanner: &Scanner) -> Shield {
+pub(super) fn shield(scanner: &Scanner) -> Shield {
     scanner.scan(&Wait::default()).unwrap().only().unwrap().clone()
 }
 
@@ -53,18 +53,18 @@ fn request(role: Role) -> Request {
     Request::raw(role, Content::bytes(b"order 4711".to_vec()))
 }
 
-fn typist(pin: &'static str) -> impl FnMut(&PinQuestion<'_>) -> Result<PinEntry, Declined> {
+pub(super) fn typist(pin: &'static str) -> impl FnMut(&PinQuestion<'_>) -> Result<PinEntry, Declined> {
     move |question| question.pin(pin.as_bytes()).map(PinEntry::Typed).map_err(|_| Declined)
 }
 
-fn sign(shield: &Shield, role: Role, pin: &'static str) -> Result<PinStatus> {
+pub(super) fn sign(shield: &Shield, role: Role, pin: &'static str) -> Result<PinStatus> {
     let mut out = Vec::new();
     let receipt = shield.sign(request(role), &mut typist(pin), &Wait::default(), &mut out)?;
     assert!(!out.is_empty());
     Ok(receipt.tries)
 }
 
-fn unlock(shield: &Shield, role: Role, pin: &'static str) -> Session {
+pub(super) fn unlock(shield: &Shield, role: Role, pin: &'static str) -> Session {
     let mut unlock = Unlock::of(role);
     if role == Role::Bank {
         unlock = unlock.policy(Policy { signatures: 50, ..Policy::of(role) });
@@ -72,7 +72,7 @@ fn unlock(shield: &Shield, role: Role, pin: &'static str) -> Session {
     shield.unlock(unlock, &mut typist(pin), &Wait::default()).unwrap()
 }
 
-fn again(session: &Session) -> Result<()> {
+pub(super) fn again(session: &Session) -> Result<()> {
     session.sign(request(session.role()), &Wait::default(), &mut Vec::new()).map(drop)
 }
 
@@ -221,158 +221,4 @@ fn an_unlock_that_nobody_waited_for_leaves_no_login_behind() {
         assert!(!card.set(|model| model.applications[0].login), "after {steps} steps");
     }
     assert!(late > 0, "no login came too late");
-}
-
-#[test]
-fn the_login_of_a_signature_that_was_lost_on_the_way_is_over_when_the_call_returns() {
-    let card = Card::new("gm3000");
-    let (_readers, scanner) = known(&card);
-    let shield = shield(&scanner);
-    card.sent();
-    card.set(|model| model.lost = Some(SIGN));
-    let error = sign(&shield, Role::Bank, BANK_PIN).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TokenFailed);
-    assert!(!card.set(|model| model.applications[1].login));
-    assert_eq!(card.logins(), 1);
-    // Nor does an unlock leave one that did not come about.
-    card.set(|model| model.lost = Some(VERIFY));
-    let policy = Policy { keep_login: true, ..Policy::of(Role::Customs) };
-    let unlock = Unlock::of(Role::Customs).policy(policy);
-    shield.unlock(unlock, &mut typist(CUSTOMS_PIN), &Wait::default()).unwrap_err();
-    assert!(!card.set(|model| model.applications[0].login));
-    assert_eq!(card.logins(), 1);
-}
-
-#[test]
-fn after_a_change_of_a_pin_that_was_lost_on_the_way_no_login_is_open_when_the_call_returns() {
-    const CHANGE: u8 = 0x16;
-    let card = Card::new("syno-2015");
-    let (_readers, scanner) = known(&card);
-    let shield = shield(&scanner);
-    let typed = |text: &str| crate::pin::Pin::new(Role::Bank, text.as_bytes()).unwrap();
-    card.sent();
-    card.set(|model| (model.lost, model.applications[1].login) = (Some(CHANGE), true));
-    let (old, new, consent) = (typed(BANK_PIN), typed("111111"), crate::tries::Consent::None);
-    let changed = shield.change_pin(Role::Bank, &Selector::default(), (&old, &new), consent, &Wait::default());
-    assert_eq!(changed.unwrap_err().kind(), ErrorKind::TokenFailed);
-    let sent = card.instructions();
-    assert_eq!(sent.iter().filter(|ins| **ins == CHANGE).count(), 1);
-    assert_eq!(sent.last(), Some(&CLEAR), "{sent:02X?}");
-    assert!(!card.set(|model| model.applications[1].login));
-    sign(&shield, Role::Bank, "111111").unwrap();
-}
-
-#[test]
-fn a_card_that_was_pulled_out_is_owed_nothing() {
-    let card = Card::new("gm3000");
-    let (readers, scanner) = known(&card);
-    let shield = shield(&scanner);
-    let look = || {
-        shield.pin_status(Role::Customs, &Selector::default(), &Wait::default()).unwrap();
-    };
-    card.set(|model| drop(model.always.insert(CLEAR, vec![0x6F, 0x00])));
-    sign(&shield, Role::Bank, BANK_PIN).unwrap();
-    card.sent();
-    look();
-    assert!(card.instructions().contains(&CLEAR));
-    let out = readers.remove(READER).unwrap();
-    readers.insert(READER, out);
-    look();
-    assert!(!card.instructions().contains(&CLEAR), "without power there is no login");
-}
-
-/// What happens to the next command with an instruction.
-type Accident = fn(&mut Model, u8);
-
-/// One signature and two batches, in each of which this happens: how often it came to that.
-fn mishaps(card: &Card, ins: u8, accident: Accident) -> usize {
-    let (readers, scanner) = known(card);
-    let shield = shield(&scanner);
-    let mut happened = 0;
-    let mut is_over = |what: &str| {
-        card.set(|model| {
-            let open = model.applications.iter().any(|a| a.login);
-            assert!(!open, "{what}, {ins:02X}, {} {}", model.one_application, model.drops_login);
-            happened += usize::from(model.lost.is_none() && model.unreached.is_empty());
-            (model.lost, model.unreached) = (None, Vec::new());
-        });
-        assert_eq!(card.tries(), [5, 6]);
-        // Where the end of an application did not reach a device that opens one at a time, the other one waits for that.
-        readers.reset(READER);
-    };
-    card.sent();
-    card.set(|model| accident(model, ins));
-    let _ = sign(&shield, Role::Bank, BANK_PIN);
-    assert!(card.logins() <= 1, "what was typed goes out once");
-    is_over("one signature");
-    let policy = Policy { keep_login: true, ..Policy::of(Role::Customs) };
-    let kept = Unlock::of(Role::Customs).policy(policy);
-    let kept = shield.unlock(kept, &mut typist(CUSTOMS_PIN), &Wait::default()).unwrap();
-    again(&kept).unwrap();
-    sign(&shield, Role::Bank, BANK_PIN).unwrap();
-    card.set(|model| accident(model, ins));
-    let _ = (again(&kept), again(&kept));
-    kept.end();
-    is_over("a batch that keeps its login");
-    let bank = unlock(&shield, Role::Bank, BANK_PIN);
-    card.set(|model| accident(model, ins));
-    let _ = (again(&bank), again(&bank));
-    bank.end();
-    is_over("a batch of the bank");
-    happened
-}
-
-#[test]
-fn whichever_command_or_answer_is_lost_no_login_is_open_when_call_or_batch_are_over() {
-    let accidents: [Accident; 2] = [|model, ins| model.lost = Some(ins), |model, ins| model.unreached = vec![ins]];
-    for accident in accidents {
-        let mut happened = 0;
-        for (one_application, drops_login) in [(false, false), (true, false), (false, true)] {
-            for ins in [OPEN, CONTAINER, INFO, RANDOM, VERIFY, SIGN, CLEAR, 0x28] {
-                let card = Card::new("gm3000");
-                card.set(|model| (model.one_application, model.drops_login) = (one_application, drops_login));
-                happened += mishaps(&card, ins, accident);
-            }
-        }
-        assert!(happened >= 40, "{happened} times");
-    }
-}
-
-#[test]
-fn a_signature_whose_login_could_not_be_ended_is_one_and_its_end_is_tried_once_more() {
-    let card = Card::new("gm3000");
-    let (_readers, scanner) = known(&card);
-    let shield = shield(&scanner);
-    let login = || card.set(|model| model.applications[1].login);
-    card.set(|model| model.unreached = vec![CLEAR]);
-    sign(&shield, Role::Bank, BANK_PIN).unwrap();
-    assert!(!login());
-    card.set(|model| model.unreached = vec![CLEAR; 3]);
-    sign(&shield, Role::Bank, BANK_PIN).unwrap();
-    assert_eq!((login(), card.set(|model| std::mem::take(&mut model.unreached).len())), (true, 1));
-    // The same after a signature that the device refused, and while a batch rests.
-    shield.pin_status(Role::Bank, &Selector::default(), &Wait::default()).unwrap();
-    assert!(!login());
-    card.set(|model| (_, model.unreached) = (model.always.insert(SIGN, vec![0x6A, 0x80]), vec![CLEAR]));
-    sign(&shield, Role::Bank, BANK_PIN).unwrap_err();
-    assert!(!login());
-    card.set(|model| (_, model.unreached) = (model.always.remove(&SIGN), vec![CLEAR]));
-    let session = unlock(&shield, Role::Bank, BANK_PIN);
-    assert!(login());
-    let end = Wait::at_most(Duration::from_secs(20));
-    while login() {
-        end.check("the rest of a batch").unwrap();
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    again(&session).unwrap();
-    drop(session);
-    let typed = |text: &str| crate::pin::Pin::new(Role::Bank, text.as_bytes()).unwrap();
-    // The same after a change of the PIN.
-    let card = Card::new("syno-2015");
-    let (_readers, scanner) = known(&card);
-    let shield = self::shield(&scanner);
-    card.set(|model| (model.unreached, model.applications[1].login) = (vec![CLEAR], true));
-    let (old, new, consent) = (typed(BANK_PIN), typed("111111"), crate::tries::Consent::None);
-    shield.change_pin(Role::Bank, &Selector::default(), (&old, &new), consent, &Wait::default()).unwrap();
-    assert!(!card.set(|model| model.applications[1].login), "whoever opened it");
 }

@@ -197,18 +197,13 @@ impl GmToken {
 
     /// The login is to end as soon as the card is reached, and nobody uses it meanwhile.
     fn owe(&self, name: &Name) {
-        self.left_open(name, false);
-    }
-
-    /// The login may be open on the card; `kept`: for the next lease.
-    fn left_open(&self, name: &Name, kept: bool) {
         self.at.left(|left| left.insert(name.octets().to_vec()));
-        self.memory(|memory| memory.set_kept(name, kept));
+        self.memory(|memory| memory.keep_no_more(name));
     }
 
     fn paid(&self, name: &Name) {
         self.at.left(|left| left.remove(name.octets()));
-        self.memory(|memory| memory.set_kept(name, false));
+        self.memory(|memory| memory.keep_no_more(name));
     }
 
     /// Logins that end with a lease that keeps none; of one that does, only what an earlier one owes.
@@ -243,9 +238,15 @@ impl GmToken {
     /// Ends every login that this process owes an end, at the end of the lease.
     fn end_logins(&mut self) {
         // What the card does after a failure is not known: it keeps nothing then that anybody could forget.
-        let keep = self.keep.as_ref().is_some_and(|keep| keep.load(Ordering::SeqCst)) && !self.card.has_failed();
+        let keep = self.keep.as_ref().filter(|_| !self.card.has_failed());
+        for (name, keep) in self.logins.iter().zip(std::iter::repeat(keep)) {
+            let Some(keep) = keep else { break };
+            self.at.left(|left| left.insert(name.octets().to_vec()));
+            self.memory(|memory| memory.keep(name, keep));
+        }
+        // Asked after that: a batch that ends from now on sees what is left to be ended.
+        let keep = keep.is_some_and(|keep| keep.load(Ordering::SeqCst));
         if keep {
-            self.logins.iter().for_each(|name| self.left_open(name, true));
             self.touched.retain(|name| !self.logins.contains(name));
         }
         let mut tried = BTreeSet::new();
@@ -256,7 +257,7 @@ impl GmToken {
             let Some(name) = to_end.difference(&tried).next().cloned() else { return };
             tried.insert(name.clone());
             // What an earlier lease kept is kept no longer.
-            self.memory(|memory| memory.set_kept(&name, false));
+            self.memory(|memory| memory.keep_no_more(&name));
             if self.card.has_failed() {
                 self.owe(&name);
                 continue;
