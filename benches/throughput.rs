@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use shared_shield::batch::{self, Batch, Item, Journal, Outcome as Became, Present};
 use shared_shield::link::Readers;
-use shared_shield::link::card::{Accident, SharedCard, VirtualCard, VirtualReaders};
+use shared_shield::link::card::{SharedCard, VirtualReaders};
 use shared_shield::simulator::Habits;
 use shared_shield::{Certificate, Content, Declined, PinEntry, PinQuestion, Policy, Request, Role, Unlock, Wait};
 
@@ -29,7 +29,7 @@ mod test_ca;
 #[path = "../examples/shield/test_ca_sm2.rs"]
 mod test_ca_sm2;
 
-use gm_shield::{CUSTOMS_PIN, Kind, SYNO, issued, lock, only, scanner};
+use gm_shield::{Between, CUSTOMS_PIN, Kind, SYNO, issued, lock, only, scanner};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -141,43 +141,22 @@ struct Did {
 }
 
 /// A card that thinks at each signature, and at nothing else.
-struct Thinking {
-    card: SharedCard,
-    did: Arc<Mutex<Did>>,
-}
-
-impl VirtualCard for Thinking {
-    fn atr(&self) -> Vec<u8> {
-        lock(&self.card).atr()
-    }
-
-    fn extended(&self) -> bool {
-        lock(&self.card).extended()
-    }
-
-    fn reset(&mut self) {
-        lock(&self.card).reset();
-    }
-
-    fn command(&mut self, apdu: &[u8]) -> Vec<u8> {
+fn thinking(card: SharedCard, did: Arc<Mutex<Did>>) -> Between {
+    Between::new(card, move |card, apdu| {
         let (begun, signs) = (Instant::now(), apdu.get(1) == Some(&SIGN));
-        let answer = lock(&self.card).command(apdu);
+        let answer = lock(card).command(apdu);
         if signs {
             // What the simulator computes is a part of the time that the card takes: a real one has a processor of its own.
             std::thread::sleep(THINKS.saturating_sub(begun.elapsed()));
         }
-        let mut did = lock(&self.did);
+        let mut did = lock(&did);
         if signs {
             (did.signatures, did.signing) = (did.signatures + 1, did.signing + begun.elapsed());
         } else {
             (did.others, did.other) = (did.others + 1, did.other + begun.elapsed());
         }
         answer
-    }
-
-    fn accident(&mut self) -> Option<Accident> {
-        lock(&self.card).accident()
-    }
+    })
 }
 
 /// The batch: whether it was fast enough.
@@ -185,7 +164,7 @@ fn thinking_card(input: &Path, output: &Path) -> Outcome<bool> {
     let did = Arc::<Mutex<Did>>::default();
     let card = issued(Kind::Sm2, SYNO, Habits::default(), &Role::ALL).card();
     let readers = VirtualReaders::new(&[READER]);
-    readers.insert(READER, Arc::new(Mutex::new(Thinking { card, did: Arc::clone(&did) })));
+    readers.insert(READER, Arc::new(Mutex::new(thinking(card, Arc::clone(&did)))));
     let readers: Arc<dyn Readers> = Arc::new(readers);
     let shield = only(&scanner(readers, SYNO).scan(&Wait::default())?);
 

@@ -224,6 +224,7 @@ fn a_document_that_cannot_be_judged_is_never_valid() {
         (FIELDS.replace("\"note\"", "\"nota\""), Some(&value), K::FieldFault),
         ("nothing".to_owned(), Some(&value), K::StringShape),
         ("payExInfoStr=%7".to_owned(), Some(&value), K::StringShape),
+        (format!("payExInfoStr={}", string()), Some(&value), K::StringShape),
         (String::new(), Some(&value), K::StringShape),
         ("{".to_owned(), Some(&value), K::FieldFault),
         (FIELDS.replace("88.5", "\"88.5\""), Some(&value), K::NumberText),

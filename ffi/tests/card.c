@@ -61,42 +61,29 @@ static void list(void) {
 static void declaration_and_payment(void) {
     static const char order[] = "Pay 100.00 CNY to TEST ACCOUNT 1";
     shield_request request = {.struct_size = sizeof request, .wait_ms = WAIT};
-    shield_verify_options how = {sizeof how};
     struct asked a = {0, digits, 0, 0, 0, 0};
     shield_pin pin = {.struct_size = sizeof pin, .ask = ask, .userdata = &a};
     shield_receipt *receipt = NULL;
     shield_bytes *signed_bytes = NULL;
-    shield_octets document, none = {NULL, 0};
-    char path[1024], text[256];
-    size_t length;
-    request.format = how.format = SHIELD_FORMAT_DECLARATION;
+    shield_octets document;
+    char text[256];
+    request.format = SHIELD_FORMAT_DECLARATION;
     request.document_path = text_of(declaration);
-    snprintf(path, sizeof path, "%s/signed.xml", folder);
-    CODE(shield_sign_file(device, &request, &pin, path, strlen(path), &receipt, NULL), SHIELD_OK);
+    receipt = signs_file(&request, &pin, folder, "signed.xml", customs, bank);
     CHECK(a.times == 1 && a.role == SHIELD_ROLE_CUSTOMS && a.also == SHIELD_ROLE_BANK);
     CHECK(a.tries == SHIELD_TRIES_KNOWN && a.left == 3);
     CODE(shield_receipt_text(receipt, SHIELD_RECEIPT_DOOR, text, sizeof text, NULL), SHIELD_OK);
     CHECK(memcmp(text, "piv:", 4) == 0);
     CODE(shield_receipt_free(receipt), SHIELD_OK);
-    document.data = read_file(folder, "signed.xml", &length);
-    document.length = length;
-    CHECK(verdict(&how, customs, document, none) == SHIELD_VERDICT_VALID);
-    CHECK(verdict(&how, bank, document, none) != SHIELD_VERDICT_VALID);
-    free((void *)document.data);
 
-    request.format = how.format = SHIELD_FORMAT_PAYMENT;
+    request.format = SHIELD_FORMAT_PAYMENT;
     request.document_path.data = NULL, request.document_path.length = 0;
     request.document.data = (const uint8_t *)order;
     request.document.length = strlen(order);
     request.shown = text_of(order);
-    snprintf(path, sizeof path, "%s/order.p7m", folder);
-    CODE(shield_sign_file(device, &request, &pin, path, strlen(path), &receipt, NULL), SHIELD_OK);
+    receipt = signs_file(&request, &pin, folder, "order.p7m", bank, customs);
     CHECK(a.times == 2 && a.role == SHIELD_ROLE_BANK && a.also == SHIELD_ROLE_CUSTOMS);
     CODE(shield_receipt_free(receipt), SHIELD_OK);
-    document.data = read_file(folder, "order.p7m", &length);
-    document.length = length;
-    CHECK(verdict(&how, bank, document, none) == SHIELD_VERDICT_VALID);
-    free((void *)document.data);
 
     request = (shield_request){.struct_size = sizeof request, .wait_ms = WAIT, .format = SHIELD_FORMAT_PAYMENT_179};
     request.document_path = text_of(json_179);

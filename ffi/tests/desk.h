@@ -94,6 +94,25 @@ static inline int64_t verdict(const shield_verify_options *how, shield_credentia
     return answer;
 }
 
+/* Signs into a file of `folder`. Its signature is right by the certificate of `of`, and neither by that of `other` nor with an octet changed. */
+static inline shield_receipt *signs_file(const shield_request *request, const shield_pin *pin, const char *folder, const char *name,
+                                         shield_credential *of, shield_credential *other) {
+    shield_verify_options how = {.struct_size = sizeof how, .format = request->format};
+    shield_receipt *receipt = NULL;
+    shield_octets document, none = {NULL, 0};
+    uint8_t *octets;
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    CODE(shield_sign_file(device, request, pin, path, strlen(path), &receipt, NULL), SHIELD_OK);
+    document.data = octets = read_file(folder, name, &document.length);
+    CHECK(verdict(&how, of, document, none) == SHIELD_VERDICT_VALID);
+    CHECK(verdict(&how, other, document, none) != SHIELD_VERDICT_VALID);
+    octets[document.length / 2] ^= 1;
+    CHECK(verdict(&how, of, document, none) != SHIELD_VERDICT_VALID);
+    free(octets);
+    return receipt;
+}
+
 static inline shield_octets copied(shield_bytes *bytes) {
     shield_octets view = {NULL, 0};
     size_t length = 0, needed = 0;

@@ -196,6 +196,23 @@ static void bundles(const char *folder) {
     free(sm2);
 }
 
+/* A text that does not fit is not given at all: nobody gets half of a Chinese character. */
+static void whole_or_nothing(const shield_report *report, size_t index, uint32_t field) {
+    char whole[1024], part[1024];
+    size_t length = 0, needed, room, i;
+    CODE(shield_report_finding_text(report, index, field, whole, sizeof whole, &length), SHIELD_OK);
+    CHECK(length == strlen(whole) + 1);
+    memset(part, '?', sizeof part);
+    for (room = 0; room < length; room++) {
+        needed = 0;
+        CODE(shield_report_finding_text(report, index, field, part, room, &needed), SHIELD_ERR_BUFFER_TOO_SHORT);
+        for (i = 0; i < sizeof part && part[i] == '?'; i++);
+        CHECK(needed == length && i == sizeof part);
+    }
+    CODE(shield_report_finding_text(report, index, field, part, length, NULL), SHIELD_OK);
+    CHECK(strcmp(part, whole) == 0 && part[length] == '?');
+}
+
 /* Why a message is wrong: cause, place, what was expected and found, and what to do, in both languages and as JSON. */
 static void explained(const char *folder) {
     size_t length, needed = 0;
@@ -204,10 +221,17 @@ static void explained(const char *folder) {
     shield_report *report = NULL;
     char *place = strstr((char *)message, " xmlns:xsi="), *end = strchr(place + 12, '"') + 1, text[1024], *json;
     int64_t count = 0, i, offset = 0, line = 0, seen = 0;
+    uint8_t *gone;
     memmove(place, end, length - (size_t)(end - (char *)message));
-    options.document.data = message;
-    options.document.length = length - (size_t)(end - place);
+    length -= (size_t)(end - place);
+    gone = malloc(length);
+    memcpy(gone, message, length);
+    options.document.data = gone;
+    options.document.length = length;
     CODE(shield_verify(&options, &report, NULL), SHIELD_OK);
+    /* A report stands for itself: the document may go. */
+    memset(gone, 0, length);
+    free(gone);
     CODE(shield_report_number(report, SHIELD_REPORT_FINDINGS, &count), SHIELD_OK);
     for (i = 0; i < count; i++) {
         size_t n = (size_t)i;
@@ -229,11 +253,19 @@ static void explained(const char *folder) {
         CHECK(text[0] != 0);
         CODE(shield_report_finding_text(report, n, SHIELD_FINDING_LINE_OF_TEXT_ZH, text, sizeof text, NULL), SHIELD_OK);
         CHECK(strncmp(text, "VF-161 ", 7) == 0);
+        whole_or_nothing(report, n, SHIELD_FINDING_FOUND_ZH);
+        whole_or_nothing(report, n, SHIELD_FINDING_LINE_OF_TEXT_ZH);
     }
     CHECK(seen == 1);
+    CODE(shield_report_finding_text(report, 0, 99, text, sizeof text, NULL), SHIELD_ERR_ARGUMENT);
+    CODE(shield_report_finding_number(report, 0, 99, &offset), SHIELD_ERR_ARGUMENT);
+    CODE(shield_report_finding_number(report, SIZE_MAX, SHIELD_FINDING_LINE, &line), SHIELD_ERR_ARGUMENT);
     CODE(shield_report_text(report, SHIELD_REPORT_JSON, NULL, 0, &needed), SHIELD_ERR_BUFFER_TOO_SHORT);
     json = calloc(needed, 1);
+    CODE(shield_report_text(report, SHIELD_REPORT_JSON, json, needed - 1, NULL), SHIELD_ERR_BUFFER_TOO_SHORT);
+    CHECK(json[0] == 0);
     CODE(shield_report_text(report, SHIELD_REPORT_JSON, json, needed, NULL), SHIELD_OK);
+    CHECK(needed == strlen(json) + 1 && json[needed - 2] == '}');
     CHECK(json[0] == '{' && strstr(json, "\"code\":\"VF-161\"") && strstr(json, "\"verdict\":\"invalid\""));
     free(json);
     CODE(shield_report_free(report), SHIELD_OK);

@@ -4,4 +4,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(init: shared_shield_fuzz::prepare_gm(), |data: &[u8]| shared_shield_fuzz::gm::run(data));
+fuzz_target!(init: shared_shield_fuzz::prepare_gm(), |data: &[u8]| shared_shield_fuzz::gm_sign(data));

@@ -1,15 +1,10 @@
 //! Arbitrary commands into the simulator: whoever speaks to it, a right is had by a right PIN alone, tries only go down without one, and nothing secret
 //! comes out.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use shared_shield::simulator::{Algorithm, ApplicationSetup, Habits, Simulator, Usage};
 
+use crate::counts;
 use crate::terminal::{Answer, Terminal, USER, cryptogram};
-
-static INPUTS: AtomicU64 = AtomicU64::new(0);
-static REACHED: AtomicU64 = AtomicU64::new(0);
-static LOCKED: AtomicU64 = AtomicU64::new(0);
 
 const ADMIN_PIN: &str = "admin-918273";
 const WRONG_PIN: &str = "never-564738";
@@ -47,12 +42,6 @@ impl<'i> Input<'i> {
     }
 }
 
-/// What is told when the program ends.
-pub fn sum() -> String {
-    let [inputs, reached, locked] = [&INPUTS, &REACHED, &LOCKED].map(|count| count.load(Ordering::Relaxed));
-    format!("simulator: {inputs} inputs, {reached} reached the signature at their end, {locked} locked a PIN")
-}
-
 /// Whether an input brings a secret along: what then comes out is no finding.
 fn brings_a_secret(parties: &[Party; 2], input: &[u8]) -> bool {
     secrets(parties).any(|secret| input.windows(secret.len()).any(|window| window == secret))
@@ -88,15 +77,32 @@ fn device(parties: &[Party; 2]) -> Simulator {
     device
 }
 
+/// What became of the two parties at the end of an input.
+pub struct End {
+    /// Parties that signed.
+    pub signed: u32,
+    /// Parties whose PIN was locked.
+    pub locked: u32,
+}
+
 /// The whole of one input.
 ///
 /// # Panics
 /// When something happened that never may.
 pub fn run(input: &[u8]) {
-    let mut parties = parties();
-    if brings_a_secret(&parties, input) {
+    if brings_a_secret(&parties(), input) {
         return;
     }
+    let End { signed, locked } = outcome(input);
+    counts::add(input, &[signed > 0, locked > 0]);
+}
+
+/// The commands of this input, and what the parties can do after them.
+///
+/// # Panics
+/// As [`run`].
+pub fn outcome(input: &[u8]) -> End {
+    let mut parties = parties();
     let (device, mut input) = (device(&parties), Input(input));
     let switches = input.octet().unwrap_or_default();
     let dialect = DIALECTS[usize::from(switches) % DIALECTS.len()];
@@ -117,7 +123,7 @@ pub fn run(input: &[u8]) {
         let which = usize::from(act >> 7);
         step(&device, &t, &mut parties, which, act & 0x0F, &mut input);
     }
-    end(&device, &t, &mut parties);
+    end(&device, &t, &mut parties)
 }
 
 fn step(device: &Simulator, t: &Terminal, parties: &mut [Party; 2], which: usize, act: u8, input: &mut Input<'_>) {
@@ -209,10 +215,10 @@ fn tries(t: &Terminal, party: &Party) -> Option<u8> {
 }
 
 /// Whatever came before: each party's own PIN opens its own key, unless it was locked.
-fn end(device: &Simulator, t: &Terminal, parties: &mut [Party; 2]) {
+fn end(device: &Simulator, t: &Terminal, parties: &mut [Party; 2]) -> End {
     device.card().lock().unwrap().reset();
     device.habits(Habits::default());
-    let (mut signed, mut locked) = (0, 0);
+    let mut end = End { signed: 0, locked: 0 };
     for party in parties.iter_mut() {
         party.is_in = false;
         let answer = open(t, party);
@@ -222,14 +228,12 @@ fn end(device: &Simulator, t: &Terminal, parties: &mut [Party; 2]) {
         match verify(t, party, true).sw {
             0x9000 => {}
             0x6983 => {
-                locked += 1;
+                end.locked += 1;
                 continue;
             }
             sw => panic!("{sw:04X}"),
         }
-        signed += u64::from(!gone && t.sign(party.id, party.container, &[7; 32]).sw == 0x9000);
+        end.signed += u32::from(!gone && t.sign(party.id, party.container, &[7; 32]).sw == 0x9000);
     }
-    INPUTS.fetch_add(1, Ordering::Relaxed);
-    REACHED.fetch_add(u64::from(signed > 0), Ordering::Relaxed);
-    LOCKED.fetch_add(u64::from(locked > 0), Ordering::Relaxed);
+    end
 }

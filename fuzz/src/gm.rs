@@ -2,7 +2,6 @@
 //! PIN for each party, which nobody may send to the other one.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -176,10 +175,6 @@ impl Watch for Seen {
     }
 }
 
-static INPUTS: AtomicU64 = AtomicU64::new(0);
-static REACHED: AtomicU64 = AtomicU64::new(0);
-static SIGNED: AtomicU64 = AtomicU64::new(0);
-
 /// A profile for the device of each dialect with short form and without; its ATR tells that.
 fn rules(make: &Make) -> Arc<Profile> {
     static MADE: LazyLock<[DoorInfo; 2]> = LazyLock::new(|| {
@@ -234,34 +229,4 @@ pub fn recorded() -> Vec<u8> {
     let outcome = Story::under((rules(&make), PATIENCE), &desk, &secrets, 0xFF);
     assert_eq!(outcome.signed, 8, "{outcome:?}");
     desk.recorded([1, 0, 0])
-}
-
-/// Makes sure that the story is one: on a good device of the dialect in which PINs can be changed every act succeeds.
-pub fn prepare() {
-    let good = outcome(&[]);
-    assert!(good.complaints.is_empty(), "{good:?}");
-    let failed: Vec<_> = good.acts.iter().filter(|(_, error)| error.is_some()).collect();
-    assert!(matches!(failed[..], [("wrong PIN", Some(shared_shield::ErrorKind::PinIncorrect))]), "{good:?}");
-    assert_eq!(good.signed, 8, "{good:?}");
-}
-
-/// Arbitrary answers of a device of GM/T 0017 through link, exchange, driver and a whole story.
-///
-/// # Panics
-/// When something happened that never may.
-pub fn run(input: &[u8]) {
-    if crate::story::holds_a_secret(input, &secrets()) {
-        return;
-    }
-    let outcome = outcome(input);
-    INPUTS.fetch_add(1, Ordering::Relaxed);
-    REACHED.fetch_add(u64::from(outcome.reached), Ordering::Relaxed);
-    SIGNED.fetch_add(u64::from(outcome.signed > 0), Ordering::Relaxed);
-    assert!(outcome.complaints.is_empty(), "{outcome:#?}");
-}
-
-/// What is told when the program ends.
-pub fn sum() -> String {
-    let [inputs, reached, signed] = [&INPUTS, &REACHED, &SIGNED].map(|count| count.load(Ordering::Relaxed));
-    format!("gm_sign: {inputs} inputs, {reached} reached the signature, {signed} got one")
 }

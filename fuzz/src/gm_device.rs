@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use shared_shield::link::card::{Accident, SharedCard, VirtualCard, VirtualReaders};
+use shared_shield::link::card::{SharedCard, VirtualReaders};
 use shared_shield::simulator::{Algorithm, ApplicationSetup, Habits, Simulator, Usage};
 
+use crate::between::{Between, lock};
 use crate::link::{Cards, READER};
 use crate::script::Event;
 use crate::story::Secrets;
@@ -66,39 +67,6 @@ pub fn device(make: &Make, secrets: &Secrets, twin: bool) -> Simulator {
     device
 }
 
-/// What the card itself refuses is counted, whatever becomes of its answer.
-struct Counted {
-    card: SharedCard,
-    refusals: Arc<AtomicU64>,
-}
-
-impl VirtualCard for Counted {
-    fn atr(&self) -> Vec<u8> {
-        self.card.lock().expect("no panic").atr()
-    }
-
-    fn extended(&self) -> bool {
-        self.card.lock().expect("no panic").extended()
-    }
-
-    fn reset(&mut self) {
-        self.card.lock().expect("no panic").reset();
-    }
-
-    fn command(&mut self, apdu: &[u8]) -> Vec<u8> {
-        let answer = self.card.lock().expect("no panic").command(apdu);
-        let with_pin = matches!(apdu.get(1), Some(0x16 | 0x18 | 0x1A));
-        if with_pin && matches!(answer.as_slice(), [0x63, _]) {
-            self.refusals.fetch_add(1, Ordering::SeqCst);
-        }
-        answer
-    }
-
-    fn accident(&mut self) -> Option<Accident> {
-        self.card.lock().expect("no panic").accident()
-    }
-}
-
 /// The device, its twin, and what another program knows of them.
 pub struct Devices {
     pub make: Make,
@@ -110,8 +78,17 @@ pub struct Devices {
 }
 
 impl Devices {
+    /// What the card itself refuses is counted, whatever becomes of its answer.
     fn counted(&self, device: &Simulator) -> SharedCard {
-        Arc::new(Mutex::new(Counted { card: device.card(), refusals: Arc::clone(&self.refusals) }))
+        let refusals = Arc::clone(&self.refusals);
+        Arc::new(Mutex::new(Between::new(device.card(), move |card, apdu| {
+            let answer = lock(card).command(apdu);
+            let with_pin = matches!(apdu.get(1), Some(0x16 | 0x18 | 0x1A));
+            if with_pin && matches!(answer.as_slice(), [0x63, _]) {
+                refusals.fetch_add(1, Ordering::SeqCst);
+            }
+            answer
+        })))
     }
 }
 

@@ -1,11 +1,14 @@
 //! Bodies of the fuzz targets, as plain functions: `cargo test` in this folder and whoever looks into a crash call them as well.
 //!
-//! [`documents`] holds the targets that read documents and certificates; the rest is `piv_sign`.
+//! [`documents`] holds the targets that read documents and certificates; [`commands`] the one that speaks to the simulator; the rest is `piv_sign` and `gm_sign`.
 //!
 //! The input is read by [`script`]; what always holds is judged by [`story`] and by the ledger in [`link`].
 
+#[path = "../../tests/support/between.rs"]
+mod between;
 pub mod card;
 pub mod commands;
+mod counts;
 pub mod documents;
 pub mod gm;
 mod gm_device;
@@ -16,8 +19,7 @@ pub mod story;
 #[path = "../../tests/support/gm_terminal.rs"]
 pub mod terminal;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+pub use counts::begin;
 use link::Desk;
 use script::Script;
 use story::{Outcome, Secrets, Story};
@@ -25,51 +27,33 @@ use story::{Outcome, Secrets, Story};
 #[global_allocator]
 static MEMORY: memory::Counting = memory::Counting;
 
-static INPUTS: AtomicU64 = AtomicU64::new(0);
-static REACHED: AtomicU64 = AtomicU64::new(0);
-static SIGNED: AtomicU64 = AtomicU64::new(0);
-
-unsafe extern "C" {
-    fn atexit(call: extern "C" fn()) -> i32;
-}
+/// What the sum of a story says.
+const WAYS: &[&str] = &["reached the signature", "got one"];
 
 /// Makes sure that the story is one: on a good card every act succeeds. The sum is printed at the end.
 pub fn prepare() {
+    prepare_story("piv_sign", outcome);
+}
+
+/// As [`prepare`], for devices of GM/T 0017: on one of the dialect in which PINs can be changed.
+pub fn prepare_gm() {
+    prepare_story("gm_sign", gm::outcome);
+}
+
+fn prepare_story(name: &'static str, outcome: fn(&[u8]) -> Outcome) {
     let good = outcome(&[]);
     assert!(good.complaints.is_empty(), "{good:?}");
     let failed: Vec<_> = good.acts.iter().filter(|(_, error)| error.is_some()).collect();
     assert!(matches!(failed[..], [("wrong PIN", Some(shared_shield::ErrorKind::PinIncorrect))]), "{good:?}");
     assert_eq!(good.signed, 8, "{good:?}");
-    // SAFETY: the function takes nothing and gives nothing.
-    unsafe { atexit(print_sum) };
+    counts::begin(name, WAYS);
 }
 
 /// Makes sure that an input without anything in it reaches the end. The sum is printed at the end.
 pub fn prepare_commands() {
-    commands::run(&[]);
-    assert!(commands::sum().contains("1 inputs, 1 reached"), "{}", commands::sum());
-    // SAFETY: the function takes nothing and gives nothing.
-    unsafe { atexit(print_commands) };
-}
-
-extern "C" fn print_commands() {
-    eprintln!("{}", commands::sum());
-}
-
-/// As [`prepare`], for devices of GM/T 0017.
-pub fn prepare_gm() {
-    gm::prepare();
-    // SAFETY: the function takes nothing and gives nothing.
-    unsafe { atexit(print_gm) };
-}
-
-extern "C" fn print_gm() {
-    eprintln!("{}", gm::sum());
-}
-
-extern "C" fn print_sum() {
-    let [inputs, reached, signed] = [&INPUTS, &REACHED, &SIGNED].map(|count| count.load(Ordering::Relaxed));
-    eprintln!("piv_sign: {inputs} inputs, {reached} reached the signature, {signed} got one");
+    let end = commands::outcome(&[]);
+    assert_eq!((end.signed, end.locked), (2, 0));
+    counts::begin("simulator", &["reached the signature at their end", "locked a PIN"]);
 }
 
 /// Arbitrary answers of a card through link, exchange, PIV driver and a whole story.
@@ -77,14 +61,24 @@ extern "C" fn print_sum() {
 /// # Panics
 /// When something happened that never may.
 pub fn piv_sign(input: &[u8]) {
+    judge(input, &Secrets::default(), outcome);
+}
+
+/// The same of a device of GM/T 0017.
+///
+/// # Panics
+/// When something happened that never may.
+pub fn gm_sign(input: &[u8]) {
+    judge(input, &gm::secrets(), gm::outcome);
+}
+
+fn judge(input: &[u8], secrets: &Secrets, outcome: fn(&[u8]) -> Outcome) {
     // libFuzzer sees what is compared and learns the PINs. A card that has a PIN as its name is no finding.
-    if story::holds_a_secret(input, &Secrets::default()) {
+    if story::holds_a_secret(input, secrets) {
         return;
     }
     let outcome = outcome(input);
-    INPUTS.fetch_add(1, Ordering::Relaxed);
-    REACHED.fetch_add(u64::from(outcome.reached), Ordering::Relaxed);
-    SIGNED.fetch_add(u64::from(outcome.signed > 0), Ordering::Relaxed);
+    counts::add(input, &[outcome.reached, outcome.signed > 0]);
     assert!(outcome.complaints.is_empty(), "{outcome:#?}");
 }
 

@@ -148,7 +148,9 @@ fn every_finding_says_what_where_and_what_to_do_in_both_languages() {
         let report = documents.report(case);
         let json: Value = serde_json::from_str(&report.json()).unwrap();
         assert_eq!(json["verdict"], report.verdict().name());
-        for (finding, told) in report.findings.iter().zip(json["findings"].as_array().unwrap()) {
+        let told = json["findings"].as_array().unwrap();
+        assert_eq!(told.len(), report.findings.len(), "{}", case["name"]);
+        for (finding, told) in report.findings.iter().zip(told) {
             let (english, chinese) = (finding.line(Language::English), finding.line(Language::Chinese));
             assert_eq!(
                 (&told["code"], &told["text_zh"]),

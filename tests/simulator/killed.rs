@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use shared_shield::simulator::Simulator;
 
 use crate::terminal::{Terminal, USER, from_hex, hex};
-use crate::{CUSTOMS_PIN, setup};
+use crate::{CUSTOMS_PIN, child, setup};
 
 const NAME: &str = "killed::the_state_is_the_old_or_the_new_one_whenever_the_process_is_killed";
 const FOLDER: &str = "SIMULATOR_KILLED";
@@ -186,6 +186,7 @@ fn the_state_is_the_old_or_the_new_one_whenever_the_process_is_killed() {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).unwrap();
     let seed = std::env::var("SHIELD_SEED").map_or(u64::from_le_bytes(seed), |text| text.parse().unwrap());
+    // Told where the run fails: with it the run can be repeated.
     println!("SHIELD_SEED={seed}");
     let mut numbers = Numbers(seed | 1);
     let mut held = Held { pin: CUSTOMS_PIN.to_owned(), certificate: vec![], point: vec![] };
@@ -203,8 +204,11 @@ fn the_state_is_the_old_or_the_new_one_whenever_the_process_is_killed() {
         let left = fs::read_dir(&folder).unwrap().count();
         assert!(left <= 5, "state, lock, journal, pin and output, and nothing half written");
     }
-    println!("{kills} kills in {:?}, {struck} of them during a change", begun.elapsed());
+    let (took, counted) = (begun.elapsed(), child::COUNTED);
+    child::tell(&format!("{counted}{NAME}: {kills} kills in {took:.1?}, {struck} of them during a change"));
     assert!(struck > 20, "{struck} kills struck a change: too few to prove something");
-    assert!(kills == KILLS || begun.elapsed() >= LONGEST);
+    if kills < KILLS {
+        child::skip(NAME, &format!("the disk is slow: {kills} of {KILLS} kills in {took:.0?}"));
+    }
     fs::remove_dir_all(&folder).unwrap();
 }

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use shared_shield::link::card::{Accident, SharedCard, VirtualCard, VirtualReaders};
+use shared_shield::link::card::{SharedCard, VirtualReaders};
 use shared_shield::link::{Presence, Readers};
 use shared_shield::simulator::Habits;
 use shared_shield::{Error, ErrorKind, Profile, Role, Scan, Scanner, Shield, Wait};
 
 use crate::gm_shield::{
-    CONTAINER, CUSTOMS_PIN, OTHER_PIN, SYNO, application, door, foreign, issued, lock, only, profile,
+    Between, CONTAINER, CUSTOMS_PIN, OTHER_PIN, SYNO, application, door, foreign, issued, lock, only, profile,
 };
 pub use crate::gm_shield::{Kind, certificate, sign, verifies};
 
@@ -55,43 +55,19 @@ pub struct Talk {
     bent: BTreeMap<u8, Vec<u8>>,
 }
 
-/// A card whose commands are counted and whose answers can be bent. What it is can be exchanged behind everybody's back.
-pub struct Watched {
-    pub card: SharedCard,
-    pub talk: Arc<Mutex<Talk>>,
-}
-
-impl Watched {
-    pub fn new(card: SharedCard) -> Self {
-        Watched { card, talk: Arc::default() }
-    }
-}
-
-impl VirtualCard for Watched {
-    fn atr(&self) -> Vec<u8> {
-        lock(&self.card).atr()
-    }
-
-    fn extended(&self) -> bool {
-        lock(&self.card).extended()
-    }
-
-    fn reset(&mut self) {
-        lock(&self.card).reset();
-    }
-
-    fn command(&mut self, apdu: &[u8]) -> Vec<u8> {
+/// A card whose commands are counted and whose answers can be bent.
+pub fn watched(card: SharedCard) -> (Between, Arc<Mutex<Talk>>) {
+    let talk = Arc::<Mutex<Talk>>::default();
+    let kept = Arc::clone(&talk);
+    let between = Between::new(card, move |card, apdu| {
         let ins = apdu.get(1).copied().unwrap_or_default();
-        let bent = lock(&self.talk).bent.get(&ins).cloned();
-        let answer = bent.unwrap_or_else(|| lock(&self.card).command(apdu));
+        let bent = lock(&kept).bent.get(&ins).cloned();
+        let answer = bent.unwrap_or_else(|| lock(card).command(apdu));
         let sw = answer.last_chunk().map_or(0, |sw| u16::from_be_bytes(*sw));
-        lock(&self.talk).seen.push(Seen { ins, sw });
+        lock(&kept).seen.push(Seen { ins, sw });
         answer
-    }
-
-    fn accident(&mut self) -> Option<Accident> {
-        lock(&self.card).accident()
-    }
+    });
+    (between, talk)
 }
 
 /// What the card got since the last time.
@@ -110,7 +86,7 @@ pub struct Desk {
     pub kind: Kind,
     dialect: String,
     habits: Habits,
-    card: Arc<Mutex<Watched>>,
+    card: Arc<Mutex<Between>>,
     talk: Arc<Mutex<Talk>>,
     /// Two hands do not put it in at one time.
     hand: Mutex<()>,
@@ -128,9 +104,8 @@ impl Desk {
     }
 
     pub fn with(kind: Kind, dialect: &str, habits: Habits) -> Self {
-        let watched = Watched::new(issued(kind, dialect, habits, &Role::ALL).card());
-        let talk = Arc::clone(&watched.talk);
-        let card = Arc::new(Mutex::new(watched));
+        let (card, talk) = watched(issued(kind, dialect, habits, &Role::ALL).card());
+        let card = Arc::new(Mutex::new(card));
         let readers = VirtualReaders::new(&[READER]);
         readers.insert(READER, card.clone());
         let behind: Arc<dyn Readers> = Arc::new(readers.clone());

@@ -9,9 +9,10 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use shared_shield::link::card::SharedCard;
 use shared_shield::simulator::{Simulator, vpcd};
 
-use crate::gm_desk::{Seen, Talk, Watched, seen_so_far};
+use crate::gm_desk::{Seen, Talk, seen_so_far, watched};
 use crate::gm_shield::lock;
 use crate::pcscd::{self, Pcscd, Reader};
 use crate::softhsm::child;
@@ -52,9 +53,8 @@ pub fn story(name: &str, issue: impl FnOnce() -> Simulator, body: impl FnOnce(&P
 fn serve(shield: &Simulator) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
-    let watched = Watched::new(shield.card());
-    let talk = Arc::clone(&watched.talk);
-    let card: shared_shield::link::card::SharedCard = Arc::new(Mutex::new(watched));
+    let (card, talk) = watched(shield.card());
+    let card: SharedCard = Arc::new(Mutex::new(card));
     std::thread::spawn(move || {
         let Ok((stream, _)) = listener.accept() else { return };
         let (mut answers, mut place) = (stream.try_clone().unwrap(), None::<TcpStream>);

@@ -5,9 +5,13 @@
 
 #![allow(dead_code, unreachable_pub)]
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+#[path = "between.rs"]
+mod between;
+
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
+pub use between::{Between, lock};
 use shared_shield::link::Readers;
 use shared_shield::link::card::SharedCard;
 use shared_shield::simulator::{Algorithm, ApplicationSetup, Habits, Simulator, Usage};
@@ -153,10 +157,6 @@ pub fn issued(kind: Kind, dialect: &str, habits: Habits, order: &[Role]) -> Simu
         on.import_certificate(application(*role), CONTAINER, Usage::Encryption, encryption).unwrap();
     }
     on
-}
-
-pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Issuers give the roles. A dialect is named for the very device that `door` is, and proven on it or not.

@@ -91,8 +91,14 @@ fn whole_way(story: &str, tool: Tool) {
             let pem = fs::read_to_string(file(&format!("shield/{party}.pem"))).unwrap();
             Judge::of(&der::Document::from_pem(&pem).unwrap().1.into_vec())
         };
-        assert!(judge("customs").accepts_declaration(&fs::read(file("signed.xml")).unwrap()));
-        assert!(judge("bank").accepts_payment(&fs::read(file("order.p7m")).unwrap(), ORDER.as_bytes()));
+        let (signed, paid) = (fs::read(file("signed.xml")).unwrap(), fs::read(file("order.p7m")).unwrap());
+        let (customs, bank) = (judge("customs"), judge("bank"));
+        assert!(customs.accepts_declaration(&signed) && bank.accepts_payment(&paid, ORDER.as_bytes()));
+        assert!(!customs.accepts_declaration(&sm2_judge::changed(&signed, b"<ceb:guid>5")), "with another guid");
+        assert!(!bank.accepts_payment(&sm2_judge::changed(&paid, ORDER.as_bytes()), ORDER.as_bytes()), "another order");
+        let mut bent = paid;
+        *bent.last_mut().unwrap() ^= 1;
+        assert!(!bank.accepts_payment(&bent, ORDER.as_bytes()), "with another signature");
     });
 }
 

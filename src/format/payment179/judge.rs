@@ -31,7 +31,8 @@ pub(super) fn judge(
     context: &VerifyContext,
     report: &mut Report,
 ) -> Result<()> {
-    let octets = match document.starts_with(write::FORM_FIELD.as_bytes()) {
+    let form = document.starts_with(write::FORM_FIELD.as_bytes());
+    let octets = match form {
         true => write::unform(document),
         false => Some(document.to_vec()),
     };
@@ -43,6 +44,12 @@ pub(super) fn judge(
     };
     let places = Places::new(document, &text);
     let read = Judge { places: &places, text: &text, report, context }.open();
+    if form && !read.posted {
+        // Nobody signed the name of a form field, and nobody posts the string.
+        let said =
+            ("a signing string in place of JSON in the body of a POST", "POST 正文中应为 JSON，实为待签名字符串");
+        report.add(Finding::new(FindingKind::StringShape).detail(said).at(places.of_octet(0)));
+    }
     let inside = read.payment.as_ref().map(|p| p.text(FIELDS, VALUE).to_owned()).filter(|v| !v.is_empty());
     if inside.is_some() && signature.is_some() {
         return Err(Error::new(ErrorKind::Argument, "verify announcement 179")
