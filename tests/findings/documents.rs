@@ -190,6 +190,19 @@ fn every_finding_says_what_where_and_what_to_do_in_both_languages() {
 /// What is not there has no place, and a test profile's identifier is no fault.
 const WITHOUT_PLACE: [FindingKind; 2] = [FindingKind::TestIdentifiers, FindingKind::TrailingOctets];
 
+/// The finding's place is where the file goes on with `begins`.
+#[track_caller]
+fn stands(name: &str, finding: &Finding, file: &[u8], begins: &str) {
+    let place = finding.place.unwrap_or_else(|| panic!("{name}: {finding}"));
+    let (offset, line) = (place.offset, place.line);
+    let behind = String::from_utf8_lossy(&file[offset..]);
+    assert!(!begins.is_empty() && behind.starts_with(begins), "{name}: {finding}: {behind:?}");
+    let lines = file[..offset].iter().filter(|o| **o == b'\n').count();
+    // A message in DER has no lines.
+    let expected = if file[0] == 0x30 { 1 } else { lines + 1 };
+    assert_eq!(line, expected, "{name}: {finding}");
+}
+
 /// Places are octets of the file that was given: what stands there begins with what the finding is about.
 #[test]
 fn places_are_those_of_the_file() {
@@ -214,16 +227,28 @@ fn places_are_those_of_the_file() {
         ("179-field-order-sm2", "VF-204", "\"payType\""),
         ("179-number-upper-case-sm2", "VF-212", "\"certNo\""),
         ("179-newline-added-rsa", "VF-201", "\n"),
-        ("raw-newline-added-p256", "VF-167", ""),
+        ("raw-newline-added-p256", "VF-167", "\n"),
+        ("raw-crlf-sm2", "VF-166", "\nto account"),
+        ("raw-lf-rsa", "VF-166", "\r\nto account"),
+        ("cms-newline-added", "VF-167", "\n"),
+        ("cms-attached-crlf", "VF-166", "\r\nto account"),
     ] {
         let case = documents.cases.iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("{name}"));
         let report = documents.report(case);
         let finding = report.findings.iter().find(|f| f.kind.code() == code).unwrap_or_else(|| panic!("{name}"));
-        let file = std::fs::read_to_string(documents.path(case["file"].as_str().unwrap())).unwrap();
-        let place = finding.place.unwrap_or_else(|| panic!("{name}: {finding}"));
-        assert!(file[place.offset..].starts_with(begins), "{name}: {finding}: {:?}", &file[place.offset..]);
-        assert_eq!(place.line, file[..place.offset].matches('\n').count() + 1, "{name}");
+        let file = std::fs::read(documents.path(case["file"].as_str().unwrap())).unwrap();
+        stands(name, finding, &file, begins);
         looked_at += 1;
+        if case["format"] != "ceb" {
+            continue;
+        }
+        // Neither a byte order mark nor CRLF changes what is signed; both move every place.
+        let text = String::from_utf8(file).unwrap();
+        assert!(!text.is_ascii() && !text.contains('\r'), "{name}");
+        let moved = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        let report = CEB.verify(&Content::bytes(moved.clone()), None, &documents.context(case)).unwrap();
+        let finding = report.findings.iter().find(|f| f.kind.code() == code).unwrap_or_else(|| panic!("{name}, moved"));
+        stands(name, finding, moved.as_bytes(), &begins.replace('\n', "\r\n"));
     }
-    assert_eq!(looked_at, 19);
+    assert_eq!(looked_at, 23);
 }
