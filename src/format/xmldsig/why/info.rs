@@ -142,9 +142,12 @@ impl Info<'_> {
             let (expected, seen) =
                 if then.contains("#WithComments") { (C14N_WITH_COMMENTS, C14N) } else { (C14N, C14N_WITH_COMMENTS) };
             findings.push(self.changed("CanonicalizationMethod", expected, seen));
-        } else if let Some(name) = other_than(&now, &then) {
-            let part = |text: &str| part_of(text, name);
-            findings.push(self.changed(name, &part(&then), &part(&now)));
+        } else if let Some(first) = other_than(&now, &then) {
+            // Whoever changed one of them may have changed more.
+            let other = |name: &&str| *name != first && part_of(&now, name) != part_of(&then, name);
+            let others = ["SignatureMethod", "DigestMethod", "DigestValue"].into_iter().filter(other);
+            let changed = |name| self.changed(name, &part_of(&then, name), &part_of(&now, name));
+            findings.extend(std::iter::once(first).chain(others).map(changed));
         }
         findings
     }
