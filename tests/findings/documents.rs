@@ -6,13 +6,13 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared_shield::format::login::SIGNATURE_OUT as LOGIN;
 use shared_shield::format::payment179::VALUE_OUT;
 use shared_shield::format::{Format, ceb::CEB, cms::CMS, raw::RAW};
 use shared_shield::{
     Certificate, Content, Finding, FindingKind, Language, Profile, Report, Role, Severity, Sm2Id, Trust, Verdict,
-    VerifyContext,
+    VerifyContext, Words,
 };
 
 use crate::ceb_kit::{Folder, have, say};
@@ -139,6 +139,21 @@ fn exactly_the_finding_that_a_document_was_made_for_is_named() {
     say(&format!("{} documents, {} findings", documents.cases.len(), named.len()));
 }
 
+/// What JSON has to say of a finding.
+fn in_json(finding: &Finding) -> Value {
+    let (kind, place) = (finding.kind, finding.place);
+    let of = |words: &Option<Words>, language| words.as_ref().map(|w| w.of(language).to_owned());
+    let (english, chinese) = (|w| of(w, Language::English), |w| of(w, Language::Chinese));
+    json!({
+        "code": kind.code(), "kind": kind.name(), "severity": kind.severity().name(),
+        "text": kind.text(), "text_zh": kind.text_zh(), "advice": kind.advice(), "advice_zh": kind.advice_zh(),
+        "detail": english(&finding.detail), "detail_zh": chinese(&finding.detail),
+        "expected": english(&finding.expected), "expected_zh": chinese(&finding.expected),
+        "found": english(&finding.found), "found_zh": chinese(&finding.found),
+        "line": place.map(|p| p.line), "offset": place.map(|p| p.offset),
+    })
+}
+
 /// Each finding says what was expected, what was found, where, and what to do, in both languages and in JSON.
 #[test]
 fn every_finding_says_what_where_and_what_to_do_in_both_languages() {
@@ -147,14 +162,20 @@ fn every_finding_says_what_where_and_what_to_do_in_both_languages() {
     for case in &documents.cases {
         let report = documents.report(case);
         let json: Value = serde_json::from_str(&report.json()).unwrap();
-        assert_eq!(json["verdict"], report.verdict().name());
+        assert_eq!((&json["verdict"], &json["format"]), (&report.verdict().name().into(), &report.format.into()));
+        assert_eq!(json["suite"].as_str(), report.suite.map(|s| s.name()));
+        assert_eq!(json["findings"].as_array().unwrap().len(), report.findings.len());
+        let signer = json["signer"].as_object();
+        assert_eq!(signer.is_some(), report.signer.is_some());
+        if let Some((signer, certificate)) = signer.zip(report.signer.as_ref()) {
+            assert_eq!(signer["number"], certificate.number());
+            assert_eq!(signer["fingerprint"], certificate.fingerprint().to_string());
+            assert_eq!(signer["issuer"], certificate.issuer().shown());
+            assert!(["not_before", "not_after"].iter().all(|name| signer[*name].as_str().unwrap().ends_with('Z')));
+        }
         for (finding, told) in report.findings.iter().zip(json["findings"].as_array().unwrap()) {
             let (english, chinese) = (finding.line(Language::English), finding.line(Language::Chinese));
-            assert_eq!(
-                (&told["code"], &told["text_zh"]),
-                (&finding.kind.code().into(), &finding.kind.text_zh().into())
-            );
-            assert_eq!(told["offset"].as_u64(), finding.place.map(|p| p.offset as u64));
+            assert_eq!(told, &in_json(finding), "{english}");
             for words in [&finding.detail, &finding.expected, &finding.found].into_iter().flatten() {
                 let sentence = words
                     .of(Language::English)
@@ -163,6 +184,9 @@ fn every_finding_says_what_where_and_what_to_do_in_both_languages() {
                 if !words.is_translated() && sentence.count() > 3 {
                     lacking.push(format!("{}: not translated: {words}", finding.kind.code()));
                 }
+                let both =
+                    english.contains(words.of(Language::English)) && chinese.contains(words.of(Language::Chinese));
+                assert!(both, "{english}\n{chinese}");
             }
             assert!(chinese.contains(finding.kind.text_zh()), "{chinese}");
             if finding.severity() > Severity::Info {
