@@ -321,24 +321,30 @@ impl<'m> Judge<'m> {
             return Some(Arc::clone(known));
         }
         let inside = self.message.certificates.len();
-        self.add_detail(FindingKind::CertificateMissing, format!("{inside} certificates inside, none is the signer's"));
+        let said = (
+            format!("{inside} certificates inside, none is the signer's"),
+            format!("消息中有 {inside} 个证书，均非签名人的证书"),
+        );
+        self.add_detail(FindingKind::CertificateMissing, said);
         None
     }
 
     fn algorithms(&mut self, signer: &SignerInfo<'_>) -> Option<(DigestAlgorithm, Suite)> {
         let oid = signer.digest_algorithm.oid;
         let Some(digest) = algorithms::digest(&signer.digest_algorithm) else {
-            self.add_detail(FindingKind::IdentifierUnknown, format!("digest {oid}"));
+            self.add_detail(FindingKind::IdentifierUnknown, (format!("digest {oid}"), format!("摘要 {oid}")));
             return None;
         };
         if !self.message.digests.contains(&oid) {
-            self.add_detail(FindingKind::CmsStructure, format!("digestAlgorithms does not name {oid}"));
+            let said = (format!("digestAlgorithms does not name {oid}"), format!("digestAlgorithms 未列出 {oid}"));
+            self.add_detail(FindingKind::CmsStructure, said);
         }
         match algorithms::suite(digest, &signer.signature_algorithm) {
             Ok(suite) => Some((digest, suite)),
             Err(known) => {
                 let kind = if known { FindingKind::IdentifiersMixed } else { FindingKind::IdentifierUnknown };
-                self.add_detail(kind, format!("signature {}", signer.signature_algorithm.oid));
+                let oid = signer.signature_algorithm.oid;
+                self.add_detail(kind, (format!("signature {oid}"), format!("签名 {oid}")));
                 None
             }
         }
