@@ -258,6 +258,15 @@ fn a_login_verifies_as_it_was_signed_and_a_wrong_one_is_explained() {
     assert_eq!(sm2(&signature.to_wire().unwrap(), Some(Role::Bank)), []);
     let plain = shared_shield::DigestAlgorithm::Sm3.of(&octets()).unwrap();
     assert_eq!(sm2(sm2_sign(plain.octets()).octets(), customs_role), [K::SignatureWrong, K::Sm2WithoutZ]);
+    // Decoded and signed without Z it would be wrong still: both are told.
+    for end in ["", "\n"] {
+        let plain = shared_shield::DigestAlgorithm::Sm3.of((text(RANDOM) + end).as_bytes()).unwrap();
+        let told = [K::SignatureWrong, K::ChallengeAsText, K::Sm2WithoutZ];
+        assert_eq!(sm2(sm2_sign(plain.octets()).octets(), customs_role), told, "{end:?}");
+    }
+    let plain = shared_shield::DigestAlgorithm::Sm3.of(&[&octets()[..], b"\n"].concat()).unwrap();
+    let told = [K::SignatureWrong, K::ContentNewline, K::Sm2WithoutZ];
+    assert_eq!(sm2(sm2_sign(plain.octets()).octets(), customs_role), told);
 
     let document = b"<a/>";
     let key = by.key().unwrap();

@@ -240,3 +240,20 @@ fn a_document_that_cannot_be_judged_is_never_valid() {
     let report = VALUE_OUT.verify(&Content::bytes(posted_with(&value)), None, &nobody).unwrap();
     assert_eq!(reasons(&report), [K::CertificateMissing]);
 }
+
+/// Each place is found by reading the document: a report on ten thousand wrong values is none for people, and cost ten thousand readings.
+#[test]
+fn ten_thousand_wrong_values_are_told_by_the_first_of_them() {
+    let goods = r#"{"itemLink":"\u007f","gname":"\u007f"},"#.repeat(10_000);
+    let (before, after) = FIELDS.split_once("\"goodsInfo\": [").unwrap();
+    let document = format!("{before}{}\"goodsInfo\": [{goods}{after}", " ".repeat(150_000));
+    let started = std::time::Instant::now();
+    for document in [document.clone(), format!("payExInfoStr={}", document.replace(' ', "%20").replace('&', "%26"))] {
+        let report = verify(document, Some(rsa_over(&string()).as_bytes()));
+        let faults = report.findings.iter().filter(|f| f.kind == FindingKind::FieldFault).count();
+        assert_eq!((faults, report.verdict()), (64, Verdict::Invalid));
+        let first = report.findings.iter().find(|f| f.kind == FindingKind::FieldFault).unwrap();
+        assert!(first.detail.as_deref().unwrap().contains("goodsInfo[0].itemLink: holds U+007F"), "{first}");
+    }
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+}

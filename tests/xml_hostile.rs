@@ -149,6 +149,41 @@ fn attacks_on_the_parser_end_early_and_their_cost_is_printed() {
     }
 }
 
+/// Whoever sends a wrong signature chooses for how long its reason is searched: not for longer than its size is worth.
+#[test]
+fn the_search_for_a_reason_is_bounded_whatever_the_message_holds() {
+    if !memory_is_bounded("the_search_for_a_reason_is_bounded_whatever_the_message_holds") {
+        return;
+    }
+    let large = MAX_OCTETS - 20_000;
+    for kind in ["rsa", "sm2"] {
+        let right = String::from_utf8(ceb_kit::vector(&format!("synthetic_CEB311_{kind}.xml"))).unwrap();
+        // A value that is none over anything: each known way is tried.
+        let (before, rest) = right.split_once("<ds:SignatureValue>").unwrap();
+        let right = format!("{before}<ds:SignatureValue>AAAA{}", &rest[4..]);
+        let (before, rest) = right.split_once("<ds:DigestValue>").unwrap();
+        let after = rest.split_once("</").unwrap().1;
+        // Each declaration is one more way in which SignedInfo may have been another.
+        let declared: String = (0..12).map(|n| format!(" xmlns:n{n}=\"urn:n{n}\"")).collect();
+        let before = before.replacen("xmlns:ceb=", &format!("{} xmlns:ceb=", declared.trim_start()), 1);
+        let with_digest = |digest: &str| format!("{before}<ds:DigestValue>{digest}</{after}");
+        let note = |text: &str| right.replacen("<ceb:note>", &format!("<ceb:note>{text}"), 1);
+        for (name, message) in [
+            ("a text like the mark of a place", note(&format!("signature-place{}", "x".repeat(large)))),
+            ("a digest of 8 MiB", with_digest(&"AAAA".repeat(large / 4))),
+            ("8 MiB of an identifier", right.replacen("REC-xml-c14n", &"x".repeat(large), 1)),
+        ] {
+            let (verdict, _) = attack(&format!("{name}, {kind}"), &Content::bytes(message));
+            let report = verdict.unwrap_or_else(|kind| panic!("{name}: {kind:?}"));
+            assert_eq!(report.verdict(), Verdict::Invalid, "{name}");
+            let json = report.json();
+            assert!(json.len() < 100_000, "{name}: {} octets of report", json.len());
+            assert!(report.has(FindingKind::NoKnownReason), "{name}: {json}");
+            assert!(most_memory() < 400 * 1024, "{name}: {} KiB", most_memory());
+        }
+    }
+}
+
 /// The named ways to wrap a signature: each leaves it right for somebody, over something else than what is read.
 #[test]
 fn the_named_forms_of_signature_wrapping_are_refused() {

@@ -120,6 +120,10 @@ fn causes(
     let failed = |e: std::io::Error| Error::new(ErrorKind::InputFailed, "read document").io(&e);
     let search = |proof: &Proof| -> Result<Option<Vec<Finding>>> {
         let ways = proof.ways();
+        // An RSA value tells by itself that this key did not make it.
+        if ways.is_empty() {
+            return Ok(None);
+        }
         let hashers = || ways.iter().filter_map(|(_, hasher)| hasher.fresh().ok()).collect();
         let read = Variants::read(&mut *source.open().map_err(failed)?, hashers).map_err(failed)?;
         let fits = |hasher: usize, digest: &Digest| {

@@ -30,10 +30,43 @@ const ALL: [Variant; 6] =
 pub(super) struct Variants {
     /// In the order of the hashers that were given, each with its variants.
     digests: Vec<(usize, Variant, Digest)>,
+    ends: Ends,
+}
+
+/// Where lines end, and where the document does.
+#[derive(Debug, Default)]
+struct Ends {
+    /// The first CRLF, at its CR.
+    crlf: Option<Place>,
+    /// The first LF without a CR.
+    lf: Option<Place>,
+    /// The last of either.
+    last: Option<Place>,
     length: usize,
-    lines: usize,
-    /// Where the first line ends.
-    first_end: Option<usize>,
+    /// LF that were met.
+    count: usize,
+    /// The octet that was read last.
+    octet: Option<u8>,
+}
+
+impl Ends {
+    fn add(&mut self, piece: &[u8]) {
+        for (at, octet) in piece.iter().copied().enumerate() {
+            if octet == b'\n' {
+                let offset = self.length.saturating_add(at);
+                self.count = self.count.saturating_add(1);
+                let (offset, first) = match self.octet {
+                    Some(b'\r') => (offset.saturating_sub(1), &mut self.crlf),
+                    _ => (offset, &mut self.lf),
+                };
+                let place = Place { offset, line: self.count };
+                first.get_or_insert(place);
+                self.last = Some(place);
+            }
+            self.octet = Some(octet);
+        }
+        self.length = self.length.saturating_add(piece.len());
+    }
 }
 
 /// A document that is written otherwise, piece by piece.
@@ -106,7 +139,7 @@ impl Variants {
     pub(super) fn read(reader: &mut dyn Read, hashers: impl Fn() -> Vec<Hasher>) -> io::Result<Self> {
         let mut all: Vec<Rewriter> =
             ALL.iter().map(|variant| Rewriter { variant: *variant, hashers: hashers(), held: Vec::new() }).collect();
-        let (mut length, mut lines, mut first_end) = (0_usize, 1_usize, None);
+        let mut ends = Ends::default();
         let mut buffer = vec![0_u8; 64 * 1024];
         loop {
             let piece = match reader.read(&mut buffer) {
@@ -115,17 +148,14 @@ impl Variants {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Err(e),
             };
-            let end = piece.iter().position(|o| *o == b'\n');
-            first_end = first_end.or(end.map(|at| length.saturating_add(at)));
-            length = length.saturating_add(piece.len());
-            lines = lines.saturating_add(piece.iter().filter(|o| **o == b'\n').count());
+            ends.add(piece);
             all.iter_mut().for_each(|rewriter| rewriter.add(piece));
         }
         let digests = all.into_iter().flat_map(|rewriter| {
             let variant = rewriter.variant;
             rewriter.finish().into_iter().enumerate().map(move |(hasher, digest)| (hasher, variant, digest))
         });
-        Ok(Variants { digests: digests.collect(), length, lines, first_end })
+        Ok(Variants { digests: digests.collect(), ends })
     }
 
     /// What `fits` takes of the digests, the document as it is first; with the number of the hasher and the finding that names the variant.
@@ -136,22 +166,22 @@ impl Variants {
     }
 
     fn finding(&self, variant: Variant) -> Option<Finding> {
-        let end = Place { offset: self.length, line: self.lines };
-        let first = self.first_end.map_or(end, |offset| Place { offset, line: 1 });
+        let Ends { crlf, lf, last, length, count, .. } = self.ends;
+        let end = Place { offset: length, line: count.saturating_add(1) };
         let (kind, expected, found, place) = match variant {
             Variant::AsItIs => return None,
-            Variant::Crlf => (FindingKind::LineEndsConverted, ("line ends CRLF", "换行为 CRLF"), ("LF", "LF"), first),
-            Variant::Lf => (FindingKind::LineEndsConverted, ("line ends LF", "换行为 LF"), ("CRLF", "CRLF"), first),
+            Variant::Crlf => (FindingKind::LineEndsConverted, ("line ends CRLF", "换行为 CRLF"), ("LF", "LF"), lf),
+            Variant::Lf => (FindingKind::LineEndsConverted, ("line ends LF", "换行为 LF"), ("CRLF", "CRLF"), crlf),
             Variant::Cut => {
                 let found = ("a newline at the end", "末尾有换行");
-                (FindingKind::ContentNewline, ("no newline at the end", "末尾无换行"), found, end)
+                (FindingKind::ContentNewline, ("no newline at the end", "末尾无换行"), found, last)
             }
             Variant::Newline | Variant::NewlineCrlf => {
                 let found = ("no newline at the end", "末尾无换行");
-                (FindingKind::ContentNewline, ("a newline at the end", "末尾有换行"), found, end)
+                (FindingKind::ContentNewline, ("a newline at the end", "末尾有换行"), found, None)
             }
         };
-        Some(Finding::new(kind).compared(expected, found).at(place))
+        Some(Finding::new(kind).compared(expected, found).at(place.unwrap_or(end)))
     }
 }
 
@@ -160,8 +190,8 @@ mod tests {
     use super::*;
     use crate::suite::DigestAlgorithm;
 
-    /// What each variant makes of a document, whatever the sizes in which it is read.
-    fn made(document: &[u8], step: usize, variant: Variant) -> Digest {
+    /// What one pass over a document tells that is read in pieces of `step` octets.
+    fn read(document: &[u8], step: usize) -> Variants {
         struct Steps<'d>(&'d [u8], usize);
         impl Read for Steps<'_> {
             fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
@@ -172,8 +202,35 @@ mod tests {
             }
         }
         let hashers = || vec![DigestAlgorithm::Sha256.hasher().unwrap()];
-        let read = Variants::read(&mut Steps(document, step), hashers).unwrap();
-        read.digests.into_iter().find(|(_, v, _)| *v == variant).unwrap().2
+        Variants::read(&mut Steps(document, step), hashers).unwrap()
+    }
+
+    /// What each variant makes of a document, whatever the sizes in which it is read.
+    fn made(document: &[u8], step: usize, variant: Variant) -> Digest {
+        read(document, step).digests.into_iter().find(|(_, v, _)| *v == variant).unwrap().2
+    }
+
+    #[test]
+    fn a_finding_stands_where_the_first_line_end_of_its_sort_is() {
+        // What was signed, the document as it is now, and where the two differ for the first time.
+        let cases: [(&[u8], &[u8], usize, usize); 8] = [
+            (b"a\r\nb\r\nc", b"a\r\nb\nc", 4, 2),
+            (b"a\nb\nc", b"a\nb\r\nc", 3, 2),
+            (b"\r\n", b"\n", 0, 1),
+            ("中\n".as_bytes(), "中\r\n".as_bytes(), 3, 1),
+            (b"a\nb", b"a\nb\n", 3, 2),
+            (b"a\r\nb", b"a\r\nb\r\n", 4, 2),
+            (b"a\nb\n", b"a\nb", 3, 2),
+            (b"a\r\n", b"a", 1, 1),
+        ];
+        for (signed, document, offset, line) in cases {
+            let digest = DigestAlgorithm::Sha256.of(signed).unwrap();
+            for step in 1..5 {
+                let fits = |_, made: &Digest| (*made == digest).then_some(());
+                let ((), finding) = read(document, step).find(fits).unwrap();
+                assert_eq!(finding.unwrap().place, Some(Place { offset, line }), "{document:?} {step}");
+            }
+        }
     }
 
     #[test]

@@ -233,3 +233,41 @@ fn a_digest_value_that_was_changed_is_not_blamed_on_the_document() {
         assert!(report.has(F::DigestWrong) && said[0].contains("(in DigestValue)"), "{said:#?}");
     }
 }
+
+/// Each cause is named where it is proved beside the others, and none where it is not.
+#[test]
+fn several_faults_at_once_are_each_named_or_none_is_guessed() {
+    use FindingKind as F;
+    let d = vector("synthetic_CEB311_sm2.xml");
+    let digest = "el+GoDRiN5fWHTk4VvoPHpMfiTHfrRmKDlg+YSyyS5c=";
+    let newline = |d: &[u8]| replace(d, "</ds:Signature>", "</ds:Signature>\n");
+    let lower = |d: &[u8]| with_text(d, "DigestValue", &digest.to_lowercase());
+    let method = |d: &[u8]| replace(d, "chinaport.gov.cn/2022/04/xmldsig#sm2-sm3", "w3.org/2000/09/xmldsig#sm2-sm3");
+    let lost = |d: &[u8]| replace(d, XSI, "");
+    let pretty = |d: &[u8]| replace(d, "<ds:Reference", "\n<ds:Reference");
+    let unknown = F::NoKnownReason;
+    for (name, document, expected, mixed) in [
+        ("newline, identifier", newline(&method(&d)), &[F::NewlineAdded, F::SignedInfoChanged][..], true),
+        ("digest, identifier", lower(&method(&d)), &[F::SignedInfoChanged; 2], true),
+        ("digest, namespace", lower(&lost(&d)), &[unknown; 2], false),
+        ("newline, digest", newline(&lower(&d)), &[unknown; 2], false),
+        ("newline, digest, identifier", newline(&lower(&method(&d))), &[unknown; 2], true),
+        (
+            "newline, namespace, white space",
+            newline(&lost(&pretty(&d))),
+            &[F::NewlineAdded, F::SignedInfoPretty, F::NamespaceLost],
+            false,
+        ),
+        ("white space, identifier", pretty(&method(&d)), &[F::SignedInfoPretty, F::SignedInfoChanged], true),
+    ] {
+        let (kinds, said, report) = told(&document);
+        assert_eq!(kinds, expected, "{name}: {said:#?}");
+        assert_eq!(report.has(F::IdentifiersMixed), mixed, "{name}: {:#?}", report.findings);
+        assert!(report.has(F::SignatureWrong) && !accepted(&report), "{name}: {:#?}", report.findings);
+    }
+    let said = told(&lower(&method(&d))).1.join("\n");
+    assert!(
+        said.contains("in SignatureMethod") && said.contains(&format!("in DigestValue); expected {digest}")),
+        "{said}"
+    );
+}

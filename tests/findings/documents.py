@@ -449,6 +449,14 @@ def cms_cases():
     case("cms-changed", [], order.replace(b"100", b"900"), kind="cms-detached", signature="detached.p7s", unexplained=True)
     case("cms-trailing", ["VF-302"], run(*base, "-binary", "-nodetach") + b"\0", kind="cms")
     attached = run(*base, "-binary", "-nodetach")
+    # The content with other line ends between a head that fits it and the signer of the one with LF: RSA, so that both have one length.
+    by_rsa = ["openssl", "cms", "-sign", "-signer", path("customs-rsa.pem"), "-inkey", RSA.key, "-outform", "DER", "-nosmimecap",
+              "-binary", "-nodetach"]
+    crlf = order.replace(b"\n", b"\r\n")
+    put("order-crlf.txt", crlf)
+    one, other = (run(*by_rsa, "-in", path(name)) for name in ("order.txt", "order-crlf.txt"))
+    tail = len(other) - other.index(crlf) - len(crlf)
+    case("cms-attached-crlf", ["VF-166"], other[:-tail] + one[-tail:], kind="cms")
     # The value is the OCTET STRING that ends where the message ends: its tag alone may stand inside of the value, too.
     size = next(n for n in range(74, 60, -1) if attached[-n:-n + 2] == bytes([4, n - 2]) and attached[-n + 2] == 0x30)
     der, length, shorter = attached[-size:], size - 2, attached[:-size]

@@ -6,13 +6,13 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared_shield::format::login::SIGNATURE_OUT as LOGIN;
 use shared_shield::format::payment179::VALUE_OUT;
 use shared_shield::format::{Format, ceb::CEB, cms::CMS, raw::RAW};
 use shared_shield::{
     Certificate, Content, Finding, FindingKind, Language, Profile, Report, Role, Severity, Sm2Id, Trust, Verdict,
-    VerifyContext,
+    VerifyContext, Words,
 };
 
 use crate::ceb_kit::{Folder, have, say};
@@ -139,6 +139,21 @@ fn exactly_the_finding_that_a_document_was_made_for_is_named() {
     say(&format!("{} documents, {} findings", documents.cases.len(), named.len()));
 }
 
+/// What JSON has to say of a finding.
+fn in_json(finding: &Finding) -> Value {
+    let (kind, place) = (finding.kind, finding.place);
+    let of = |words: &Option<Words>, language| words.as_ref().map(|w| w.of(language).to_owned());
+    let (english, chinese) = (|w| of(w, Language::English), |w| of(w, Language::Chinese));
+    json!({
+        "code": kind.code(), "kind": kind.name(), "severity": kind.severity().name(),
+        "text": kind.text(), "text_zh": kind.text_zh(), "advice": kind.advice(), "advice_zh": kind.advice_zh(),
+        "detail": english(&finding.detail), "detail_zh": chinese(&finding.detail),
+        "expected": english(&finding.expected), "expected_zh": chinese(&finding.expected),
+        "found": english(&finding.found), "found_zh": chinese(&finding.found),
+        "line": place.map(|p| p.line), "offset": place.map(|p| p.offset),
+    })
+}
+
 /// Each finding says what was expected, what was found, where, and what to do, in both languages and in JSON.
 #[test]
 fn every_finding_says_what_where_and_what_to_do_in_both_languages() {
@@ -147,16 +162,20 @@ fn every_finding_says_what_where_and_what_to_do_in_both_languages() {
     for case in &documents.cases {
         let report = documents.report(case);
         let json: Value = serde_json::from_str(&report.json()).unwrap();
-        assert_eq!(json["verdict"], report.verdict().name());
-        let told = json["findings"].as_array().unwrap();
-        assert_eq!(told.len(), report.findings.len(), "{}", case["name"]);
-        for (finding, told) in report.findings.iter().zip(told) {
+        assert_eq!((&json["verdict"], &json["format"]), (&report.verdict().name().into(), &report.format.into()));
+        assert_eq!(json["suite"].as_str(), report.suite.map(|s| s.name()));
+        assert_eq!(json["findings"].as_array().unwrap().len(), report.findings.len());
+        let signer = json["signer"].as_object();
+        assert_eq!(signer.is_some(), report.signer.is_some());
+        if let Some((signer, certificate)) = signer.zip(report.signer.as_ref()) {
+            assert_eq!(signer["number"], certificate.number());
+            assert_eq!(signer["fingerprint"], certificate.fingerprint().to_string());
+            assert_eq!(signer["issuer"], certificate.issuer().shown());
+            assert!(["not_before", "not_after"].iter().all(|name| signer[*name].as_str().unwrap().ends_with('Z')));
+        }
+        for (finding, told) in report.findings.iter().zip(json["findings"].as_array().unwrap()) {
             let (english, chinese) = (finding.line(Language::English), finding.line(Language::Chinese));
-            assert_eq!(
-                (&told["code"], &told["text_zh"]),
-                (&finding.kind.code().into(), &finding.kind.text_zh().into())
-            );
-            assert_eq!(told["offset"].as_u64(), finding.place.map(|p| p.offset as u64));
+            assert_eq!(told, &in_json(finding), "{english}");
             for words in [&finding.detail, &finding.expected, &finding.found].into_iter().flatten() {
                 let sentence = words
                     .of(Language::English)
@@ -165,6 +184,9 @@ fn every_finding_says_what_where_and_what_to_do_in_both_languages() {
                 if !words.is_translated() && sentence.count() > 3 {
                     lacking.push(format!("{}: not translated: {words}", finding.kind.code()));
                 }
+                let both =
+                    english.contains(words.of(Language::English)) && chinese.contains(words.of(Language::Chinese));
+                assert!(both, "{english}\n{chinese}");
             }
             assert!(chinese.contains(finding.kind.text_zh()), "{chinese}");
             if finding.severity() > Severity::Info {
@@ -192,6 +214,19 @@ fn every_finding_says_what_where_and_what_to_do_in_both_languages() {
 /// What is not there has no place, and a test profile's identifier is no fault.
 const WITHOUT_PLACE: [FindingKind; 2] = [FindingKind::TestIdentifiers, FindingKind::TrailingOctets];
 
+/// The finding's place is where the file goes on with `begins`.
+#[track_caller]
+fn stands(name: &str, finding: &Finding, file: &[u8], begins: &str) {
+    let place = finding.place.unwrap_or_else(|| panic!("{name}: {finding}"));
+    let (offset, line) = (place.offset, place.line);
+    let behind = String::from_utf8_lossy(&file[offset..]);
+    assert!(!begins.is_empty() && behind.starts_with(begins), "{name}: {finding}: {behind:?}");
+    let lines = file[..offset].iter().filter(|o| **o == b'\n').count();
+    // A message in DER has no lines.
+    let expected = if file[0] == 0x30 { 1 } else { lines + 1 };
+    assert_eq!(line, expected, "{name}: {finding}");
+}
+
 /// Places are octets of the file that was given: what stands there begins with what the finding is about.
 #[test]
 fn places_are_those_of_the_file() {
@@ -216,16 +251,28 @@ fn places_are_those_of_the_file() {
         ("179-field-order-sm2", "VF-204", "\"payType\""),
         ("179-number-upper-case-sm2", "VF-212", "\"certNo\""),
         ("179-newline-added-rsa", "VF-201", "\n"),
-        ("raw-newline-added-p256", "VF-167", ""),
+        ("raw-newline-added-p256", "VF-167", "\n"),
+        ("raw-crlf-sm2", "VF-166", "\nto account"),
+        ("raw-lf-rsa", "VF-166", "\r\nto account"),
+        ("cms-newline-added", "VF-167", "\n"),
+        ("cms-attached-crlf", "VF-166", "\r\nto account"),
     ] {
         let case = documents.cases.iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("{name}"));
         let report = documents.report(case);
         let finding = report.findings.iter().find(|f| f.kind.code() == code).unwrap_or_else(|| panic!("{name}"));
-        let file = std::fs::read_to_string(documents.path(case["file"].as_str().unwrap())).unwrap();
-        let place = finding.place.unwrap_or_else(|| panic!("{name}: {finding}"));
-        assert!(file[place.offset..].starts_with(begins), "{name}: {finding}: {:?}", &file[place.offset..]);
-        assert_eq!(place.line, file[..place.offset].matches('\n').count() + 1, "{name}");
+        let file = std::fs::read(documents.path(case["file"].as_str().unwrap())).unwrap();
+        stands(name, finding, &file, begins);
         looked_at += 1;
+        if case["format"] != "ceb" {
+            continue;
+        }
+        // Neither a byte order mark nor CRLF changes what is signed; both move every place.
+        let text = String::from_utf8(file).unwrap();
+        assert!(!text.is_ascii() && !text.contains('\r'), "{name}");
+        let moved = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        let report = CEB.verify(&Content::bytes(moved.clone()), None, &documents.context(case)).unwrap();
+        let finding = report.findings.iter().find(|f| f.kind.code() == code).unwrap_or_else(|| panic!("{name}, moved"));
+        stands(name, finding, moved.as_bytes(), &begins.replace('\n', "\r\n"));
     }
-    assert_eq!(looked_at, 19);
+    assert_eq!(looked_at, 23);
 }

@@ -86,26 +86,26 @@ pub(super) struct Said<'a> {
 impl<'a> Said<'a> {
     /// Reads the attributes. What must not be is added to the report; `None` when they cannot be read at all.
     pub(super) fn read(set: RawSet<'a>, report: &mut Report) -> Option<Self> {
-        let mut structure = |what: &str| report.add(Finding::new(FindingKind::CmsStructure).detail(what));
+        let mut structure = |what: (&str, &str)| report.add(Finding::new(FindingKind::CmsStructure).detail(what));
         if set.0.len() > policy::CMS_ATTRIBUTES_MAX {
-            structure("the signed attributes are too large");
+            structure(("the signed attributes are too large", "签名属性过大"));
             return None;
         }
         let elements = set.elements(set.0.len()).ok().filter(|e| !e.is_empty());
         let Some(elements) = elements else {
-            structure("the signed attributes cannot be read");
+            structure(("the signed attributes cannot be read", "签名属性无法读取"));
             return None;
         };
         // Attributes are signed in DER, whatever the rest of the message is (RFC 5652 §5.3).
         if !elements.is_sorted() {
-            structure("the signed attributes are not in DER order");
+            structure(("the signed attributes are not in DER order", "签名属性未按 DER 顺序排列"));
             return None;
         }
         let mut said = Said::default();
         let mut seen = BTreeSet::new();
         for element in elements {
             let Ok(Attribute { kind, values }) = Attribute::from_der(element) else {
-                structure("a signed attribute cannot be read");
+                structure(("a signed attribute cannot be read", "有一个签名属性无法读取"));
                 return None;
             };
             let once = seen.insert(kind);
@@ -143,19 +143,19 @@ impl<'a> Said<'a> {
         self.judge_time(by, report, context);
         self.judge_certificate(by, report);
         let Some(digest) = self.digest else {
-            report.add(Finding::new(FindingKind::AttributeMissing).detail("message digest"));
+            report.add(Finding::new(FindingKind::AttributeMissing).detail(("message digest", "消息摘要")));
             return None;
         };
         let octets = digest.decode_as::<&OctetStringRef>().ok().map(OctetStringRef::as_bytes);
         if octets.is_none() {
-            report.add(Finding::new(FindingKind::CmsStructure).detail("message digest"));
+            report.add(Finding::new(FindingKind::CmsStructure).detail(("message digest", "消息摘要")));
         }
         octets
     }
 
     fn judge_content_type(&self, expected: ObjectIdentifier, report: &mut Report) {
         let Some(value) = self.content_type else {
-            return report.add(Finding::new(FindingKind::AttributeMissing).detail("content type"));
+            return report.add(Finding::new(FindingKind::AttributeMissing).detail(("content type", "内容类型")));
         };
         match value.decode_as::<ObjectIdentifier>() {
             Ok(found) if found == expected => {}
@@ -163,14 +163,16 @@ impl<'a> Said<'a> {
                 Finding::new(FindingKind::ContentTypeWrong)
                     .compared(content_type_name(expected), content_type_name(found)),
             ),
-            Err(_) => report.add(Finding::new(FindingKind::CmsStructure).detail("content type attribute")),
+            Err(_) => {
+                report.add(Finding::new(FindingKind::CmsStructure).detail(("content type attribute", "内容类型属性")))
+            }
         }
     }
 
     fn judge_time(&self, by: &Certificate, report: &mut Report, context: &VerifyContext) {
         let Some(value) = self.time else { return };
         let Ok(time) = value.decode_as::<Time>() else {
-            return report.add(Finding::new(FindingKind::CmsStructure).detail("signing time"));
+            return report.add(Finding::new(FindingKind::CmsStructure).detail(("signing time", "签名时间")));
         };
         report.add(Finding::new(FindingKind::SigningTime).detail(time.to_string()));
         report.made_at(by, time.to_system_time(), context, || None);
@@ -182,14 +184,19 @@ impl<'a> Said<'a> {
         };
         let first = |said: SigningCertificateV2<'a>| said.certificates.first().copied();
         let Some(id) = value.decode_as::<SigningCertificateV2<'a>>().ok().and_then(first) else {
-            return report.add(Finding::new(FindingKind::CmsStructure).detail("signing certificate attribute"));
+            return report.add(
+                Finding::new(FindingKind::CmsStructure).detail(("signing certificate attribute", "签名证书属性")),
+            );
         };
         let algorithm = match &id.algorithm {
             None => Some(DigestAlgorithm::Sha256),
             Some(identifier) => algorithms::digest(identifier),
         };
         let Some(hash) = algorithm.and_then(|a| a.of(by.der()).ok()) else {
-            return report.add(Finding::new(FindingKind::IdentifierUnknown).detail("hash of the signing certificate"));
+            return report.add(
+                Finding::new(FindingKind::IdentifierUnknown)
+                    .detail(("hash of the signing certificate", "签名证书的摘要算法")),
+            );
         };
         let same_name = id.issuer_serial.is_none_or(|said| {
             let said = IssuerAndSerial { issuer: said.issuer.name, serial: said.serial };

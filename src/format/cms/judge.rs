@@ -196,17 +196,28 @@ impl<'m> Judge<'m> {
         let hashers = || algorithms.iter().filter_map(|a| a.hasher().ok()).collect();
         let fits =
             |hasher: usize, digest: &Digest| algorithms.get(hasher).filter(|_| digest.octets() == expected).copied();
-        let found = self.variants(hashers)?.and_then(|variants| variants.find(fits));
+        let found = self.find(hashers, fits)?;
         let Some((other, variant)) = found else {
             self.report.add(unknown(("the digest", "摘要")).maybe_at(place));
             return Ok(());
         };
-        self.report.findings.extend(variant);
+        self.report.findings.extend(variant.map(|f| f.maybe_at(place)));
         if other != algorithm {
             let finding = Finding::new(FindingKind::DigestAlgorithmOther).compared(algorithm.name(), other.name());
             self.report.add(finding.maybe_at(place));
         }
         Ok(())
+    }
+
+    /// As [`Variants::find`], with the place in what was given.
+    fn find<T>(
+        &self,
+        hashers: impl Fn() -> Vec<Hasher>,
+        fits: impl Fn(usize, &Digest) -> Option<T>,
+    ) -> Result<Option<(T, Option<Finding>)>> {
+        let found = self.variants(hashers)?.and_then(|variants| variants.find(fits));
+        let placed = |f: Finding| Finding { place: f.place.and_then(|p| self.message.place_of_content(p)), ..f };
+        Ok(found.map(|(found, variant)| (found, variant.map(placed))))
     }
 
     /// The document in the ways in which documents change; `None` where only its digest is there.
@@ -229,12 +240,16 @@ impl<'m> Judge<'m> {
             }
             let mut ways = proof.ways();
             ways.extend(self.whole_content_info(proof));
+            // An RSA value tells by itself that this key did not make it.
+            if ways.is_empty() {
+                return Ok(None);
+            }
             let hashers = || ways.iter().filter_map(|(_, start)| start.fresh().ok()).collect();
             let fits = |hasher: usize, digest: &Digest| {
                 let (way, _) = ways.get(hasher)?;
                 proof.is_made_over(digest).then_some(*way)
             };
-            let found = self.variants(hashers)?.and_then(|variants| variants.find(fits));
+            let found = self.find(hashers, fits)?;
             Ok(found.map(|(way, variant)| variant.into_iter().chain(way.finding(proof)).collect()))
         };
         if let Some(causes) = search(proof)? {
@@ -306,24 +321,30 @@ impl<'m> Judge<'m> {
             return Some(Arc::clone(known));
         }
         let inside = self.message.certificates.len();
-        self.add_detail(FindingKind::CertificateMissing, format!("{inside} certificates inside, none is the signer's"));
+        let said = (
+            format!("{inside} certificates inside, none is the signer's"),
+            format!("消息中有 {inside} 个证书，均非签名人的证书"),
+        );
+        self.add_detail(FindingKind::CertificateMissing, said);
         None
     }
 
     fn algorithms(&mut self, signer: &SignerInfo<'_>) -> Option<(DigestAlgorithm, Suite)> {
         let oid = signer.digest_algorithm.oid;
         let Some(digest) = algorithms::digest(&signer.digest_algorithm) else {
-            self.add_detail(FindingKind::IdentifierUnknown, format!("digest {oid}"));
+            self.add_detail(FindingKind::IdentifierUnknown, (format!("digest {oid}"), format!("摘要 {oid}")));
             return None;
         };
         if !self.message.digests.contains(&oid) {
-            self.add_detail(FindingKind::CmsStructure, format!("digestAlgorithms does not name {oid}"));
+            let said = (format!("digestAlgorithms does not name {oid}"), format!("digestAlgorithms 未列出 {oid}"));
+            self.add_detail(FindingKind::CmsStructure, said);
         }
         match algorithms::suite(digest, &signer.signature_algorithm) {
             Ok(suite) => Some((digest, suite)),
             Err(known) => {
                 let kind = if known { FindingKind::IdentifiersMixed } else { FindingKind::IdentifierUnknown };
-                self.add_detail(kind, format!("signature {}", signer.signature_algorithm.oid));
+                let oid = signer.signature_algorithm.oid;
+                self.add_detail(kind, (format!("signature {oid}"), format!("签名 {oid}")));
                 None
             }
         }

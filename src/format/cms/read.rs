@@ -178,6 +178,18 @@ impl Message {
         Some(Place { offset: start.checked_add(at)?, line: 1 })
     }
 
+    /// Where a place of the content stands in what was given: the same in a document beside a detached message, further on in a message in DER,
+    /// nowhere in PEM and in pieces.
+    pub(super) fn place_of_content(&self, place: Place) -> Option<Place> {
+        match (&self.inside, self.end) {
+            (Inside::Absent, _) => Some(place),
+            (Inside::At { offset, .. }, Some(_)) => {
+                Some(Place { offset: usize::try_from(*offset).ok()?.checked_add(place.offset)?, line: 1 })
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn is_attached(&self) -> bool {
         !matches!(self.inside, Inside::Absent)
     }

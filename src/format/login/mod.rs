@@ -218,26 +218,31 @@ fn value(octets: &[u8], judge: &Judge, report: &mut Report, context: &VerifyCont
         return;
     }
     report.add(judge.wrong(octets).at(START));
-    let cause =
-        judge.other_way(octets).or_else(|| as_text(octets, judge)).or_else(|| judge.other_signer(octets, context));
-    let unknown = || Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值"));
-    report.add(cause.unwrap_or_else(unknown).maybe_at(Some(START)));
+    let one = |finding: Finding| vec![finding];
+    let causes = judge.other_way(octets).map(one).or_else(|| as_text(octets, judge));
+    let causes = causes.or_else(|| judge.other_signer(octets, context).map(one));
+    let unknown = || one(Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值")));
+    report.findings.extend(causes.unwrap_or_else(unknown).into_iter().map(|f| f.maybe_at(Some(START))));
 }
 
-/// The challenge's base64 was signed, or the challenge with the newline that a file has at its end.
-fn as_text(octets: &[u8], judge: &Judge) -> Option<Finding> {
+/// The challenge's base64 was signed, or the challenge with the newline that a file has at its end; and in another way on top of that, where it was.
+fn as_text(octets: &[u8], judge: &Judge) -> Option<Vec<Finding>> {
     let text = Base64::encode_string(octets);
-    let right = |octets: &[u8]| judge.fits(octets).is_some() || judge.other_way(octets).is_some();
-    if ["", "\n", "\r\n"].iter().any(|end| right(format!("{text}{end}").as_bytes())) {
+    // The inner `None`: in the way that is asked for.
+    let made = |octets: &[u8]| judge.fits(octets).map(|_| None).or_else(|| judge.other_way(octets).map(Some));
+    if let Some(way) = ["", "\n", "\r\n"].iter().find_map(|end| made(format!("{text}{end}").as_bytes())) {
         let expected =
             (format!("{} octets, decoded from base64", octets.len()), format!("base64 解码后的 {} 字节", octets.len()));
         let found = (format!("{} characters of base64", text.len()), format!("{} 个 base64 字符", text.len()));
-        return Some(Finding::new(FindingKind::ChallengeAsText).compared(expected, found));
+        let told = Finding::new(FindingKind::ChallengeAsText).compared(expected, found);
+        return Some(std::iter::once(told).chain(way).collect());
     }
-    let end = ["\n", "\r\n"].into_iter().find(|end| right(&[octets, end.as_bytes()].concat()))?;
+    let with = |end: &'static str| Some((end, made(&[octets, end.as_bytes()].concat())?));
+    let (end, way) = ["\n", "\r\n"].into_iter().find_map(with)?;
     let place = Place::of(octets, octets.len());
     let found = format!("\"{}\"", end.escape_debug());
-    Some(Finding::new(FindingKind::ContentNewline).compared(("no newline at the end", "末尾无换行"), found).at(place))
+    let told = Finding::new(FindingKind::ContentNewline).compared(("no newline at the end", "末尾无换行"), found);
+    Some(std::iter::once(told.at(place)).chain(way).collect())
 }
 
 fn read(content: &Content) -> Result<Vec<u8>> {

@@ -75,6 +75,10 @@ pub(super) fn judge(
 /// P-256 and RSA with SHA-256 are what a test profile signs with: said, not refused here.
 const SUITES: [Suite; 3] = [Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256];
 
+/// Values that break a rule of which a report tells, the first: to find a place reads the document, and a document may have ten thousand. All but one at
+/// most (`guid`) make it wrong, so no verdict hangs on the others.
+const MAX_BROKEN: usize = 64;
+
 /// What is said of certificate and signature where the document is none.
 fn unread(signature: Option<&[u8]>, context: &VerifyContext, report: &mut Report) {
     let _ = Proofs::open(report, signature.map(|s| (s, None)), context, &SUITES, Form::Raw);
@@ -93,7 +97,7 @@ impl Judge<'_> {
         let start = self.text.trim_start_matches(['\u{FEFF}', ' ', '\t', '\n', '\r']);
         let read = if start.starts_with('{') { self.posted() } else { self.string() };
         if let Some(payment) = &read.payment {
-            for rules::Broken { fault, finding } in rules::broken(payment, FIELDS) {
+            for rules::Broken { fault, finding } in rules::broken(payment, FIELDS).into_iter().take(MAX_BROKEN) {
                 let place = self.places.of_fault(&fault);
                 self.report.add(Finding::new(finding).detail(words(&fault)).maybe_at(place));
             }

@@ -171,7 +171,7 @@ impl Judge<'_> {
             return Ok(Some(computed));
         }
         let place = self.place(self.parts.nodes.digest);
-        let (expected, found) = (Base64::encode_string(claimed), Base64::encode_string(&computed));
+        let (expected, found) = (shown(&Base64::encode_string(claimed)), Base64::encode_string(&computed));
         self.report.add(Finding::new(FindingKind::DigestWrong).compared(expected, found).maybe_at(place));
         let causes = why::of_digest(self.checked, self.tree, self.signature, (algorithm, claimed), place);
         if causes.is_empty() {

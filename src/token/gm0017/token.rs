@@ -239,10 +239,11 @@ impl GmToken {
     fn end_logins(&mut self) {
         // What the card does after a failure is not known: it keeps nothing then that anybody could forget.
         let keep = self.keep.as_ref().filter(|_| !self.card.has_failed());
-        for (name, keep) in self.logins.iter().zip(std::iter::repeat(keep)) {
-            let Some(keep) = keep else { break };
-            self.at.left(|left| left.insert(name.octets().to_vec()));
-            self.memory(|memory| memory.keep(name, keep));
+        if let Some(keep) = keep {
+            for name in &self.logins {
+                self.at.left(|left| left.insert(name.octets().to_vec()));
+                self.memory(|memory| memory.keep(name, keep));
+            }
         }
         // Asked after that: a batch that ends from now on sees what is left to be ended.
         let keep = keep.is_some_and(|keep| keep.load(Ordering::SeqCst));

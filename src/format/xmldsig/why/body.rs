@@ -258,13 +258,13 @@ impl<'s> Search<'s> {
     }
 }
 
-/// A processing instruction that the text does not hold.
+/// A processing instruction that the text does not hold. One pass, whatever the text is: one more `x` than behind any name like it.
 fn mark(text: &str) -> String {
-    let mut target = "signature-place".to_owned();
-    while text.contains(&target) {
-        target.push('x');
-    }
-    format!("<?{target}?>")
+    const TARGET: &str = "signature-place";
+    let behind = |(at, name): (usize, &str)| text.get(at.saturating_add(name.len())..).unwrap_or_default();
+    let run = |rest: &str| rest.bytes().take_while(|o| *o == b'x').count().saturating_add(1);
+    let most = text.match_indices(TARGET).map(|found| run(behind(found))).max().unwrap_or_default();
+    format!("<?{TARGET}{}?>", "x".repeat(most))
 }
 
 /// White space as it is shown.

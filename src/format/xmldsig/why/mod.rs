@@ -1,7 +1,7 @@
 //! Why a signature fails: the known ways to break one are tried, and only what then fits is named (manual::customs §1.5).
 //!
 //! Nothing is guessed: a cause is named because the octets without it give the claimed digest, or are what the value is a signature
-//! over. The search is bounded (`body::MAX_TRIED`, a short list for SignedInfo); where nothing fits, nothing is said.
+//! over. The search is bounded (`body::MAX_TRIED`; a short list and `info::MAX_WRITTEN` for SignedInfo); where nothing fits, nothing is said.
 
 mod body;
 mod info;
