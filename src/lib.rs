@@ -84,6 +84,8 @@ pub use source::{Content, FileSource, Source};
 pub use suite::{Digest, DigestAlgorithm, RawSignature, Sm2Id, Suite, Summary, ToBeSigned};
 pub use token::{PinForm, PinState};
 pub use tries::{Consent, PinStatus};
-pub use verify::{Finding, FindingKind, Language, Report, Severity, Store, Trust, Verdict, VerifyContext, Words};
+pub use verify::{
+    Finding, FindingKind, Language, Place, Report, Severity, Store, Trust, Verdict, VerifyContext, Words,
+};
 pub use wait::{Cancel, Clock, FixedClock, SystemClock, Wait};
 pub use watch::{Event, Watch};
