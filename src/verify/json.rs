@@ -107,7 +107,7 @@ fn is_visible(c: char) -> bool {
 }
 
 impl Report {
-    /// The report as one line of JSON: `format`, `verdict` ([`Verdict::name`]), `suite`, `signer` (number, issuer, fingerprint, validity)
+    /// The report as one line of JSON: `format`, `verdict` ([`name`](super::Verdict::name)), `suite`, `signer` (number, issuer, fingerprint, validity)
     /// and `findings`, each with `code`, `kind`, `severity`, `text`, `advice`, `detail`, `expected`, `found` (all with `…_zh`
     /// beside), `line` and `offset`. What is not known is null.
     #[must_use]
