@@ -345,6 +345,6 @@ fn occupied(path: &Path, why: &str) -> Error {
     Error::new(ErrorKind::OutputFailed, "plan output").io(&there).detail(detail)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "rsa"))]
 #[path = "run_tests.rs"]
 mod tests;

@@ -177,6 +177,7 @@ fn the_encryption_certificate_is_recognised_and_never_signs() {
 }
 
 #[test]
+#[cfg(feature = "rsa")]
 fn an_authority_and_a_self_signed_test_certificate_do_not_sign_unless_a_test_profile_says_so() {
     let pem = std::fs::read("tests/vectors/synthetic_rsa_cert.pem").unwrap();
     let vector = Found { certificate: Arc::new(Certificate::from_pem(&pem).unwrap()), routes: vec![route("v")] };

@@ -2,6 +2,8 @@
 
 mod join;
 mod survey;
+#[cfg(test)]
+mod survey_tests;
 #[cfg(all(test, feature = "pkcs11", feature = "rsa"))]
 #[path = "token_tests.rs"]
 mod token_tests;

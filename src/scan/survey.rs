@@ -62,7 +62,8 @@ struct Progress {
     cards: Vec<CardReport>,
     /// It has something else than blank tokens, usable or not.
     tokens: bool,
-    done: bool,
+    /// How looking ended. One field: whoever takes the board in the same moment sees either that it goes on, or why it failed.
+    outcome: Option<Result<()>>,
 }
 
 /// Everything that was seen until the end of the wait.
@@ -88,12 +89,20 @@ impl Line {
     }
 }
 
-/// Says that a module's thread has ended, however it ended.
-struct Done(Line);
+/// A source's thread: says how it ended, however it ended.
+struct Ending(Line, Option<Result<()>>);
 
-impl Drop for Done {
+impl Ending {
+    fn look(mut self, source: &Source, wait: &Wait) {
+        self.1 = Some(look_at(source, &self.0, wait));
+    }
+}
+
+impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.write(|p| p.done = true);
+        let torn = || Err(Error::new(ErrorKind::Defect, "scan").detail("a thread ended before its work"));
+        let outcome = self.1.take().unwrap_or_else(torn);
+        self.0.write(|p| p.outcome = Some(outcome));
         self.0.board.signal.notify();
     }
 }
@@ -108,21 +117,17 @@ impl Board {
         for source in sources {
             self.begin(source, wait)?;
         }
-        self.signal.wait_for(wait, || lock(&self.progress).iter().all(|p| p.done).then_some(()));
+        self.signal.wait_for(wait, || lock(&self.progress).iter().all(|p| p.outcome.is_some()).then_some(()));
         Ok(())
     }
 
     /// Looks at one source, on a thread of its own.
     fn begin(&self, source: Source, wait: &Wait) -> Result<()> {
         let line = Line { board: self.clone(), source: self.add_line(&source) };
-        let (wait, done) = (wait.clone(), Done(line));
+        let (wait, ending) = (wait.clone(), Ending(line, None));
         std::thread::Builder::new()
             .name("shield-scan".to_owned())
-            .spawn(move || {
-                if let Err(error) = look_at(&source, &done.0, &wait) {
-                    done.0.write(|p| p.problems.push(error));
-                }
-            })
+            .spawn(move || ending.look(&source, &wait))
             .map(drop)
             .map_err(|e| Error::new(ErrorKind::Defect, "scan").io(&e))
     }
@@ -136,7 +141,7 @@ impl Board {
             blank: Vec::new(),
             cards: Vec::new(),
             tokens: false,
-            done: false,
+            outcome: None,
         });
         progress.len().saturating_sub(1)
     }
@@ -146,10 +151,14 @@ impl Board {
         let progress = std::mem::take(&mut *lock(&self.progress));
         let mut sight = Sight::default();
         for source in progress {
-            if !source.done && !wait.cancel.is_cancelled() {
-                sight.problems.push(with_place(Error::new(ErrorKind::Timeout, "scan"), &source.name));
-            }
+            let silent = || with_place(Error::new(ErrorKind::Timeout, "scan"), &source.name);
+            let (silent, failed) = match source.outcome {
+                None => ((!wait.cancel.is_cancelled()).then(silent), None),
+                Some(outcome) => (None, outcome.err()),
+            };
+            sight.problems.extend(silent);
             sight.problems.extend(source.problems);
+            sight.problems.extend(failed);
             if blank || !source.tokens {
                 sight.problems.extend(source.blank);
             }

@@ -1,15 +1,15 @@
 //! A shield: its certificates by role, one signature, two-step signing.
 
 mod doubt;
-#[cfg(test)]
+#[cfg(all(test, feature = "rsa"))]
 pub(crate) mod fake;
-#[cfg(test)]
+#[cfg(all(test, feature = "rsa"))]
 mod form_tests;
 mod pending;
 mod pins;
 mod session;
 mod signing;
-#[cfg(all(test, feature = "json", feature = "sm", feature = "xml"))]
+#[cfg(all(test, feature = "json", feature = "rsa", feature = "sm", feature = "xml"))]
 mod two_step_tests;
 
 use std::fmt;

@@ -6,10 +6,10 @@
 //! other program out, so there is one at a time, and threads take turns on it. It ends with the lease; a policy may have a customs login stay
 //! for the next one, and then the end of the session ends it.
 
-#[cfg(test)]
+#[cfg(all(test, feature = "rsa"))]
 mod kept_tests;
 mod reach;
-#[cfg(test)]
+#[cfg(all(test, feature = "rsa"))]
 mod tests;
 
 use std::fmt;

@@ -245,6 +245,7 @@ fn published_vectors_verify_when_pinned_and_have_no_role() {
 }
 
 #[test]
+#[cfg(all(feature = "rsa", feature = "sm"))]
 fn rsa_and_sm2_issuers_signatures_are_checked() {
     // Both vectors are self-signed, so each is its own issuer: sha256WithRSA, and SM2-with-SM3 without parameters.
     for file in ["synthetic_rsa_cert.pem", "synthetic_sm2_cert.pem"] {
