@@ -8,6 +8,7 @@ use base64ct::{Base64, Encoding};
 use kit::*;
 use shared_shield::format::login::{Challenge, POST_OUT, SIGNATURE_OUT};
 use shared_shield::format::{Format, SignContext};
+use shared_shield::verify::Language;
 use shared_shield::{
     Content, ErrorKind, FindingKind, Note, Recovery, Report, Request, Role, Suite, ToBeSigned, VerifyContext,
 };
@@ -273,7 +274,12 @@ fn a_login_verifies_as_it_was_signed_and_a_wrong_one_is_explained() {
     let tbs = ToBeSigned::over(Suite::Sm2Sm3, key, document).unwrap();
     let report = verify(document, sm2_sign(tbs.digest.octets()).octets(), "synthetic_sm2_cert.pem", customs_role);
     assert_eq!(reasons(&report), [K::ChallengeShape], "a right signature over a document is no login");
-    assert_eq!(reasons(&rsa(&[7; 300], &value, customs_role)), [K::ChallengeShape]);
+    let found = report.findings.iter().find(|f| f.kind == K::ChallengeShape).and_then(|f| f.found.clone()).unwrap();
+    assert_eq!(&*found, "it begins as XML, such as a SignedInfo");
+    assert_eq!(found.of(Language::Chinese), "开头是 XML，例如 SignedInfo");
+    let long = rsa(&[7; 300], &value, customs_role);
+    assert_eq!(reasons(&long), [K::ChallengeShape]);
+    assert_eq!(long.findings[0].found.as_ref().unwrap().of(Language::Chinese), "超过 256 字节");
 }
 
 #[test]

@@ -4,17 +4,23 @@
 /// As much of a document's beginning as [`stands_for`] looks at.
 pub(super) const START: usize = 256;
 
+/// Announcement 179's.
+pub(super) const STRING_179: Named = ("the signing string of announcement 179", "第179号公告的签名字符串");
+
+/// What a document is, in English and Chinese.
+pub(super) type Named = (&'static str, &'static str);
+
 /// What a document of `length` octets is, by its first [`START`] ones, that another format signs.
-pub(super) fn stands_for(start: &[u8], length: u64) -> Option<&'static str> {
+pub(super) fn stands_for(start: &[u8], length: u64) -> Option<Named> {
     if is_attributes(start, length) {
-        return Some("a set of signed attributes of a CMS message");
+        return Some(("a set of signed attributes of a CMS message", "CMS 消息的签名属性集合"));
     }
     let text = String::from_utf8_lossy(start);
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     if text.strip_prefix('<').is_some_and(is_signed_info) {
-        return Some("the SignedInfo of an XML signature");
+        return Some(("the SignedInfo of an XML signature", "XML 签名的 SignedInfo"));
     }
-    text.starts_with("\"sessionID\":").then_some("the signing string of announcement 179")
+    text.starts_with("\"sessionID\":").then_some(STRING_179)
 }
 
 /// Whether this element's local name is SignedInfo. A prefix may have any length: where the name does not end in what is looked at, it

@@ -75,7 +75,7 @@ fn check(text: &[u8]) -> Result<()> {
     }
     let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
     match double::stands_for(text.get(..START).unwrap_or(text), length) {
-        Some(what) => refuse(ErrorKind::DocumentAmbiguous, format!("the values together are {what}")),
+        Some((what, _)) => refuse(ErrorKind::DocumentAmbiguous, format!("the values together are {what}")),
         None => Ok(()),
     }
 }

@@ -35,7 +35,7 @@ impl Format for Raw {
                 names(&context.suites)
             ))
         })?;
-        if let Some(what) = stands_for(content)? {
+        if let Some((what, _)) = stands_for(content)? {
             return Err(Error::new(ErrorKind::DocumentAmbiguous, "prepare raw")
                 .role(context.role)
                 .detail(format!("it is {what}: a raw signature over it would be a signature of that format")));
@@ -142,7 +142,7 @@ fn causes(
 }
 
 /// What a document is that another format signs: a raw signature over it would pass as one of that format, and the reverse.
-fn stands_for(content: &Content) -> Result<Option<&'static str>> {
+fn stands_for(content: &Content) -> Result<Option<double::Named>> {
     let Content::Source(source) = content else { return Ok(None) };
     let failed = |e: std::io::Error| Error::new(ErrorKind::InputFailed, "read document").io(&e);
     let mut start = Vec::new();

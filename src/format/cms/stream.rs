@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::format;
-use crate::format::double::{START, stands_for};
+use crate::format::double::{Named, START, stands_for};
 use crate::source::Source;
 use crate::suite::{Digest, Hasher};
 
@@ -50,7 +50,7 @@ pub(super) struct Measured {
     pub(super) digest: Digest,
     pub(super) length: u64,
     /// What it is that another format signs, as it stands.
-    pub(super) stands_for: Option<&'static str>,
+    pub(super) stands_for: Option<Named>,
     /// The document itself, where it is small enough to go to a token.
     pub(super) small: Option<Vec<u8>>,
 }

@@ -129,7 +129,7 @@ fn document(
         Content::Digest(digest) => return Ok((Document::Digest, Digest::clone(digest))),
     };
     let measured = stream::measure(&mut stream::open(&**source, 0, PREPARE)?, hasher()?, PREPARE)?;
-    if let Some(what) = measured.stands_for.filter(|_| options.bare) {
+    if let Some((what, _)) = measured.stands_for.filter(|_| options.bare) {
         return refuse(
             ErrorKind::DocumentAmbiguous,
             &format!("it is {what}: signed without attributes it would be signed in that format too"),

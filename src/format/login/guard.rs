@@ -4,10 +4,10 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 
-use crate::format::double::{header, sequence_of_oid};
+use crate::format::double::{Named, STRING_179, header, sequence_of_oid};
 
 /// What `challenge` begins as, where that is more than a random.
-pub(super) fn begins_as(challenge: &[u8]) -> Option<&'static str> {
+pub(super) fn begins_as(challenge: &[u8]) -> Option<Named> {
     let text = after_blanks(challenge);
     text_form(text).or_else(|| der_form(challenge)).or_else(|| ssh_form(challenge))
 }
@@ -24,35 +24,35 @@ fn after_blanks(mut octets: &[u8]) -> &[u8] {
     }
 }
 
-fn text_form(text: &[u8]) -> Option<&'static str> {
+fn text_form(text: &[u8]) -> Option<Named> {
     // NULs between letters are UTF-16.
     let narrow: Vec<u8> = text.iter().copied().filter(|o| *o != 0).collect();
     let begins = |prefix: &str| narrow.get(..prefix.len()).is_some_and(|p| p.eq_ignore_ascii_case(prefix.as_bytes()));
     if begins("<") {
         // An XML document, and before all SignedInfo of a customs message (manual::customs §1.3).
-        return Some("XML, such as a SignedInfo");
+        return Some(("XML, such as a SignedInfo", "XML，例如 SignedInfo"));
     }
     if begins("\"sessionID\"") || begins("\"payExchangeInfo") {
-        return Some("the signing string of announcement 179");
+        return Some(STRING_179);
     }
     // White space may stand between the first two signs of JSON (RFC 8259 §2).
     let tight: Vec<u8> = narrow.iter().copied().filter(|o| !o.is_ascii_whitespace()).take(2).collect();
     if matches!(tight.as_slice(), b"{\"" | b"[{" | b"[\"") {
-        return Some("JSON");
+        return Some(("JSON", "JSON"));
     }
     if begins("TLS 1.3, ") {
         // RFC 8446 §4.4.3: 64 spaces, then this. A signature over it logs in to a server by TLS.
-        return Some("the handshake of TLS 1.3");
+        return Some(("the handshake of TLS 1.3", "TLS 1.3 握手"));
     }
     if begins("SSHSIG") {
-        return Some("an SSH signature");
+        return Some(("an SSH signature", "SSH 签名"));
     }
     // RFC 7515 §5.1: base64url of {"… is eyJ or eyI; then a dot and the payload.
     if (begins("eyJ") || begins("eyI") || begins("eyA") || is_object_in_base64(&narrow)) && narrow.contains(&b'.') {
-        return Some("a JSON web token");
+        return Some(("a JSON web token", "JSON Web 令牌"));
     }
     if begins("-----BEGIN ") {
-        return Some("PEM");
+        return Some(("PEM", "PEM"));
     }
     None
 }
@@ -71,7 +71,7 @@ fn is_object_in_base64(text: &[u8]) -> bool {
 /// Both tags are digits in ASCII, and one random in 128 begins with one of them, so the tag alone proves nothing. A signature can be
 /// abused only for a value that is whole, and such a value's length field accounts for exactly what follows. What has the inner
 /// structure of attributes or of an algorithm identifier is refused even where its length does not.
-fn der_form(octets: &[u8]) -> Option<&'static str> {
+fn der_form(octets: &[u8]) -> Option<Named> {
     let set = match octets.first() {
         Some(0x31) => true,
         Some(0x30) => false,
@@ -81,19 +81,21 @@ fn der_form(octets: &[u8]) -> Option<&'static str> {
     // The indefinite form (X.690 §8.1.3.6) ends with two zero octets.
     let whole = length.map_or_else(|| content.ends_with(&[0, 0]), |l| l == content.len());
     match set {
-        true if whole || sequence_of_oid(content) => Some("a DER SET OF attributes, as CMS signs it"),
-        false if sequence_of_oid(content) => Some("a DigestInfo"),
+        true if whole || sequence_of_oid(content) => {
+            Some(("a DER SET OF attributes, as CMS signs it", "CMS 所签的 DER 属性集合（SET OF）"))
+        }
+        false if sequence_of_oid(content) => Some(("a DigestInfo", "DigestInfo")),
         // TBSCertificate, CertificationRequestInfo, a timestamp request, an OCSP response, SignedData: all of them.
-        false if whole => Some("a DER SEQUENCE, such as a certificate request"),
+        false if whole => Some(("a DER SEQUENCE, such as a certificate request", "DER SEQUENCE，例如证书申请")),
         _ => None,
     }
 }
 
 /// RFC 4252 §7: session identifier as a string (its length in four octets), then SSH_MSG_USERAUTH_REQUEST (50).
-fn ssh_form(octets: &[u8]) -> Option<&'static str> {
+fn ssh_form(octets: &[u8]) -> Option<Named> {
     let [0, 0, 0, length, rest @ ..] = octets else { return None };
     let next = rest.get(usize::from(*length)..)?;
-    matches!(next, [50, 0, 0, 0, ..]).then_some("a login by SSH")
+    matches!(next, [50, 0, 0, 0, ..]).then_some(("a login by SSH", "SSH 登录"))
 }
 
 #[cfg(test)]
@@ -140,7 +142,7 @@ mod tests {
         ];
         for (challenge, name) in cases {
             let found = begins_as(challenge);
-            assert!(found.is_some_and(|f| f.contains(name)), "{challenge:x?}: {found:?}");
+            assert!(found.is_some_and(|f| f.0.contains(name)), "{challenge:x?}: {found:?}");
         }
     }
 
@@ -159,12 +161,12 @@ mod tests {
         ];
         for header in headers {
             let challenge = [header, attribute].concat();
-            assert!(begins_as(&challenge).is_some_and(|f| f.contains("SET OF")), "{header:x?}");
+            assert!(begins_as(&challenge).is_some_and(|f| f.0.contains("SET OF")), "{header:x?}");
         }
         assert!(begins_as(b"\x31\x10aaaaaaaaaaaaaaaa").is_some(), "a whole SET of anything");
         let digest_info =
             [b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20".as_slice(), &[1; 32]];
-        assert!(begins_as(&digest_info.concat()).is_some_and(|f| f.contains("DigestInfo")));
+        assert!(begins_as(&digest_info.concat()).is_some_and(|f| f.0.contains("DigestInfo")));
     }
 
     #[test]

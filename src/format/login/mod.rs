@@ -28,6 +28,7 @@ use std::sync::Arc;
 use base64ct::{Base64, Encoding};
 
 use super::customs::Judge;
+use super::double::Named;
 use super::proof::Form;
 use super::{Format, Prepared, SignContext, customs};
 use crate::cert::Certificate;
@@ -73,18 +74,46 @@ impl Challenge<'_> {
     }
 }
 
+/// Why something is no challenge.
+enum Unfit {
+    Empty,
+    TooLong,
+    Begins(Named),
+}
+
+impl Unfit {
+    fn of(octets: &[u8]) -> Option<Unfit> {
+        match octets.len() {
+            0 => Some(Unfit::Empty),
+            1..=MAX_OCTETS => guard::begins_as(octets).map(Unfit::Begins),
+            _ => Some(Unfit::TooLong),
+        }
+    }
+
+    /// For whoever wants to sign it.
+    fn refusal(&self) -> Error {
+        let refuse = |kind| Error::new(kind, PREPARE);
+        match self {
+            Unfit::Empty => refuse(ErrorKind::ChallengeEmpty),
+            Unfit::TooLong => refuse(ErrorKind::ChallengeTooLong).detail(format!("more than {MAX_OCTETS} octets")),
+            Unfit::Begins((what, _)) => refuse(ErrorKind::ChallengeDocument).detail(format!("it begins as {what}")),
+        }
+    }
+
+    /// For whoever was given a signature over it. The challenge begins where it begins: that is the place of all that is said of it.
+    fn finding(&self) -> Finding {
+        let expected = ("a random of 1 to 256 octets", "1 至 256 字节的随机数");
+        let found = match self {
+            Unfit::Empty => ("empty".to_owned(), "为空".to_owned()),
+            Unfit::TooLong => (format!("more than {MAX_OCTETS} octets"), format!("超过 {MAX_OCTETS} 字节")),
+            Unfit::Begins((english, chinese)) => (format!("it begins as {english}"), format!("开头是 {chinese}")),
+        };
+        Finding::new(FindingKind::ChallengeShape).compared(expected, found).at(START)
+    }
+}
+
 fn check(octets: &[u8]) -> Result<()> {
-    let refuse = |kind, detail: String| Err(Error::new(kind, PREPARE).detail(detail));
-    if octets.is_empty() {
-        return Err(Error::new(ErrorKind::ChallengeEmpty, PREPARE));
-    }
-    if octets.len() > MAX_OCTETS {
-        return refuse(ErrorKind::ChallengeTooLong, format!("more than {MAX_OCTETS} octets"));
-    }
-    match guard::begins_as(octets) {
-        Some(what) => refuse(ErrorKind::ChallengeDocument, format!("it begins as {what}")),
-        None => Ok(()),
-    }
+    Unfit::of(octets).map_or(Ok(()), |unfit| Err(unfit.refusal()))
 }
 
 /// As many octets of visible ASCII in a row are shown as text, whatever stands around them.
@@ -183,13 +212,13 @@ impl Format for Login {
         let octets = match read(content) {
             Ok(octets) => octets,
             Err(error) if error.kind() == ErrorKind::ChallengeTooLong => {
-                report.add(no_challenge(error.what().unwrap_or_default()));
+                report.add(Unfit::TooLong.finding());
                 return Ok(report);
             }
             Err(error) => return Err(error),
         };
-        if let Err(error) = check(&octets) {
-            report.add(no_challenge(error.what().unwrap_or("empty")));
+        if let Some(unfit) = Unfit::of(&octets) {
+            report.add(unfit.finding());
         }
         let suites: &[Suite] = match context.role {
             Some(Role::Customs) => &[Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256],
@@ -204,13 +233,8 @@ impl Format for Login {
     }
 }
 
-/// The challenge begins where it begins: that is the place of all that is said of it.
+/// The challenge's first octet.
 const START: Place = Place { offset: 0, line: 1 };
-
-fn no_challenge(why: &str) -> Finding {
-    let expected = ("a random of 1 to 256 octets", "1 至 256 字节的随机数");
-    Finding::new(FindingKind::ChallengeShape).compared(expected, why).at(START)
-}
 
 fn value(octets: &[u8], judge: &Judge, report: &mut Report, context: &VerifyContext) {
     if let Some(suite) = judge.fits(octets) {
@@ -247,9 +271,7 @@ fn as_text(octets: &[u8], judge: &Judge) -> Option<Vec<Finding>> {
 
 fn read(content: &Content) -> Result<Vec<u8>> {
     content.read(MAX_OCTETS, PREPARE).map_err(|error| match error.kind() {
-        ErrorKind::DocumentTooLarge => {
-            Error::new(ErrorKind::ChallengeTooLong, PREPARE).detail(format!("more than {MAX_OCTETS} octets"))
-        }
+        ErrorKind::DocumentTooLarge => Unfit::TooLong.refusal(),
         _ => error,
     })
 }
