@@ -31,10 +31,20 @@ impl<'d> Places<'d> {
         at
     }
 
-    /// Where a field's name stands for the first time, escaped quotes or not.
+    /// Where a field's name stands for the first time: as JSON has it, or with the escaped quotes of JSON in a string. What a value says
+    /// is no name: a quote in it has one backslash more, and no colon follows where a value is a name as a whole.
     pub(super) fn of_field(&self, name: &str) -> Option<Place> {
-        let found = self.text.find(&format!("\"{name}\"")).or_else(|| self.text.find(&format!("\"{name}\\\"")))?;
-        Some(self.of_octet(found))
+        let named = |quote: &str| {
+            let wanted = format!("\"{name}{quote}");
+            let is_name = |at: usize| {
+                let before = self.text.get(..at).unwrap_or_default();
+                let after = self.text.get(at.saturating_add(wanted.len())..).unwrap_or_default();
+                let escapes = before.len().saturating_sub(before.trim_end_matches('\\').len());
+                escapes == quote.len().saturating_sub(1) && after.trim_start().starts_with(':')
+            };
+            self.text.match_indices(&wanted).map(|(at, _)| at).find(|at| is_name(*at))
+        };
+        named("\"").or_else(|| named("\\\"")).map(|at| self.of_octet(at))
     }
 
     /// Where a fault is: at the field that its path names last, or where the reader stopped.
@@ -80,6 +90,15 @@ mod tests {
         let places = Places::new(json.as_bytes(), json);
         assert_eq!(places.of_field("totalAmount"), Some(Place { offset: 17, line: 3 }));
         assert_eq!(places.of_field("note"), None);
+        // The first three are values, the last is in a string of JSON.
+        let traps = [
+            r#"{"note":"guid","about":"the \"guid\": B","guid" : "A"}"#,
+            r#"{"info":"[{\"note\":\"guid\",\"about\":\"\\\"guid\\\":\",\"guid\":\"A\"}]"}"#,
+        ];
+        for (text, name) in traps.iter().zip([r#""guid" : "A""#, r#""guid\":\"A"#]) {
+            let place = Places::new(text.as_bytes(), text).of_field("guid").unwrap();
+            assert!(text[place.offset..].starts_with(name), "{}", &text[place.offset..]);
+        }
         let body = write::form(json);
         let places = Places::new(body.as_bytes(), json);
         let Place { offset, line } = places.of_field("totalAmount").unwrap();
