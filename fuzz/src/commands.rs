@@ -12,6 +12,9 @@ const DIALECTS: [&str; 3] = ["syno-2015", "usbtool", "gm3000"];
 /// The most commands of one input.
 const COMMANDS_MAX: usize = 200;
 
+/// An input of three acts of the first party: its application is opened, its right PIN shown, a signature asked for.
+pub const OPEN_SHOW_SIGN: &[u8] = &[0, 5, 6, 11];
+
 /// One party's side: what it has, and what the ledger says of it.
 struct Party {
     name: &'static str,
@@ -77,9 +80,11 @@ fn device(parties: &[Party; 2]) -> Simulator {
     device
 }
 
-/// What became of the two parties at the end of an input.
+/// What an input came to.
 pub struct End {
-    /// Parties that signed.
+    /// Its own commands opened an application, showed its PIN and made a signature.
+    pub alone: bool,
+    /// Parties that signed after it.
     pub signed: u32,
     /// Parties whose PIN was locked.
     pub locked: u32,
@@ -93,8 +98,8 @@ pub fn run(input: &[u8]) {
     if brings_a_secret(&parties(), input) {
         return;
     }
-    let End { signed, locked } = outcome(input);
-    counts::add(input, &[signed > 0, locked > 0]);
+    let End { alone, locked, .. } = outcome(input);
+    counts::add(input, &[alone, locked > 0]);
 }
 
 /// The commands of this input, and what the parties can do after them.
@@ -118,15 +123,25 @@ pub fn outcome(input: &[u8]) -> End {
         whole_files: habit(6),
     });
     let t = Terminal::new(device.card(), dialect);
+    let mut alone = false;
     for _ in 0..COMMANDS_MAX {
         let Some(act) = input.octet() else { break };
         let which = usize::from(act >> 7);
-        step(&device, &t, &mut parties, which, act & 0x0F, &mut input);
+        alone |= step(&device, &t, &mut parties, which, act & 0x0F, &mut input);
     }
-    end(&device, &t, &mut parties)
+    let (signed, locked) = end(&device, &t, &mut parties);
+    End { alone, signed, locked }
 }
 
-fn step(device: &Simulator, t: &Terminal, parties: &mut [Party; 2], which: usize, act: u8, input: &mut Input<'_>) {
+/// One act; whether it made a signature.
+fn step(
+    device: &Simulator,
+    t: &Terminal,
+    parties: &mut [Party; 2],
+    which: usize,
+    act: u8,
+    input: &mut Input<'_>,
+) -> bool {
     let (id, container) = (parties[which].id, parties[which].container);
     let answer = match act {
         // As the octets come.
@@ -151,16 +166,16 @@ fn step(device: &Simulator, t: &Terminal, parties: &mut [Party; 2], which: usize
         9 => {
             device.card().lock().unwrap().reset();
             parties.iter_mut().for_each(|party| party.is_in = false);
-            return;
+            return false;
         }
         10 => t.send(0x1C, 0, 0, &id),
         _ => t.sign(id, container, &[act; 32]),
     };
     look(parties, &answer);
     // Only who showed the right PIN signs; the ledger may be late in what ends a login, never early.
-    if act > 10 && answer.sw == 0x9000 {
-        assert!(parties[which].is_in, "a signature of {} without its PIN", parties[which].name);
-    }
+    let signed = act > 10 && answer.sw == 0x9000;
+    assert!(!signed || parties[which].is_in, "a signature of {} without its PIN", parties[which].name);
+    signed
 }
 
 fn look(parties: &[Party; 2], answer: &Answer) {
@@ -214,11 +229,11 @@ fn tries(t: &Terminal, party: &Party) -> Option<u8> {
     (answer.sw == 0x9000).then(|| answer.data[1])
 }
 
-/// Whatever came before: each party's own PIN opens its own key, unless it was locked.
-fn end(device: &Simulator, t: &Terminal, parties: &mut [Party; 2]) -> End {
+/// Whatever came before: each party's own PIN opens its own key, unless it was locked. How many signed, and how many are locked.
+fn end(device: &Simulator, t: &Terminal, parties: &mut [Party; 2]) -> (u32, u32) {
     device.card().lock().unwrap().reset();
     device.habits(Habits::default());
-    let mut end = End { signed: 0, locked: 0 };
+    let (mut signed, mut locked) = (0, 0);
     for party in parties.iter_mut() {
         party.is_in = false;
         let answer = open(t, party);
@@ -228,12 +243,12 @@ fn end(device: &Simulator, t: &Terminal, parties: &mut [Party; 2]) -> End {
         match verify(t, party, true).sw {
             0x9000 => {}
             0x6983 => {
-                end.locked += 1;
+                locked += 1;
                 continue;
             }
             sw => panic!("{sw:04X}"),
         }
-        end.signed += u32::from(!gone && t.sign(party.id, party.container, &[7; 32]).sw == 0x9000);
+        signed += u32::from(!gone && t.sign(party.id, party.container, &[7; 32]).sw == 0x9000);
     }
-    end
+    (signed, locked)
 }

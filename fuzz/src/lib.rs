@@ -49,11 +49,13 @@ fn prepare_story(name: &'static str, outcome: fn(&[u8]) -> Outcome) {
     counts::begin(name, WAYS);
 }
 
-/// Makes sure that an input without anything in it reaches the end. The sum is printed at the end.
+/// Makes sure that both parties sign after an input without anything in it, and that commands can come to a signature by themselves. The sum
+/// is printed at the end.
 pub fn prepare_commands() {
-    let end = commands::outcome(&[]);
-    assert_eq!((end.signed, end.locked), (2, 0));
-    counts::begin("simulator", &["reached the signature at their end", "locked a PIN"]);
+    let nothing = commands::outcome(&[]);
+    assert_eq!((nothing.alone, nothing.signed, nothing.locked), (false, 2, 0));
+    assert!(commands::outcome(commands::OPEN_SHOW_SIGN).alone);
+    counts::begin("simulator", &["reached the signature by their own commands", "locked a PIN"]);
 }
 
 /// Arbitrary answers of a card through link, exchange, PIV driver and a whole story.
