@@ -65,6 +65,14 @@ pub fn manifest(path: &Path, out: &Path) -> Result<Vec<Item>> {
     items(named.into_iter(), out)
 }
 
+/// A name as the file system takes it: where case is ignored, two names that differ in it are one file.
+fn as_one_file(name: PathBuf) -> PathBuf {
+    match cfg!(any(windows, target_os = "macos")) {
+        true => PathBuf::from(name.to_string_lossy().to_lowercase()),
+        false => name,
+    }
+}
+
 /// Two documents for one output, or an output that is a document, of its own or of another line, would lose one.
 fn items(named: impl Iterator<Item = (PathBuf, PathBuf)>, out: &Path) -> Result<Vec<Item>> {
     let refuse =
@@ -72,8 +80,8 @@ fn items(named: impl Iterator<Item = (PathBuf, PathBuf)>, out: &Path) -> Result<
     let mut taken: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
     let mut items = Vec::new();
     for (input, name) in named {
-        let output = out.join(name);
-        if let Some(other) = taken.insert(output.clone(), input.clone()) {
+        let output = out.join(&name);
+        if let Some(other) = taken.insert(as_one_file(name), input.clone()) {
             return Err(refuse(&input, format!("would be written to the same output as {}", other.display())));
         }
         items.push(Item { input, output });

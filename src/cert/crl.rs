@@ -73,7 +73,7 @@ impl Revoked {
 }
 
 fn bad(what: impl fmt::Display) -> Error {
-    Error::new(ErrorKind::CertificateMalformed, "read CRL").detail(what.to_string())
+    Error::new(ErrorKind::CrlMalformed, "read CRL").detail(what.to_string())
 }
 
 /// CertificateList (RFC 5280 §5.1).
@@ -127,7 +127,7 @@ impl Crl {
     /// Reads DER.
     ///
     /// # Errors
-    /// `CertificateMalformed`, also for a list of changes to another one, one with entries of other authorities, and one with a critical extension that is not
+    /// `CrlMalformed`, also for a list of changes to another one, one with entries of other authorities, and one with a critical extension that is not
     /// understood: what such a list does not say cannot be told from it (RFC 5280 §5.2).
     pub fn from_der(der: &[u8]) -> Result<Self> {
         if der.len() > policy::CRL_MAX {

@@ -202,6 +202,9 @@ kinds! {
     KeyMalformed = 0x300A, UnlockAtIssuer(Option::None),
         "The {role} public key that the shield shows cannot be one: nothing was done with it, ask {office}.",
         "共享盾给出的{role}公钥无效：未使用，请联系{office}。";
+    CrlMalformed = 0x300B, FixDocument,
+        "A revocation list cannot be used: it is damaged, no CRL, or of a form whose scope cannot be told, so fetch the whole list from its authority again.",
+        "吊销列表（CRL）无法使用：已损坏、不是 CRL，或其形式无法判断范围，请从签发机构重新获取完整列表。";
     RoleMismatch = 0x3010, FixDocument,
         "The request belongs to the other certificate: nothing was signed, use the {role} certificate for it.",
         "该请求不属于此证书：未签名，请使用{role}证书。";
