@@ -216,7 +216,7 @@ fn whoever_waits_for_a_held_reader_hears_busy_in_time() {
             let error = shield.pin_status(Role::Customs, &Selector::default(), &wait).unwrap_err();
             let took = since.elapsed();
             assert!(kinds.contains(&error.kind()), "{how}: {error}");
-            assert!(took < Duration::from_secs(1), "{how}: {took:?}");
+            assert!(took < Duration::from_secs(3), "{how}: {took:?}");
             // Whoever waits longer than it is held gets it.
             let status = shield.pin_status(Role::Customs, &Selector::default(), &Wait::default());
             assert_eq!(status.unwrap(), PinStatus::Known(3), "{how}");

@@ -34,7 +34,7 @@ fn dropping_a_link_whose_card_another_program_holds_waits_for_nobody() {
     assert!(link.begin(&ms(50)).is_err());
     let start = Instant::now();
     drop(link);
-    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     service.hold(READER, false);
     all_given_back(&service);
 }
@@ -46,7 +46,7 @@ fn a_begin_that_waits_for_another_program_ends_at_its_deadline_and_the_late_tran
     service.hold(READER, true);
     let start = Instant::now();
     let error = link.begin(&ms(300)).err().unwrap();
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert!(error.what().unwrap().contains(READER), "{error}");
     assert_eq!(service.count(Call::End), 0);

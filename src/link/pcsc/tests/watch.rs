@@ -10,7 +10,7 @@ fn an_exclusive_holder_is_waited_for_and_named_at_the_deadline() {
     let error = readers.connect(READER, &ms(300)).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::ReaderBusy);
     assert_eq!(error.raw_status(), Some(&Status::Pcsc("SCARD_E_SHARING_VIOLATION".into())));
-    assert!(start.elapsed() >= Duration::from_millis(250) && start.elapsed() < Duration::from_secs(1));
+    assert!(start.elapsed() >= Duration::from_millis(250) && start.elapsed() < Duration::from_secs(3));
     assert!(service.count(Call::Connect) < 10, "no busy loop: {}", service.count(Call::Connect));
     let later = service.clone();
     let thread = std::thread::spawn(move || {
@@ -130,7 +130,7 @@ fn a_watch_without_news_ends_at_its_deadline_or_its_cancel() {
     let known = readers.list(&ms(1_000)).unwrap();
     let start = Instant::now();
     assert_eq!(readers.changed(&known, &ms(200)).unwrap(), known);
-    assert!(start.elapsed() >= Duration::from_millis(190) && start.elapsed() < Duration::from_secs(1));
+    assert!(start.elapsed() >= Duration::from_millis(190) && start.elapsed() < Duration::from_secs(3));
     let cancel = Arc::<Cancel>::default();
     let wait = ms(60_000).with_cancel(Arc::clone(&cancel));
     let thread = std::thread::spawn(move || readers.changed(&known, &wait).err().unwrap().kind());
