@@ -104,14 +104,14 @@ fn split(pem: &[u8]) -> Vec<Vec<u8>> {
     text.split_inclusive("-----END CERTIFICATE-----\n").map(|c| c.as_bytes().to_vec()).collect()
 }
 
-fn pem(label: &str, der: &[u8]) -> Vec<u8> {
+pub(crate) fn pem(label: &str, der: &[u8]) -> Vec<u8> {
     use base64ct::{Base64, Encoding};
     let text = Base64::encode_string(der);
     let lines: Vec<&str> = text.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).unwrap()).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n")).into_bytes()
 }
 
-fn der(pem: &[u8]) -> Vec<u8> {
+pub(crate) fn der(pem: &[u8]) -> Vec<u8> {
     use base64ct::{Base64, Encoding};
     let text = String::from_utf8(pem.to_vec()).unwrap();
     let body: String = text.lines().filter(|l| !l.starts_with("-----")).collect();

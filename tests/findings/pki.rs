@@ -110,6 +110,19 @@ impl Pki {
         run_well("openssl", &arguments);
     }
 
+    /// Another certificate, `name`, of the key and the subject of the authority `of`.
+    pub(crate) fn certify_again(&self, name: &str, of: &str, ca: &str, serial: &str) {
+        let [request, file] = [format!("{of}.csr"), format!("{of}.ext")].map(|file| self.path(&file));
+        let [public, ca_pem, ca_key] =
+            [format!("{of}.pub"), format!("{ca}.pem"), format!("{ca}.key")].map(|f| self.path(&f));
+        let (serial, out) = (format!("0x{serial}"), self.path(&format!("{name}.pem")));
+        let mut arguments =
+            vec!["x509", "-req", "-in", &request, "-force_pubkey", &public, "-CA", &ca_pem, "-CAkey", &ca_key];
+        arguments.extend(["-set_serial", &serial, "-days", "3650", "-extfile", &file, "-out", &out]);
+        arguments.extend(self.how());
+        run_well("openssl", &arguments);
+    }
+
     /// A list of `ca` with these serial numbers, current for 30 days from now or, if `stale`, for a time that is over.
     pub(crate) fn crl(&self, name: &str, ca: &str, revoked: &[&str], stale: bool) -> Vec<u8> {
         let over = ["-crl_lastupdate", "20260101000000Z", "-crl_nextupdate", "20260201000000Z"];
