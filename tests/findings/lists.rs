@@ -128,11 +128,12 @@ fn what_an_out_of_date_list_revokes_stays_revoked_until_a_later_list_says_otherw
     let list = |name: &str, revoked: &[&str], times: &[&str]| pki.crl_of(name, "middle", revoked, times);
     let (with, without) = (list("a", &["21"], &JANUARY), list("b", &[], &JANUARY));
     let later_without = list("c", &[], &MARCH);
+    let longer_without = list("i", &[], &[JANUARY[0], JANUARY[1], MARCH[2], MARCH[3]]);
     let (long_with, long_without) = (list("d", &["21"], &LONG), list("e", &[], &LONG));
     let (now, now_without) = (list("f", &["21"], &DAYS), list("g", &[], &DAYS));
     let foreign = pki.crl_of("h", "stranger", &["21"], &JANUARY);
     let asked = question(&pki, "signer", Vec::new());
-    let cases: [(&str, &[&[u8]], &str); 9] = [
+    let cases: [(&str, &[&[u8]], &str); 10] = [
         ("it alone", &[&with], "VF-136"),
         ("of one second, without it", &[&with, &without], "VF-136"),
         ("later, and out of date too", &[&with, &later_without], "VF-137"),
@@ -141,6 +142,7 @@ fn what_an_out_of_date_list_revokes_stays_revoked_until_a_later_list_says_otherw
         ("earlier, and current", &[&with, &long_without], "VF-136"),
         ("earlier, and current with it", &[&without, &long_with], "VF-136"),
         ("without it", &[&without], "VF-137"),
+        ("of one second, both without it", &[&longer_without, &without], "VF-137"),
         ("another authority's", &[&foreign], "VF-137"),
     ];
     for (name, lists, code) in cases {

@@ -73,6 +73,21 @@ impl Failure {
     }
 }
 
+/// Why a chain has no certificate above its last one: what is told where nothing was nearer. It verifies one signature at most, for each issuer that was
+/// tried.
+fn end_of(chain: &Chain, last: &Certificate) -> Refused {
+    let own = ("it is issued by itself, and is none of those that are trusted", "为自签证书，且不在受信任的证书之中");
+    let circle = ("its issuer, by the name, stands below it already", "按名称，其签发者已在其下级之中");
+    let below = |c: &Arc<Certificate>| c.subject() == last.issuer();
+    if last.is_self_signed() {
+        (Nearness::Untold, own)
+    } else if chain.iter().rev().skip(1).any(below) {
+        (Nearness::Name, circle)
+    } else {
+        (Nearness::Name, NONE_GIVEN)
+    }
+}
+
 struct Search<'s> {
     store: &'s Store,
     brought: &'s [Arc<Certificate>],
@@ -118,16 +133,7 @@ impl Search<'_> {
                 return true;
             }
         }
-        // One signature more for each issuer that was tried, at most.
-        let end = if last.is_self_signed() {
-            (
-                Nearness::Untold,
-                ("it is issued by itself, and is none of those that are trusted", "为自签证书，且不在受信任的证书之中"),
-            )
-        } else {
-            (Nearness::Name, NONE_GIVEN)
-        };
-        self.failed(&chain, end, None);
+        self.failed(&chain, end_of(&chain, &last), None);
         false
     }
 

@@ -142,3 +142,18 @@ fn a_reason_says_of_which_certificate_of_a_chain_it_is() {
     let (_, _, text) = found(&signer, &context(Trust::Store(Arc::new(known))));
     assert!(text.contains("(certificate 01)") && text.contains("issued by itself"), "{text}");
 }
+
+#[test]
+fn authorities_that_issued_each_other_make_no_chain_and_that_is_said() {
+    let [a, b] = ["CN=A (SYNTHETIC)", "CN=B (SYNTHETIC)"].map(|name| TestCa::new(name, now()).unwrap());
+    let by = |issuer: &TestCa, of: &TestCa, name: &str, number| {
+        let shape = Shape { ca: true, usage: Usage::Authority, ..Shape::plain(name, vec![number], now()) };
+        read(&issuer.issue(&shape, &read(of.der()).spki().unwrap()).unwrap())
+    };
+    let between = [by(&b, &a, "CN=A (SYNTHETIC)", 2), by(&a, &b, "CN=B (SYNTHETIC)", 3)];
+    for between in orders(&between) {
+        let store = Store::new(vec![read(ca().der())]).between(between);
+        let (trusted, _, text) = found(&issue(&a, &customs()), &context(Trust::Store(Arc::new(store))));
+        assert!(!trusted && text.contains("(certificate 03)") && text.contains("stands below it already"), "{text}");
+    }
+}
