@@ -8,7 +8,7 @@ use der::asn1::{AnyRef, BitStringRef};
 use der::{Decode, Reader, Sequence, SliceReader, Tag, TagMode, TagNumber, Tagged};
 use spki::AlgorithmIdentifierOwned;
 use x509_cert::ext::pkix::crl::dp::IssuingDistributionPoint;
-use x509_cert::ext::pkix::name::{DistributionPointName, GeneralNames};
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName, GeneralNames};
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlDistributionPoints};
 use x509_cert::ext::{Extension, Extensions};
 use x509_cert::name::Name;
@@ -25,9 +25,11 @@ const ISSUING_POINT: &str = "2.5.29.28";
 const DELTA: &str = "2.5.29.27";
 /// Extensions of a list that are looked at here, or do not bear on what it says: issuer alternative name, number, freshest list.
 const UNDERSTOOD: [&str; 5] = [AUTHORITY_KEY_ID, ISSUING_POINT, "2.5.29.18", "2.5.29.20", "2.5.29.46"];
-/// Extensions of an entry: reason, invalidity date, hold instruction. The certificate's issuer (an entry of another authority) is deliberately absent.
+/// Extensions of an entry: reason, invalidity date, hold instruction. The certificate's issuer is deliberately absent, and is looked at even where it is
+/// not critical ([`count`]).
 const UNDERSTOOD_OF_ENTRY: [&str; 3] = [REASON, "2.5.29.24", "2.5.29.23"];
 const REASON: &str = "2.5.29.21";
+const CERTIFICATE_ISSUER: &str = "2.5.29.29";
 
 /// A parsed revocation list. What it says counts for nothing until its issuer's signature was verified.
 #[derive(Clone)]
@@ -127,8 +129,8 @@ impl Crl {
     /// Reads DER.
     ///
     /// # Errors
-    /// `CrlMalformed`, also for a list of changes to another one, one with entries of other authorities, and one with a critical extension that is not
-    /// understood: what such a list does not say cannot be told from it (RFC 5280 §5.2).
+    /// `CrlMalformed`, also for a list of changes to another one, one with entries of other authorities, one with a critical extension that is not
+    /// understood, and one with a serial number that is no INTEGER of DER: what such a list does not say cannot be told from it (RFC 5280 §5.2).
     pub fn from_der(der: &[u8]) -> Result<Self> {
         if der.len() > policy::CRL_MAX {
             return Err(bad(format!("{} octets, at most {} are read", der.len(), policy::CRL_MAX)));
@@ -148,16 +150,17 @@ impl Crl {
         if point.as_ref().is_some_and(|p| p.indirect_crl || p.only_some_reasons.is_some()) {
             return Err(bad("it is not about all certificates of one authority and all reasons"));
         }
+        let issuer = NameFacts::of(&inside.issuer);
         Ok(Crl {
             der: der.to_vec(),
-            issuer: NameFacts::of(&inside.issuer),
             this_update: inside.this_update.to_system_time(),
             next_update: inside.next_update.map(|t| t.to_system_time()),
             named: algorithm,
             inside: inside.algorithm,
             signature: signature.as_bytes().ok_or_else(|| bad("signature"))?.to_vec(),
             entries: inside.entries.to_vec(),
-            count: count(inside.entries)?,
+            count: count(inside.entries, &issuer)?,
+            issuer,
             authority_key_id: authority_key_id.map(|id| id.into_bytes().into_vec()),
             point,
         })
@@ -184,6 +187,11 @@ impl Crl {
         };
         let lists: Vec<Crl> = blocks.map(read).collect::<Result<_>>()?;
         if lists.is_empty() { Err(bad("no CRL in the PEM text")) } else { Ok(lists) }
+    }
+
+    /// The DER octets.
+    pub(crate) fn der(&self) -> &[u8] {
+        &self.der
     }
 
     /// The name of the authority.
@@ -227,7 +235,7 @@ impl Crl {
             return Err(("the issuer's key usage does not allow CRLs", "签发者密钥用途不允许签发 CRL"));
         }
         let signed = first_of_sequence(&self.der).ok_or(("it cannot be read", "无法读取"))?;
-        check_signature(issuer, [&self.named, &self.inside], signed, &self.signature)
+        check_signature(issuer, [&self.named, &self.inside], signed, &self.signature).map_err(|(_, why)| why)
     }
 
     /// Whether the list is the current one at this time.
@@ -279,19 +287,42 @@ impl Crl {
     }
 }
 
-/// The number of entries, every one of which can be read and understood.
-fn count(entries: &[u8]) -> Result<usize> {
+/// The number of entries, every one of which can be read and understood, and is about a certificate of `issuer`.
+fn count(entries: &[u8], issuer: &NameFacts) -> Result<usize> {
     let mut reader = SliceReader::new(entries).map_err(bad)?;
     let mut count = 0_usize;
     while !reader.is_finished() {
         let entry = Entry::decode(&mut reader).map_err(bad)?;
-        if entry.serial.tag() != Tag::Integer {
-            return Err(bad("an entry without a serial number"));
+        check_serial(entry.serial)?;
+        let extensions = entry.extensions.as_deref().unwrap_or_default();
+        check_extensions(extensions, &UNDERSTOOD_OF_ENTRY)?;
+        // RFC 5280 §5.3.3: who passes it over takes this entry, and those behind it that name nobody, for entries about the wrong authority's
+        // certificates. It has a place in indirect lists alone, which are refused; so is a list that has it all the same, critical or not.
+        if extension(extensions, CERTIFICATE_ISSUER).is_some_and(|octets| !is_of(octets, issuer)) {
+            return Err(bad("it has an entry about a certificate of another authority (2.5.29.29)"));
         }
-        check_extensions(entry.extensions.as_deref().unwrap_or_default(), &UNDERSTOOD_OF_ENTRY)?;
         count = count.saturating_add(1);
     }
     Ok(count)
+}
+
+/// Serial numbers are compared octet by octet with those of certificates, which are read as DER: one with needless octets in front (X.690 §8.3.2)
+/// would be taken for another, and its certificate for one that is not revoked.
+fn check_serial(serial: AnyRef<'_>) -> Result<()> {
+    match (serial.tag(), serial.value()) {
+        (tag, _) if tag != Tag::Integer => Err(bad("an entry without a serial number")),
+        (_, []) => Err(bad("an entry with a serial number of no octets")),
+        (_, [0x00, 0x00..=0x7F, ..] | [0xFF, 0x80..=0xFF, ..]) => {
+            Err(bad("an entry with a serial number that is not in DER: needless octets stand in front"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether GeneralNames name this authority; what cannot be read names another.
+fn is_of(names: &[u8], issuer: &NameFacts) -> bool {
+    let is_it = |name: &GeneralName| matches!(name, GeneralName::DirectoryName(name) if NameFacts::of(name) == *issuer);
+    GeneralNames::from_der(names).is_ok_and(|names| names.iter().any(is_it))
 }
 
 /// No extension twice, and no critical one that is not understood.

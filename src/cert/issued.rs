@@ -6,7 +6,7 @@ use spki::AlgorithmIdentifierOwned;
 use x509_cert::ext::Extension;
 
 use super::Certificate;
-use crate::suite::{RawSignature, Suite, ToBeSigned};
+use crate::suite::{KeyKind, PublicKey, RawSignature, Recovered, Suite, ToBeSigned};
 
 /// Extensions whose meaning is looked at here, or does not bear on who signed. Name constraints, policy constraints and
 /// inhibitAnyPolicy are deliberately absent: where they are critical, the certificate is not understood. What the extended key usage
@@ -27,42 +27,89 @@ const UNDERSTOOD: [&str; 10] = [
 /// Why not, in a clause of English and one of Chinese, without a person's name.
 pub type Why = (&'static str, &'static str);
 
+/// How near a certificate came to being the issuer of another, the farthest first. Of several that may be, the nearest one's reason is the one to tell: that
+/// a namesake has another key says nothing where the issuer is there and has expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Nearness {
+    /// It has another name.
+    Name,
+    /// It has another key identifier.
+    KeyId,
+    /// Its key is of another type than the signature.
+    KeyType,
+    /// The signature is not its.
+    Signature,
+    /// Whether the signature is its cannot be told.
+    Untold,
+    /// It signed, and is not allowed to: its rights, its constraints, or its key's length.
+    Rights,
+    /// It signed, and was not valid at the time.
+    Time,
+    /// It signed, and allows no such chain.
+    Path,
+    /// The search ended before it was looked at.
+    Limit,
+}
+
+/// Why not, and how near it came.
+pub(crate) type Refused = (Nearness, Why);
+
 impl Certificate {
-    /// Whether `issuer` issued this certificate: names, key identifiers, the issuer's right to do so, and the signature.
+    /// Whether `issuer` issued this certificate: names, key identifiers, the signature, and the issuer's right to do so.
     /// Time is not looked at.
     ///
     /// # Errors
     /// Why not.
     pub fn check_issued_by(&self, issuer: &Certificate) -> Result<(), Why> {
+        self.check_named_by(issuer).and_then(|()| self.check_signed_by(issuer)).map_err(|(_, why)| why)
+    }
+
+    /// What tells without a signature whether `issuer` may have issued this certificate.
+    pub(crate) fn check_named_by(&self, issuer: &Certificate) -> Result<(), Refused> {
         if self.issuer != issuer.subject {
-            return Err(("the issuer's name is another", "签发者名称不同"));
+            return Err((Nearness::Name, ("the issuer's name is another", "签发者名称不同")));
         }
         // Two keys of one authority (a change of generation) tell themselves apart by their identifiers.
         if let (Some(wanted), Some(has)) = (self.authority_key_id(), issuer.subject_key_id())
             && wanted != has
         {
-            return Err(("the issuer has another key identifier", "签发者的密钥标识不同"));
+            return Err((Nearness::KeyId, ("the issuer has another key identifier", "签发者的密钥标识不同")));
         }
-        if !issuer.is_ca() {
+        Ok(())
+    }
+
+    /// The signature, and then the right to make it: that an issuer may not is only said of one that did.
+    pub(crate) fn check_signed_by(&self, issuer: &Certificate) -> Result<(), Refused> {
+        self.check_signature_of(issuer)?;
+        issuer.check_may_issue().map_err(|why| (Nearness::Rights, why))
+    }
+
+    /// Whether its own key signed it, whatever it may.
+    pub(crate) fn is_self_signed(&self) -> bool {
+        self.is_self_issued() && self.check_signature_of(self).is_ok()
+    }
+
+    fn check_may_issue(&self) -> Result<(), Why> {
+        if !self.is_ca() {
             return Err(("the issuer's certificate is not one of an authority", "签发者证书不是 CA 证书"));
         }
-        if issuer.usage.is_some_and(|u| !u.key_cert_sign()) {
+        if self.usage.is_some_and(|u| !u.key_cert_sign()) {
             return Err(("the issuer's key usage does not allow certificates", "签发者密钥用途不允许签发证书"));
         }
-        if issuer.unknown_critical().is_some() {
+        if self.unknown_critical().is_some() {
             return Err((
                 "the issuer's certificate has a critical extension that is not understood",
                 "签发者证书含有无法识别的关键扩展",
             ));
         }
         // Name constraints should be critical (RFC 5280 §4.2.1.10). Where they are not, they bind all the same.
-        if issuer.has_extension(NAME_CONSTRAINTS) {
+        if self.has_extension(NAME_CONSTRAINTS) {
             return Err((
                 "the issuer's certificate has name constraints, which are not supported",
                 "签发者证书含有不支持的名称约束",
             ));
         }
-        self.check_signature_of(issuer)
+        Ok(())
     }
 
     /// The first critical extension that this library does not understand (RFC 5280 §4.2: such a certificate is refused).
@@ -94,7 +141,7 @@ impl Certificate {
         self.extensions().iter().any(|e| e.extn_id.to_string() == oid)
     }
 
-    fn check_signature_of(&self, issuer: &Certificate) -> Result<(), Why> {
+    fn check_signature_of(&self, issuer: &Certificate) -> Result<(), Refused> {
         let named = self.inner.signature_algorithm();
         let signature = self.inner.signature().as_bytes().ok_or(NOT_THE_ISSUERS)?;
         let signed = first_of_sequence(&self.der).ok_or(NOT_THE_ISSUERS)?;
@@ -105,7 +152,7 @@ impl Certificate {
 
 pub(super) const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 const NAME_CONSTRAINTS: &str = "2.5.29.30";
-const NOT_THE_ISSUERS: Why = ("its signature is not the issuer's", "其签名不是签发者所作");
+const NOT_THE_ISSUERS: Refused = (Nearness::Signature, ("its signature is not the issuer's", "其签名不是签发者所作"));
 
 /// Whether `signature` over `signed` is the issuer's. The algorithm is named outside and inside of what is signed.
 pub(super) fn check_signature(
@@ -113,17 +160,40 @@ pub(super) fn check_signature(
     [named, inside]: [&AlgorithmIdentifierOwned; 2],
     signed: &[u8],
     signature: &[u8],
-) -> Result<(), Why> {
+) -> Result<(), Refused> {
+    let untold = |why: Why| (Nearness::Untold, why);
     // RFC 5280 §4.1.1.2: the unsigned field must repeat the signed one, or it could be exchanged.
     if named != inside {
-        return Err(("its signature algorithm is named in two ways", "签名算法在两处不一致"));
+        return Err(untold(("its signature algorithm is named in two ways", "签名算法在两处不一致")));
     }
-    let suite = suite_of(named).ok_or(("its signature algorithm is not supported", "不支持其签名算法"))?;
-    let key = issuer.key().map_err(|_| ("the issuer's key is of an unsupported kind", "不支持签发者的密钥类型"))?;
+    let suite = suite_of(named).ok_or(untold(("its signature algorithm is not supported", "不支持其签名算法")))?;
+    let key =
+        issuer.key().map_err(|_| untold(("the issuer's key is of an unsupported kind", "不支持签发者的密钥类型")))?;
+    if !suite.fits(key.kind()) {
+        return Err(unsuited(suite, key, signed, signature));
+    }
     let signature = RawSignature::from_wire(suite, signature).map_err(|_| NOT_THE_ISSUERS)?;
-    let tbs = ToBeSigned::over(suite, key, signed)
-        .map_err(|_| ("the issuer's key does not fit the signature algorithm", "签发者密钥与签名算法不符"))?;
+    let tbs = ToBeSigned::over(suite, key, signed).map_err(|_| NOT_THE_ISSUERS)?;
     key.verify(&tbs, &signature).map_err(|_| NOT_THE_ISSUERS)
+}
+
+/// Why a key that is not for this suite is refused: its length is only named where the signature is its.
+fn unsuited(suite: Suite, key: &PublicKey, signed: &[u8], signature: &[u8]) -> Refused {
+    match key.kind() {
+        KeyKind::Rsa { .. } if matches!(suite, Suite::RsaSha256 | Suite::RsaSha1) => {
+            let digest = suite.digest().of(signed).ok();
+            let made = match key.recovered(signature) {
+                Some(Recovered::Digest(found)) => Some(found) == digest,
+                _ => false,
+            };
+            let short = ("the issuer's key is too short for its signatures to count", "签发者密钥过短，其签名不予采信");
+            if made { (Nearness::Rights, short) } else { NOT_THE_ISSUERS }
+        }
+        _ => {
+            let other = ("the issuer's key does not fit the signature algorithm", "签发者密钥与签名算法不符");
+            (Nearness::KeyType, other)
+        }
+    }
 }
 
 /// What is signed of a certificate, a revocation list or a request, as it stands there: the first value of its SEQUENCE. Never encoded again:

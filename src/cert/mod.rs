@@ -52,6 +52,7 @@ pub use csr::{CertificateRequest, RequestBuilder, UnsignedRequest};
 pub use eport::{EportFields, EportText, Unreadable};
 pub use facts::{CardKind, Personal, Purpose};
 pub use issued::Why;
+pub(crate) use issued::{Nearness, Refused};
 pub use name::NameFacts;
 #[cfg(test)]
 pub(crate) use name::hex;

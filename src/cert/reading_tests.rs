@@ -72,3 +72,17 @@ fn an_issuers_name_cannot_write_to_the_terminal() {
     let own = Certificate::from_der(ca.der()).unwrap();
     assert!(own.label().ends_with("self-issued"), "{:?}", own.label());
 }
+
+/// Lists are searched for the serial number octet by octet, so it has to be DER on both sides.
+#[test]
+fn a_certificate_whose_serial_number_has_needless_octets_is_not_read() {
+    let shape = Shape { serial: vec![1, 5], ..Shape::plain("CN=A", Vec::new(), now()) };
+    let der = TestCa::eport(now()).unwrap().issue(&shape, &any_key()).unwrap();
+    let serial = b"\xa0\x03\x02\x01\x02\x02\x02\x01\x05";
+    let place = der.windows(serial.len()).position(|w| w == serial).unwrap() + 7;
+    for (first, second, read) in [(0x01, 0x05, true), (0x00, 0x85, true), (0x00, 0x05, false), (0xFF, 0x85, false)] {
+        let mut changed = der.clone();
+        (changed[place], changed[place + 1]) = (first, second);
+        assert_eq!(Certificate::from_der(&changed).is_ok(), read, "{first:02x} {second:02x}");
+    }
+}

@@ -53,8 +53,9 @@ IdentifiersMixed = "VF-107", Wrong,
     "signature and digest identifiers do not belong to one set", "take both identifiers from one official set, and sign again",
     "签名与摘要算法标识不属于同一组", "两个标识应取自同一组官方标识，然后重新签名";
 KeyMismatch = "VF-108", Wrong,
-    "the certificate's key is not of the type that the signature names", "name the algorithm of the key, or sign with the right certificate",
-    "证书密钥类型与签名算法不符", "请按密钥类型填写算法，或改用正确的证书签名";
+    "the certificate's key is not of the type that the signature names, or too short for it",
+    "name the algorithm of the key, or sign with the right certificate; for a key that is too short, get a certificate with a longer one",
+    "证书密钥类型与签名算法不符，或密钥过短", "请按密钥类型填写算法，或改用正确的证书签名；密钥过短时，请换发更长密钥的证书";
 KeyNotSigner = "VF-109", Wrong,
     "the signature was made by another certificate's key than the one in the document",
     "put the certificate of the key that signed into the document, or sign with the key of this one",

@@ -42,6 +42,17 @@ impl Question {
         (true, String::new())
     }
 
+    /// The same with all that is given the other way round.
+    fn turned(&self) -> Question {
+        let turned = |pem: &[u8]| {
+            let mut parts = split(pem);
+            parts.reverse();
+            parts.concat()
+        };
+        let (between, anchors) = (turned(&self.between), turned(&self.anchors));
+        Question { between, anchors, crls: self.crls.as_deref().map(turned), ..self.clone() }
+    }
+
     fn asked(&self, pki: &Pki, signer: &[u8], anchors: &[u8], between: &[u8], more: &[&str]) -> (bool, String) {
         let put = |name: &str, octets: &[u8]| pki.folder.write(name, octets).to_str().unwrap().to_owned();
         let (signer, anchors) = (put("q-signer", signer), put("q-anchors", anchors));
@@ -98,20 +109,21 @@ impl Question {
     }
 }
 
-/// The certificates of a PEM text.
+/// The certificates, or the lists, of a PEM text.
 fn split(pem: &[u8]) -> Vec<Vec<u8>> {
     let text = String::from_utf8(pem.to_vec()).unwrap();
-    text.split_inclusive("-----END CERTIFICATE-----\n").map(|c| c.as_bytes().to_vec()).collect()
+    let begin = "-----BEGIN";
+    text.split(begin).skip(1).map(|rest| format!("{begin}{rest}").into_bytes()).collect()
 }
 
-fn pem(label: &str, der: &[u8]) -> Vec<u8> {
+pub(crate) fn pem(label: &str, der: &[u8]) -> Vec<u8> {
     use base64ct::{Base64, Encoding};
     let text = Base64::encode_string(der);
     let lines: Vec<&str> = text.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).unwrap()).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n")).into_bytes()
 }
 
-fn der(pem: &[u8]) -> Vec<u8> {
+pub(crate) fn der(pem: &[u8]) -> Vec<u8> {
     use base64ct::{Base64, Encoding};
     let text = String::from_utf8(pem.to_vec()).unwrap();
     let body: String = text.lines().filter(|l| !l.starts_with("-----")).collect();
@@ -209,6 +221,7 @@ fn openssl_verify_and_we_agree_on_chains_and_revocation_lists() {
             let (ours, told) = question.ours();
             assert_eq!(ours, expected, "{kind}, {name}: {told}");
             assert!(told.contains(words), "{kind}, {name}: {told}");
+            assert_eq!(question.turned().ours().1, told, "{kind}, {name}: the order of what is given matters");
             // OpenSSL 3 verifies SM2 lists with an empty identifier, which is not that of GM/T 0009, and step by step it sees no path length.
             let unable = kind == "sm2" && (question.crls.is_some() || name.contains("two authorities"));
             if !unable {
@@ -218,6 +231,35 @@ fn openssl_verify_and_we_agree_on_chains_and_revocation_lists() {
             }
         }
         say(&format!("{kind}: openssl verify accepts {} chains with us and refuses {}", count[1], count[0]));
+    }
+}
+
+/// A signature that is right counts for nothing where the key is too short, and that is said; of one that is not right it is not.
+#[test]
+fn an_issuer_whose_key_is_too_short_is_told_from_one_that_did_not_sign() {
+    if !have("issuers of short keys", &["openssl"]) {
+        return;
+    }
+    let pki = Pki::new("rsa");
+    let authority = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n";
+    for (bits, digest) in [("512", "-sha1"), ("512", "-sha256"), ("1024", "-sha256")] {
+        let [short, other, signer] = ["short", "other", "signer"].map(|name| format!("{name}{bits}{digest}"));
+        for name in [&short, &other] {
+            pki.issue_of_length(name, "root", "51", authority, (bits, "-sha256"));
+        }
+        pki.issue_of_length(&signer, &short, "52", "keyUsage=critical,digitalSignature\n", ("2048", digest));
+        let asked = |between: &[&str]| {
+            let between = between.iter().flat_map(|name| pki.read(name)).collect();
+            Question { signer: pki.read(&signer), between, anchors: pki.read("root"), ..Question::default() }.ours()
+        };
+        for between in [&[short.as_str()][..], &[&short, &other], &[&other, &short]] {
+            let (trusted, told) = asked(between);
+            assert!(!trusted && told.contains("key is too short") && told.contains("its issuer 51"), "{told}");
+        }
+        let (trusted, told) = asked(&[&other]);
+        assert!(!trusted && told.contains("its signature is not the issuer's"), "{told}");
+        let (_, told) = Question { signer: pki.read(&short), anchors: pki.read("root"), ..Question::default() }.ours();
+        assert!(told.contains("VF-150") && told.contains("too short for any signature") == (bits == "512"), "{told}");
     }
 }
 

@@ -93,20 +93,44 @@ impl Pki {
 
     /// A certificate `name` of a key of its own for a `subject` that may have others.
     pub(crate) fn issue_to(&self, name: &str, subject: &str, ca: &str, serial: &str, extensions: &str) {
-        let key = self.key(name);
-        let [public, request, file, out] =
-            ["pub", "csr", "ext", "pem"].map(|suffix| self.path(&format!("{name}.{suffix}")));
+        self.key(name);
+        let extensions = format!("{extensions}subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n");
+        self.ask(name, subject, &extensions);
+        self.certify(name, name, ca, serial, &self.how());
+    }
+
+    /// The same of an RSA key of so many bits, signed with this digest, and without key identifiers.
+    pub(crate) fn issue_of_length(&self, name: &str, ca: &str, serial: &str, extensions: &str, how: (&str, &str)) {
+        let (bits, digest) = how;
+        run_well("openssl", &["genrsa", "-out", &self.path(&format!("{name}.key")), bits]);
+        let extensions = format!("{extensions}subjectKeyIdentifier=none\nauthorityKeyIdentifier=none\n");
+        self.ask(name, &format!("of {bits} bits"), &extensions);
+        self.certify(name, name, ca, serial, &[digest]);
+    }
+
+    /// Another certificate, `name`, of the key and the subject of the authority `of`.
+    pub(crate) fn certify_again(&self, name: &str, of: &str, ca: &str, serial: &str) {
+        self.certify(name, of, ca, serial, &self.how());
+    }
+
+    /// Writes what is to be certified of a key: its public half, a request with the subject, extensions.
+    fn ask(&self, name: &str, subject: &str, extensions: &str) {
+        let [key, public, request, file] =
+            ["key", "pub", "csr", "ext"].map(|suffix| self.path(&format!("{name}.{suffix}")));
         run_well("openssl", &["pkey", "-in", &key, "-pubout", "-out", &public]);
         let subject = format!("/CN=Synthetic {subject}");
         run_well("openssl", &["req", "-new", "-key", &self.path("dummy.key"), "-subj", &subject, "-out", &request]);
-        std::fs::write(&file, format!("{extensions}subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"))
-            .unwrap();
-        let (ca_pem, ca_key) = (self.path(&format!("{ca}.pem")), self.path(&format!("{ca}.key")));
-        let serial = format!("0x{serial}");
+        std::fs::write(&file, extensions).unwrap();
+    }
+
+    fn certify(&self, name: &str, of: &str, ca: &str, serial: &str, how: &[&str]) {
+        let [public, request, file] = ["pub", "csr", "ext"].map(|suffix| self.path(&format!("{of}.{suffix}")));
+        let [ca_pem, ca_key] = ["pem", "key"].map(|suffix| self.path(&format!("{ca}.{suffix}")));
+        let (serial, out) = (format!("0x{serial}"), self.path(&format!("{name}.pem")));
         let mut arguments =
             vec!["x509", "-req", "-in", &request, "-force_pubkey", &public, "-CA", &ca_pem, "-CAkey", &ca_key];
         arguments.extend(["-set_serial", &serial, "-days", "3650", "-extfile", &file, "-out", &out]);
-        arguments.extend(self.how());
+        arguments.extend(how);
         run_well("openssl", &arguments);
     }
 

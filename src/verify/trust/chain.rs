@@ -1,40 +1,90 @@
-//! From a signer's certificate to an anchor (RFC 5280 §6), and what revocation lists say of the way.
+//! From a signer's certificate to an anchor (RFC 5280 §6).
+//!
+//! What comes out depends on which certificates are given, never on their order: whoever sorts a folder otherwise gets the same verdict and reason.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::Store;
-use crate::cert::{Certificate, Crl, Why, date};
+use super::{Store, numbered, revocation, untrusted};
+use crate::cert::{Certificate, Fingerprint, Nearness, Refused};
 use crate::policy;
-use crate::verify::{Finding, FindingKind, Words};
+use crate::verify::Finding;
 
 /// A chain from a signer's certificate to an anchor, both included.
 pub(super) type Chain = Vec<Arc<Certificate>>;
 
-/// Builds a chain. What the document brings along is tried after what the store has.
-///
-/// # Errors
-/// Why there is none: of the ways that were tried, the one that came nearest.
-pub(super) fn build(
+/// Looks for a chain against which the store's revocation lists say nothing. What the document brings along is tried after what the store has.
+/// Nothing is returned where there is one; otherwise what the lists say of the first chain or, where there is none at all, why: of the ways that
+/// were tried, the one that came nearest.
+pub(super) fn judge(
     signer: &Arc<Certificate>,
     store: &Store,
     brought: &[Arc<Certificate>],
     at: SystemTime,
-) -> Result<Chain, Words> {
+) -> Vec<Finding> {
     if let Some(oid) = signer.unknown_critical() {
-        return Err((
+        let found = (
             format!("it has a critical extension that is not understood, {oid}"),
             format!("含有无法识别的关键扩展 {oid}"),
-        )
-            .into());
+        );
+        return vec![untrusted(found).detail(numbered(signer))];
     }
-    let mut search = Search { store, brought, at, tries: 0, nearest: None };
-    match search.from(vec![Arc::clone(signer)]) {
-        Some(chain) => Ok(chain),
-        None => {
-            let none: Why = ("its issuer is none of those given", "其签发者不在所给的机构之中");
-            Err(search.nearest.map_or(none, |(_, why)| why).into())
+    let mut search = Search { store, brought, at, tries: 0, nearest: None, asked: BTreeMap::new(), told: None };
+    if search.from(vec![Arc::clone(signer)]) {
+        return Vec::new();
+    }
+    search.told.unwrap_or_else(|| match search.nearest {
+        Some(failure) => vec![failure.finding()],
+        None => vec![untrusted(NONE_GIVEN).detail(numbered(signer))],
+    })
+}
+
+const NONE_GIVEN: (&str, &str) = ("its issuer is none of those given", "其签发者不在所给的机构之中");
+
+/// Why a way went no further.
+struct Failure {
+    /// How long the chain was.
+    length: usize,
+    nearness: Nearness,
+    why: (&'static str, &'static str),
+    /// The certificate that has no issuer here.
+    below: Arc<Certificate>,
+    /// The one that might have been it.
+    above: Option<Arc<Certificate>>,
+}
+
+impl Failure {
+    /// A search that had to end tells nothing of what it did not see. Of the others, the longest chain and the nearest issuer.
+    fn rank(&self) -> (bool, usize, Nearness) {
+        (self.nearness == Nearness::Limit, self.length, self.nearness)
+    }
+
+    fn finding(&self) -> Finding {
+        let (mut english, mut chinese) = numbered(&self.below);
+        // Only an issuer that signed is named: a namesake that did not has nothing to do with it.
+        if let Some(issuer) = self.above.as_ref().filter(|_| self.nearness >= Nearness::Rights) {
+            let number = issuer.number();
+            english.push_str(&format!(", its issuer {number}"));
+            chinese.push_str(&format!("，其签发者 {number}"));
         }
+        untrusted(self.why).detail((english, chinese))
+    }
+}
+
+/// Why a chain has no certificate above its last one: what is told where nothing was nearer. It verifies one signature at most, for each issuer that was
+/// tried.
+fn end_of(chain: &Chain, last: &Certificate) -> Refused {
+    let own = ("it is issued by itself, and is none of those that are trusted", "为自签证书，且不在受信任的证书之中");
+    let circle = ("its issuer, by the name, stands below it already", "按名称，其签发者已在其下级之中");
+    let below = |c: &Arc<Certificate>| c.subject() == last.issuer();
+    if last.is_self_signed() {
+        (Nearness::Untold, own)
+    } else if chain.iter().rev().skip(1).any(below) {
+        (Nearness::Name, circle)
+    } else {
+        (Nearness::Name, NONE_GIVEN)
     }
 }
 
@@ -43,125 +93,103 @@ struct Search<'s> {
     brought: &'s [Arc<Certificate>],
     at: SystemTime,
     tries: usize,
-    /// How long the chain was that failed last, and why.
-    nearest: Option<(usize, Why)>,
+    nearest: Option<Failure>,
+    /// What the lists say of a certificate and its issuer, so that they are asked no more often than issuers are tried.
+    asked: BTreeMap<[Fingerprint; 2], Vec<Finding>>,
+    /// What they say of the first chain.
+    told: Option<Vec<Finding>>,
 }
 
 impl Search<'_> {
-    fn from(&mut self, chain: Chain) -> Option<Chain> {
-        let last = Arc::clone(chain.last()?);
+    fn from(&mut self, chain: Chain) -> bool {
+        let Some(last) = chain.last().cloned() else { return false };
         // A certificate of the list is trusted in itself, intermediates too (RFC 5280 §6.1.1 (d)).
         if self.store.anchors.contains(&last) {
-            return Some(chain);
+            return self.whole(&chain);
         }
         if chain.len() >= policy::CHAIN_MAX {
-            self.failed(&chain, ("the chain is too long", "证书链过长"));
-            return None;
+            self.failed(&chain, (Nearness::Path, ("the chain is too long", "证书链过长")), None);
+            return false;
         }
-        let anchors = self.store.anchors.iter();
-        let candidates =
-            anchors.chain(&self.store.between).chain(self.brought).filter(|c| c.subject() == last.issuer());
-        let candidates: Vec<Arc<Certificate>> = candidates.filter(|c| !chain.contains(*c)).cloned().collect();
-        for issuer in candidates {
-            self.tries = self.tries.saturating_add(1);
-            if self.tries > policy::CHAIN_TRIES {
-                self.failed(&chain, ("too many issuers would have to be tried", "需尝试的签发者过多"));
-                return None;
+        for issuer in self.candidates(&last, &chain) {
+            // What tells without a signature costs no try: an authority may have had many keys.
+            if let Err(refused) = last.check_named_by(&issuer) {
+                self.failed(&chain, refused, Some(&issuer));
+                continue;
             }
-            if let Err(why) = self.step(&chain, &last, &issuer) {
-                self.failed(&chain, why);
+            if self.tries >= policy::CHAIN_TRIES {
+                let limit = ("too many issuers would have to be tried", "需尝试的签发者过多");
+                self.failed(&chain, (Nearness::Limit, limit), None);
+                return false;
+            }
+            self.tries = self.tries.saturating_add(1);
+            if let Err(refused) = self.step(&chain, &last, &issuer) {
+                self.failed(&chain, refused, Some(&issuer));
                 continue;
             }
             let mut longer = chain.clone();
             longer.push(issuer);
-            if let Some(whole) = self.from(longer) {
-                return Some(whole);
+            if self.from(longer) {
+                return true;
             }
         }
-        if chain.len() > 1 {
-            self.failed(&chain, ("an issuer above it is none of those given", "其上级签发者不在所给的机构之中"));
+        self.failed(&chain, end_of(&chain, &last), None);
+        false
+    }
+
+    /// Certificates of the name that `last` gives for its issuer, each once, in an order of their own: the anchors, then what stands between, then what
+    /// was brought along; of each, authorities that are valid at the time before others, which cannot help; the newest first.
+    fn candidates(&self, last: &Certificate, chain: &Chain) -> Chain {
+        let sources = [self.store.anchors.as_slice(), &self.store.between, self.brought];
+        let mut seen = BTreeSet::new();
+        let mut found = Chain::new();
+        for source in sources {
+            let named = source.iter().filter(|c| c.subject() == last.issuer() && !chain.contains(c));
+            let mut named: Chain = named.filter(|c| seen.insert(c.fingerprint())).cloned().collect();
+            named.sort_by_cached_key(|c| {
+                let ready = c.is_ca() && c.check_time(self.at).is_ok();
+                (!ready, Reverse(c.not_before()), c.fingerprint())
+            });
+            found.extend(named);
         }
-        None
+        found
     }
 
     /// Whether `issuer` may stand above `last` in this chain.
-    fn step(&self, chain: &Chain, last: &Certificate, issuer: &Certificate) -> Result<(), Why> {
-        last.check_issued_by(issuer)?;
+    fn step(&self, chain: &Chain, last: &Certificate, issuer: &Certificate) -> Result<(), Refused> {
+        last.check_signed_by(issuer)?;
         if issuer.check_time(self.at).is_err() {
-            return Err(("its issuer's certificate was not valid at the time", "其签发者证书在该时间无效"));
+            let over = ("its issuer's certificate was not valid at the time", "其签发者证书在该时间无效");
+            return Err((Nearness::Time, over));
         }
         // RFC 5280 §4.2.1.9: authorities between, those that a name issued to itself not counted.
         let between = chain.iter().skip(1).filter(|c| !c.is_self_issued()).count();
         if issuer.path_length().is_some_and(|most| between > most) {
-            return Err(("an issuer above it allows no further authority below", "其上级签发者不允许再有下级机构"));
+            let path = ("its issuer allows no further authority below", "其签发者不允许再有下级机构");
+            return Err((Nearness::Path, path));
         }
         Ok(())
     }
 
-    fn failed(&mut self, chain: &Chain, why: Why) {
-        let nearer = self.nearest.is_none_or(|(length, _)| chain.len() > length);
-        if nearer {
-            self.nearest = Some((chain.len(), why));
+    /// Whether the lists say nothing against a chain. Where they do, another one may be right: an authority has a certificate from each that is above it,
+    /// and one of them may be revoked.
+    fn whole(&mut self, chain: &Chain) -> bool {
+        let mut told = Vec::new();
+        for (certificate, issuer) in chain.iter().zip(chain.iter().skip(1)) {
+            let pair = [certificate.fingerprint(), issuer.fingerprint()];
+            let ask = || revocation::of(certificate, issuer, self.store, self.at);
+            told.extend(self.asked.entry(pair).or_insert_with(ask).iter().cloned());
+        }
+        let free = told.is_empty();
+        self.told.get_or_insert(told);
+        free
+    }
+
+    fn failed(&mut self, chain: &Chain, (nearness, why): Refused, above: Option<&Arc<Certificate>>) {
+        let Some(below) = chain.last().cloned() else { return };
+        let failure = Failure { length: chain.len(), nearness, why, below, above: above.cloned() };
+        if self.nearest.as_ref().is_none_or(|nearest| failure.rank() > nearest.rank()) {
+            self.nearest = Some(failure);
         }
     }
-}
-
-/// What the store's lists say of each certificate of a chain but the anchor. Nothing where no list is asked for.
-pub(super) fn revocation(chain: &Chain, store: &Store, at: SystemTime) -> Vec<Finding> {
-    if !store.revocation {
-        return Vec::new();
-    }
-    let mut findings = Vec::new();
-    for (certificate, issuer) in chain.iter().zip(chain.iter().skip(1)) {
-        findings.extend(of(certificate, issuer, store, at));
-    }
-    findings
-}
-
-fn of(certificate: &Certificate, issuer: &Certificate, store: &Store, at: SystemTime) -> Vec<Finding> {
-    let mut unusable = Vec::new();
-    let number = certificate.number();
-    let mut about: Vec<_> = store.crls.iter().filter(|crl| crl.covers(certificate)).collect();
-    // Several lists may be current at a time: the last one has the word, and of two of one second the one that revokes.
-    about.sort_by_key(|crl| std::cmp::Reverse((crl.this_update(), crl.revoked(certificate).is_some())));
-    for crl in about {
-        if let Err(why) = crl.check_issued_by(issuer).and_then(|()| crl.check_time(at)) {
-            unusable.push(not_used(crl, why));
-            continue;
-        }
-        let Some(revoked) = crl.revoked(certificate) else { return Vec::new() };
-        let (english, chinese) = revoked.said();
-        let on = date(revoked.date);
-        let finding = Finding::new(FindingKind::CertificateRevoked)
-            .detail((format!("certificate {number}"), format!("证书 {number}")))
-            .compared(
-                (
-                    format!("not in the CRL of {}", date(crl.this_update())),
-                    format!("不在 {} 的 CRL 中", date(crl.this_update())),
-                ),
-                (format!("revoked on {on}, {english}"), format!("{on} 被吊销，{chinese}")),
-            );
-        return vec![finding];
-    }
-    let found = match unusable.len() {
-        0 => (
-            format!("{} lists, none of them about it", store.crls.len()),
-            format!("{} 个 CRL，均不涉及该证书", store.crls.len()),
-        ),
-        n => (format!("{n} lists about it, none of them usable"), format!("{n} 个相关 CRL，均不可用")),
-    };
-    let finding = Finding::new(FindingKind::RevocationUnknown)
-        .detail((format!("certificate {number}"), format!("证书 {number}")))
-        .compared(("a current CRL of its issuer", "其签发者的有效 CRL"), found);
-    unusable.insert(0, finding);
-    unusable
-}
-
-fn not_used(crl: &Crl, why: Why) -> Finding {
-    let of = date(crl.this_update());
-    let until = crl.next_update().map_or_else(|| "-".to_owned(), date);
-    Finding::new(FindingKind::CrlUnusable).detail(why).compared(
-        ("a list that is signed by the issuer and current", "由签发者签名且在有效期内的 CRL"),
-        (format!("a list of {of}, current until {until}"), format!("{of} 签发、有效至 {until} 的 CRL")),
-    )
 }

@@ -1,6 +1,7 @@
 //! Who is trusted.
 
 mod chain;
+mod revocation;
 mod store;
 
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use super::{Finding, FindingKind, VerifyContext, Words};
 use crate::cert::{Certificate, Fingerprint, date};
 use crate::error::ErrorKind;
-use crate::suite::KeyKind;
+use crate::suite::{KeyKind, Suite};
 
 pub use store::Store;
 
@@ -55,30 +56,16 @@ pub(super) fn judge(
     findings.extend(usage(certificate, context));
     findings.extend(role(certificate, context));
     findings.extend(weak_key(certificate));
-    match &context.trust {
-        Trust::Anchors(anchors) => {
-            let store = Store::new(anchors.clone());
-            trusted(chain::build(certificate, &store, &[], context.at).map(|_| ()), findings)
-        }
-        Trust::Store(store) => match chain::build(certificate, store, brought, context.at) {
-            Ok(chain) => {
-                let told = chain::revocation(&chain, store, context.at);
-                let free = told.is_empty();
-                findings.extend(told);
-                free
-            }
-            Err(why) => trusted(Err(why), findings),
-        },
-        Trust::Pinned(pins) => {
-            let pinned = pins.contains(&certificate.fingerprint());
-            let why = || ("its fingerprint is none of those given", "其指纹不在所给的指纹之中").into();
-            trusted(if pinned { Ok(()) } else { Err(why()) }, findings)
-        }
-        Trust::None => {
-            findings.push(Finding::new(FindingKind::TrustNotAsked));
-            false
-        }
-    }
+    let told = match &context.trust {
+        Trust::Anchors(anchors) => chain::judge(certificate, &Store::new(anchors.clone()), &[], context.at),
+        Trust::Store(store) => chain::judge(certificate, store, brought, context.at),
+        Trust::Pinned(pins) if pins.contains(&certificate.fingerprint()) => Vec::new(),
+        Trust::Pinned(_) => vec![untrusted(("its fingerprint is none of those given", "其指纹不在所给的指纹之中"))],
+        Trust::None => vec![Finding::new(FindingKind::TrustNotAsked)],
+    };
+    let given = told.is_empty();
+    findings.extend(told);
+    given
 }
 
 fn time(certificate: &Certificate, context: &VerifyContext) -> Option<Finding> {
@@ -126,19 +113,26 @@ fn role(certificate: &Certificate, context: &VerifyContext) -> Option<Finding> {
 }
 
 fn weak_key(certificate: &Certificate) -> Option<Finding> {
-    match certificate.key().ok()?.kind() {
+    let kind = certificate.key().ok()?.kind();
+    match kind {
         KeyKind::Rsa { bits } if bits < RSA_STRONG => {
-            Some(Finding::new(FindingKind::WeakKey).compared(format!("RSA-{RSA_STRONG}"), format!("RSA-{bits}")))
+            let finding = Finding::new(FindingKind::WeakKey).compared(format!("RSA-{RSA_STRONG}"), kind.to_string());
+            let none = !Suite::ALL.iter().any(|suite| suite.fits(kind));
+            let short = ("too short for any signature: none of its counts", "过短，其任何签名均不予采信");
+            Some(if none { finding.detail(short) } else { finding })
         }
         _ => None,
     }
 }
 
-fn trusted(given: Result<(), Words>, findings: &mut Vec<Finding>) -> bool {
-    let is_given = given.is_ok();
+fn untrusted(found: impl Into<Words>) -> Finding {
     let expected = ("a chain to a trusted certificate", "到受信任证书的证书链");
-    findings.extend(given.err().map(|why| Finding::new(FindingKind::CertificateUntrusted).compared(expected, why)));
-    is_given
+    Finding::new(FindingKind::CertificateUntrusted).compared(expected, found)
+}
+
+fn numbered(certificate: &Certificate) -> (String, String) {
+    let number = certificate.number();
+    (format!("certificate {number}"), format!("证书 {number}"))
 }
 
 #[cfg(test)]

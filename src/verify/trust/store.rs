@@ -34,7 +34,7 @@ impl Store {
     }
 
     /// Adds revocation lists. Where there is one, each certificate of a chain but the anchor must be covered by a current list: what nobody
-    /// says anything about is not taken for unrevoked.
+    /// says anything about is not taken for unrevoked. What a list revokes that is out of date stays revoked until a later list says otherwise.
     #[must_use]
     pub fn crls(mut self, crls: Vec<Arc<Crl>>) -> Self {
         self.revocation = self.revocation || !crls.is_empty();

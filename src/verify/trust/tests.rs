@@ -2,7 +2,6 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::cert::test_ca::{EPORT_NAME, Holder, Shape, TestCa, Usage, any_key, raw_extension};
-use crate::policy;
 use crate::profile::Profile;
 use crate::role::Role;
 use crate::verify::Severity;
@@ -258,16 +257,5 @@ fn rsa_and_sm2_issuers_signatures_are_checked() {
     }
 }
 
-#[test]
-fn an_issuer_is_looked_for_among_so_many_of_its_name_and_no_further() {
-    let right = ca();
-    let signer = issue(&right, &customs());
-    let others: Vec<Arc<Certificate>> = (0..policy::CHAIN_TRIES).map(|_| read(ca().der())).collect();
-    let among = |others: &[Arc<Certificate>]| {
-        let all = others.iter().cloned().chain([read(right.der())]);
-        Trust::Anchors(all.collect())
-    };
-    let (trusted, _, text) = found(&signer, &context(among(&others[1..])));
-    assert!(trusted, "{text}");
-    untrusted(&signer, among(&others), "another key identifier");
-}
+#[path = "chain_tests.rs"]
+mod chain_tests;
