@@ -5,6 +5,7 @@ use std::cell::Cell;
 use uppsala::{Document, NodeId, NodeKind};
 
 use super::super::canonical::{self, Checked};
+use super::excerpt;
 use super::pieces::{Edit, Kind, Pieces};
 use super::root::{RootEdit, StartTag};
 use super::spaces::Spaces;
@@ -101,7 +102,7 @@ impl<'s> Search<'s> {
     /// One deviation, then two. `already` is one that was made before.
     fn of_canonical(&self, before: &str, after: &str, already: Option<Finding>) -> Option<Vec<Finding>> {
         let pieces = Pieces::of(before, after)?;
-        let now = pieces.beside().map(|(b, a)| [b, a].concat());
+        let now = pieces.beside_now();
         let besides = now.as_deref().map(besides).unwrap_or_default();
         let roots = pieces.root().and_then(StartTag::of).map(|tag| RootEdit::all(&tag)).unwrap_or_default();
         let try_it = |edit: Edit<'_>| {
@@ -113,6 +114,8 @@ impl<'s> Search<'s> {
         let with = |root, spaces, beside| try_it(Edit { root, spaces, beside });
         let some_root = || roots.iter().map(Some);
         let some_spaces = || Spaces::ALL.into_iter().map(Some);
+        // Where somebody put the Signature into a formatted document, or formatted around it, its own white space is as it was.
+        let stays = |s: &Spaces| pieces.beside_with(*s) != now;
         let some_beside = || besides.iter().map(|b| Some(b.as_str()));
         let one = std::iter::once((None, None, None))
             .chain(some_beside().map(|b| (None, None, b)))
@@ -120,6 +123,7 @@ impl<'s> Search<'s> {
             .chain(some_spaces().map(|s| (None, s, None)));
         let two = some_root()
             .flat_map(|r| some_beside().map(move |b| (r, None, b)))
+            .chain(Spaces::ALL.into_iter().filter(stays).map(|s| (None, Some(s), now.as_deref())))
             .chain(some_spaces().flat_map(|s| some_beside().map(move |b| (None, s, b))))
             .chain(some_root().flat_map(|r| some_spaces().map(move |s| (r, s, None))));
         one.chain(two).take_while(|_| !self.spent()).find_map(|(r, s, b)| with(r, s, b))
@@ -173,8 +177,14 @@ impl<'s> Search<'s> {
         let root = self.tree.document_element().and_then(|id| self.checked.place(self.tree, id));
         let mut findings: Vec<Finding> = edit.root.map(|r| r.findings(root)).unwrap_or_default();
         match (edit.spaces, edit.beside) {
-            // The white space beside the Signature changes with the indentation.
-            (Some(spaces), _) => findings.push(self.indentation(pieces, edit, spaces.said().into())),
+            (Some(spaces), beside) => {
+                findings.push(self.indentation(pieces, edit, spaces.said().into()));
+                let apart = match beside {
+                    Some(beside) => pieces.is_apart(beside, spaces).then_some(beside.to_owned()),
+                    None => pieces.line_beside(spaces),
+                };
+                findings.extend(apart.and_then(|expected| self.newline(pieces, &expected)));
+            }
             (None, Some(expected)) => findings.extend(self.newline(pieces, expected)),
             (None, None) => {}
         }
@@ -187,8 +197,9 @@ impl<'s> Search<'s> {
         match pieces.first_changed(edit) {
             Some(changed) => {
                 let offset = self.tag_offset(changed.tag);
+                let (expected, found) = excerpt::both(&changed.expected, &changed.found);
                 finding
-                    .compared(quoted(&changed.expected), quoted(&changed.found))
+                    .compared(expected, found)
                     .maybe_at(offset.and_then(|o| self.checked.place_at(o)))
             }
             None => finding.maybe_at(self.place),
@@ -203,6 +214,7 @@ impl<'s> Search<'s> {
         let range = self.tree.node_range(self.signature)?;
         let behind: (&str, &str) = ("after the Signature element", "Signature 元素之后");
         let ahead: (&str, &str) = ("before the Signature element", "Signature 元素之前");
+        let around: (&str, &str) = ("before and after the Signature element", "Signature 元素前后");
         let (kind, said, offset) = match lines(expected).cmp(&lines(&found)) {
             // Where nothing before it has to go, it stands behind.
             std::cmp::Ordering::Less if before.len() <= expected.len() && !after.is_empty() => {
@@ -211,20 +223,22 @@ impl<'s> Search<'s> {
             std::cmp::Ordering::Less if after.is_empty() || after.len() <= expected.len() => {
                 (FindingKind::NewlineAdded, ahead, range.start)
             }
-            std::cmp::Ordering::Less => (
-                FindingKind::NewlineAdded,
-                ("before and after the Signature element", "Signature 元素前后"),
-                range.start,
-            ),
+            std::cmp::Ordering::Less => (FindingKind::NewlineAdded, around, range.start),
             std::cmp::Ordering::Greater => (
                 FindingKind::NewlineRemoved,
                 ("before or after the Signature element", "Signature 元素之前或之后"),
                 range.start,
             ),
-            std::cmp::Ordering::Equal if before.is_empty() => (FindingKind::IndentationChanged, behind, range.end),
+            std::cmp::Ordering::Equal if expected.starts_with(before) && !after.is_empty() => {
+                (FindingKind::IndentationChanged, behind, range.end)
+            }
+            std::cmp::Ordering::Equal if !expected.ends_with(after) => {
+                (FindingKind::IndentationChanged, around, range.start)
+            }
             std::cmp::Ordering::Equal => (FindingKind::IndentationChanged, ahead, range.start),
         };
-        let finding = Finding::new(kind).detail(said).compared(quoted(expected), quoted(&found));
+        let (expected, found) = excerpt::both(expected, &found);
+        let finding = Finding::new(kind).detail(said).compared(expected, found);
         Some(finding.maybe_at(self.checked.place_at(offset)))
     }
 
@@ -265,11 +279,6 @@ fn mark(text: &str) -> String {
     let run = |rest: &str| rest.bytes().take_while(|o| *o == b'x').count().saturating_add(1);
     let most = text.match_indices(TARGET).map(|found| run(behind(found))).max().unwrap_or_default();
     format!("<?{TARGET}{}?>", "x".repeat(most))
-}
-
-/// White space as it is shown.
-pub(super) fn quoted(blank: &str) -> String {
-    format!("\"{}\"", blank.escape_debug())
 }
 
 /// What may have stood beside the Signature in place of `now`.

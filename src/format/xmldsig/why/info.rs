@@ -8,7 +8,7 @@ use super::super::identifiers::Set;
 use super::super::read::shown;
 use super::super::{C14N, C14N_WITH_COMMENTS, DSIG, write};
 use super::Digests;
-use super::body::quoted;
+use super::excerpt;
 use super::root::{self, RootEdit, StartTag};
 use crate::format::proof::{Proof, Way};
 use crate::suite::Suite;
@@ -173,10 +173,10 @@ impl Info<'_> {
         let blank =
             |id: &NodeId| matches!(self.tree.node_kind(*id), Some(NodeKind::Text(t)) if t.trim_ascii().is_empty());
         let first = self.tree.descendants(self.node).into_iter().find(blank);
-        let found = first.and_then(|id| self.tree.node_source(id)).map(quoted);
+        let found = first.and_then(|id| self.tree.node_source(id)).map(excerpt::quoted);
         let place = first.and_then(|id| self.checked.place(self.tree, id)).or(self.place());
         Finding::new(FindingKind::SignedInfoPretty)
-            .compared(("no white space between elements", "元素之间无空白"), found.unwrap_or_default())
+            .compared(("no white space between elements", "元素之间无空白"), found.unwrap_or_else(|| "".into()))
             .maybe_at(place)
     }
 }

@@ -4,6 +4,7 @@
 //! over. The search is bounded (`body::MAX_TRIED`; a short list and `info::MAX_WRITTEN` for SignedInfo); where nothing fits, nothing is said.
 
 mod body;
+mod excerpt;
 mod info;
 mod pieces;
 mod reach;
