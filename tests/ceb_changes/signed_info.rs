@@ -195,6 +195,8 @@ fn a_digest_made_over_another_root_than_the_value_is_the_signers_fault() {
         assert_eq!(kinds, [kind], "{said:#?}");
         assert!(report.has(F::SignatureRight) && report.has(F::DigestWrong), "{:#?}", report.findings);
         assert!(said[0].contains(signers), "{said:#?}");
+        // What came may stand on the Signature as well as on the root; a prefix that is declared further out has no way back.
+        assert_eq!(said[0].contains("no change of it makes both right"), kind == F::NamespaceLost, "{said:#?}");
     }
     // The Signature declares it for itself: the value does not tell when it came to the root.
     let moved = replace(&d, CEB, &[CEB, DS].concat());
@@ -203,6 +205,30 @@ fn a_digest_made_over_another_root_than_the_value_is_the_signers_fault() {
     assert!(report.has(F::SignatureRight) && !said[0].contains(signers), "{said:#?}");
     // A value that is wrong since the same declaration went tells nothing of the signer.
     assert!(told(&bare).1.iter().all(|said| !said.contains(signers)));
+}
+
+/// As programs do that write a document anew: "take it out" and "sign again" would both be wrong.
+#[test]
+fn a_declaration_of_the_signature_that_was_moved_to_the_root_goes_back_on_the_signature() {
+    use FindingKind as F;
+    let back = "it was moved up from the Signature element, which uses it: put it back there";
+    for kind in ["rsa", "sm2"] {
+        let d = vector(&format!("synthetic_CEB311_{kind}.xml"));
+        let moved = replace(&replace(&d, DS, ""), CEB, &[CEB, DS].concat());
+        let (kinds, said, report) = told(&moved);
+        assert_eq!(kinds, [F::NamespaceAdded], "{said:#?}");
+        assert!(report.has(F::SignatureRight) && report.has(F::DigestWrong), "{:#?}", report.findings);
+        assert!(said[0].contains(back), "{said:#?}");
+        let undone = replace(&replace(&moved, DS, ""), "<ds:Signature>", &format!("<ds:Signature{DS}>"));
+        assert!(accepted(&ceb_kit::report(&undone, vectors_time())), "what is said makes it right");
+        // With a value that is wrong for a reason of its own, and with a declaration that came beside it.
+        let (kinds, said, _) = told(&replace(&moved, "<ds:Reference", "\n<ds:Reference"));
+        assert_eq!(kinds, [F::SignedInfoPretty, F::NamespaceAdded], "{said:#?}");
+        assert!(said.iter().any(|s| s.contains(back)), "{said:#?}");
+        let (kinds, said, _) = told(&replace(&moved, DS, &format!("{DS} xmlns:q=\"urn:q\"")));
+        assert_eq!(kinds, [F::NamespaceAdded; 2], "{said:#?}");
+        assert_eq!(said.iter().filter(|s| s.contains(back)).count(), 1, "{said:#?}");
+    }
 }
 
 /// The algorithm was right when it was signed: "hash with the algorithm of the identifier" would be no advice.

@@ -41,7 +41,9 @@ pub(super) fn of_digest(
     claimed: (DigestAlgorithm, &[u8]),
     place: Option<Place>,
 ) -> Vec<Finding> {
-    body::Search::new(checked, tree, signature, claimed, place).causes()
+    let mut causes = body::Search::new(checked, tree, signature, claimed, place).causes();
+    reach::moved_up(tree, signature, &mut causes);
+    causes
 }
 
 /// Why the value differs. `None` where no known reason fits.
