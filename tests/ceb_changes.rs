@@ -148,7 +148,8 @@ fn a_newline_beside_the_signature_is_named_beside_a_changed_indentation() {
             let report = report(&both, vectors_time());
             let told: Vec<F> = report.findings.iter().map(|f| f.kind).filter(|k| k.code() >= "VF-103").collect();
             assert!(told.contains(&kind) && told.contains(&F::IndentationChanged), "{:#?}", report.findings);
-            let alone = |k: F| report.findings.iter().find(|f| f.kind == k).map(|f| (f.expected.clone(), f.found.clone()));
+            let alone =
+                |k: F| report.findings.iter().find(|f| f.kind == k).map(|f| (f.expected.clone(), f.found.clone()));
             let once = ceb_kit::report(&one, vectors_time());
             let newline = once.findings.iter().find(|f| f.kind == kind).map(|f| (f.expected.clone(), f.found.clone()));
             assert_eq!(alone(kind), newline, "{:#?}", report.findings);
@@ -156,6 +157,18 @@ fn a_newline_beside_the_signature_is_named_beside_a_changed_indentation() {
         // What only a formatted document has is no change of its own.
         let tabs = String::from_utf8(d.clone()).unwrap().replace('\t', "  ");
         assert!(!report(tabs.as_bytes(), vectors_time()).has(kind));
+    }
+}
+
+/// Only what was done to it is said of the indentation: it is by tabs as before.
+#[test]
+fn blank_lines_and_blanks_at_ends_are_named_and_not_the_indentation() {
+    let d = vector("synthetic_CEB311_rsa.xml");
+    for (to, said) in
+        [("<ceb:Order>\n\n", "it had no blank lines"), ("<ceb:Order> \n", "it had no blanks at the ends of lines")]
+    {
+        let told = only(&replace(&d, "<ceb:Order>\n", to), FindingKind::IndentationChanged);
+        assert!(told.contains(said), "{told}");
     }
 }
 

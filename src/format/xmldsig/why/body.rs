@@ -15,6 +15,17 @@ use crate::verify::{Finding, FindingKind, Place, Words};
 /// Octets that are hashed before the search ends: some 1,600 tries for a message of 20 KB, four for the largest one.
 const MAX_TRIED: usize = 32 * 1024 * 1024;
 
+/// Whether a digest is the one that was signed, in a document whose document element is edited so.
+type IsSigned<'s> = &'s dyn Fn(&[u8], Option<&RootEdit>) -> bool;
+
+/// What is looked for.
+enum Wanted<'s> {
+    /// DigestValue.
+    Digest(&'s [u8]),
+    /// The one that was signed, where another stands there.
+    Signed(IsSigned<'s>),
+}
+
 /// A digest that a document does not have.
 pub(super) struct Search<'s> {
     pub(super) checked: &'s Checked<'s>,
@@ -22,8 +33,7 @@ pub(super) struct Search<'s> {
     pub(super) signature: NodeId,
     /// The algorithm of the identifier.
     pub(super) algorithm: DigestAlgorithm,
-    /// DigestValue.
-    pub(super) claimed: &'s [u8],
+    wanted: Wanted<'s>,
     /// Where DigestValue stands.
     pub(super) place: Option<Place>,
     tried: Cell<usize>,
@@ -37,7 +47,26 @@ impl<'s> Search<'s> {
         (algorithm, claimed): (DigestAlgorithm, &'s [u8]),
         place: Option<Place>,
     ) -> Self {
-        Search { checked, tree, signature, algorithm, claimed, place, tried: Cell::new(0) }
+        let wanted = Wanted::Digest(claimed);
+        Search { checked, tree, signature, algorithm, wanted, place, tried: Cell::new(0) }
+    }
+
+    /// A search for the document whose digest was signed.
+    pub(super) fn with(
+        checked: &'s Checked<'s>,
+        tree: &'s Document<'s>,
+        signature: NodeId,
+        algorithm: DigestAlgorithm,
+        is_signed: IsSigned<'s>,
+    ) -> Self {
+        let wanted = Wanted::Signed(is_signed);
+        Search { checked, tree, signature, algorithm, wanted, place: None, tried: Cell::new(0) }
+    }
+
+    /// The one thing that was done to the document, of what is known to happen after signing; `None` where none of it fits.
+    pub(super) fn changes(&self) -> Option<Vec<Finding>> {
+        let (before, after) = self.around()?;
+        self.of_canonical(&before, &after, None)
     }
 
     /// The causes; none where no known one fits.
@@ -52,17 +81,29 @@ impl<'s> Search<'s> {
         let Some((before, after)) = self.around() else { return false };
         let Some(pieces) = Pieces::of(&before, &after) else { return false };
         let written = pieces.written(&Edit { root: Some(root), ..Edit::default() });
-        self.algorithm.of(written.as_bytes()).is_ok_and(|digest| digest.octets() == self.claimed)
+        self.has(self.algorithm, written.as_bytes(), None)
     }
 
-    /// The algorithm with which octets give the claimed digest: the identifier's, or another.
-    fn fits(&self, octets: &[u8]) -> Option<DigestAlgorithm> {
+    fn has(&self, algorithm: DigestAlgorithm, octets: &[u8], root: Option<&RootEdit>) -> bool {
+        let is_it = |digest: &[u8]| match self.wanted {
+            Wanted::Digest(claimed) => digest == claimed,
+            Wanted::Signed(is_signed) => is_signed(digest, root),
+        };
+        algorithm.of(octets).is_ok_and(|digest| is_it(digest.octets()))
+    }
+
+    /// The algorithm with which octets give the wanted digest: the identifier's, or another where the length is known.
+    fn fits(&self, octets: &[u8], root: Option<&RootEdit>) -> Option<DigestAlgorithm> {
         self.tried.set(self.tried.get().saturating_add(octets.len()));
+        let length = match self.wanted {
+            Wanted::Digest(claimed) => claimed.len(),
+            Wanted::Signed(_) => return self.has(self.algorithm, octets, root).then_some(self.algorithm),
+        };
         let others = [DigestAlgorithm::Sha1, DigestAlgorithm::Sha256, DigestAlgorithm::Sm3];
         std::iter::once(self.algorithm)
             .chain(others.into_iter().filter(|a| *a != self.algorithm))
-            .filter(|a| a.length() == self.claimed.len())
-            .find(|a| a.of(octets).is_ok_and(|digest| digest.octets() == self.claimed))
+            .filter(|a| a.length() == length)
+            .find(|a| self.has(*a, octets, root))
     }
 
     fn spent(&self) -> bool {
@@ -106,7 +147,7 @@ impl<'s> Search<'s> {
         let besides = now.as_deref().map(besides).unwrap_or_default();
         let roots = pieces.root().and_then(StartTag::of).map(|tag| RootEdit::all(&tag)).unwrap_or_default();
         let try_it = |edit: Edit<'_>| {
-            let algorithm = self.fits(pieces.written(&edit).as_bytes())?;
+            let algorithm = self.fits(pieces.written(&edit).as_bytes(), edit.root)?;
             let mut findings: Vec<Finding> = already.iter().cloned().collect();
             findings.extend(self.told(&pieces, &edit, algorithm));
             Some(findings)
@@ -126,6 +167,8 @@ impl<'s> Search<'s> {
             .chain(Spaces::ALL.into_iter().filter(stays).map(|s| (None, Some(s), now.as_deref())))
             .chain(some_spaces().flat_map(|s| some_beside().map(move |b| (None, s, b))))
             .chain(some_root().flat_map(|r| some_spaces().map(move |s| (r, s, None))));
+        // DigestValue is the other one of two where what was signed is looked for.
+        let two = two.filter(|_| matches!(self.wanted, Wanted::Digest(_)));
         one.chain(two).take_while(|_| !self.spent()).find_map(|(r, s, b)| with(r, s, b))
     }
 
@@ -155,7 +198,7 @@ impl<'s> Search<'s> {
         ];
         let (algorithm, said) = tries.into_iter().take_while(|_| !self.spent()).find_map(|(text, said)| {
             let text = text.filter(|t| *t != canonical)?;
-            Some((self.fits(text.as_bytes())?, said))
+            Some((self.fits(text.as_bytes(), None)?, said))
         })?;
         let told = Finding::new(FindingKind::TextHashed)
             .detail(said)
@@ -198,9 +241,7 @@ impl<'s> Search<'s> {
             Some(changed) => {
                 let offset = self.tag_offset(changed.tag);
                 let (expected, found) = excerpt::both(&changed.expected, &changed.found);
-                finding
-                    .compared(expected, found)
-                    .maybe_at(offset.and_then(|o| self.checked.place_at(o)))
+                finding.compared(expected, found).maybe_at(offset.and_then(|o| self.checked.place_at(o)))
             }
             None => finding.maybe_at(self.place),
         }

@@ -20,15 +20,19 @@ pub(super) fn both(expected: &str, found: &str) -> (Words, Words) {
     (from(expected, start), from(found, start))
 }
 
-/// What is left of two texts without what they begin and end with alike.
-pub(super) fn apart<'t>(one: &'t str, other: &'t str) -> (&'t str, &'t str) {
-    let length = |c: char| c.len_utf8();
-    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).map(|(a, _)| length(a)).sum();
-    let (one, other) = (one.get(same..).unwrap_or_default(), other.get(same..).unwrap_or_default());
-    let pairs = one.chars().rev().zip(other.chars().rev());
-    let same: usize = pairs.take_while(|(a, b)| a == b).map(|(a, _)| length(a)).sum();
+/// What is left of two canonical texts without what they begin and end with alike, and where in the first it is. A tag is not cut in its name.
+pub(super) fn apart<'t>(one: &'t str, other: &'t str) -> (usize, &'t str, &'t str) {
+    let alike = |pairs: &mut dyn Iterator<Item = (char, char)>| -> usize {
+        pairs.take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum()
+    };
+    let same = alike(&mut one.chars().zip(other.chars()));
+    let head = one.get(..same).unwrap_or_default();
+    let tag = head.rfind('<').filter(|at| head.get(*at..).is_some_and(|name| !name.contains([' ', '>'])));
+    let start = tag.unwrap_or(same);
+    let (one, other) = (one.get(start..).unwrap_or_default(), other.get(start..).unwrap_or_default());
+    let same = alike(&mut one.chars().rev().zip(other.chars().rev()));
     let head = |text: &'t str| text.get(..text.len().saturating_sub(same)).unwrap_or_default();
-    (head(one), head(other))
+    (start, head(one), head(other))
 }
 
 fn from(text: &str, start: usize) -> Words {
@@ -66,9 +70,11 @@ mod tests {
 
     #[test]
     fn what_two_texts_share_at_both_ends_is_left_out() {
-        assert_eq!(apart("ab", "a\u{a0}b"), ("", "\u{a0}"));
-        assert_eq!(apart("aa", "aaa"), ("", "a"));
-        assert_eq!(apart("", ""), ("", ""));
-        assert_eq!(apart("合成样例", "合成样本"), ("例", "本"));
+        assert_eq!(apart("ab", "a\u{a0}b"), (1, "", "\u{a0}"));
+        assert_eq!(apart("aa", "aaa"), (2, "", "a"));
+        assert_eq!(apart("", ""), (0, "", ""));
+        assert_eq!(apart("合成样例", "合成样本"), (9, "例", "本"));
+        assert_eq!(apart("<a></a><b>", "<a></a><bc></bc><b>"), (7, "", "<bc></bc>"));
+        assert_eq!(apart("<a x=\"1\">", "<a x=\"2\">"), (6, "1", "2"));
     }
 }

@@ -102,12 +102,12 @@ impl Info<'_> {
     }
 
     /// The element that declares the prefix for SignedInfo.
-    fn declares(&self, (prefix, _): &Declaration) -> Option<NodeId> {
+    pub(super) fn declares(&self, (prefix, _): &Declaration) -> Option<NodeId> {
         nearest(self.tree, self.node, |e| e.namespace_declarations.iter().any(|(p, _)| p == prefix))
     }
 
     /// Whether an `xml:` attribute of the canonical SignedInfo is the document element's, and no nearer one's.
-    fn is_of_root(&self, attribute: &str) -> bool {
+    pub(super) fn is_of_root(&self, attribute: &str) -> bool {
         let local = attribute.trim_start_matches(" xml:").split('=').next().unwrap_or_default();
         let holder = nearest(self.tree, self.node, |e| has_xml_attribute(e, local));
         holder.is_some() && holder == self.tree.document_element()
