@@ -3,6 +3,8 @@
 
 #[path = "support/ceb_kit.rs"]
 mod ceb_kit;
+#[path = "ceb_changes/other_forms.rs"]
+mod other_forms;
 #[path = "ceb_changes/signed_info.rs"]
 mod signed_info;
 

@@ -234,6 +234,23 @@ def ceb_cases():
         case(f"newline-removed-{kind}", ["VF-104"], instead(right, "\n<ds:Signature ", "<ds:Signature "))
         case(f"signed-info-pretty-{kind}", ["VF-105"], instead(right, "<ds:Reference ", "\n    <ds:Reference "))
         case(f"tabs-to-spaces-{kind}", ["VF-160"], right.replace("\t", "    "))
+        case(f"newline-after-and-tabs-to-spaces-{kind}", ["VF-103", "VF-160"],
+             instead(right, "</ds:Signature>", "</ds:Signature>\n").replace("\t", "    "))
+        case(f"newline-removed-and-tabs-to-spaces-{kind}", ["VF-104", "VF-160"],
+             instead(right, "\n<ds:Signature ", "<ds:Signature ").replace("\t", "    "))
+        case(f"blank-line-{kind}", ["VF-160"], instead(right, "<ceb:Order>\n", "<ceb:Order>\n\n"))
+        case(f"blank-behind-{kind}", ["VF-160"], instead(right, "</ds:Signature>", "</ds:Signature> "))
+        case(f"namespace-moved-{kind}", ["VF-162"],
+             instead(instead(right, f' xmlns:ds="{DSIG}"', ""), " xmlns:xsi=", f' xmlns:ds="{DSIG}" xmlns:xsi='))
+        case(f"prefix-renamed-{kind}", ["VF-165"], right.replace("ds:", "dsig:").replace(":ds=", ":dsig="))
+        case(f"prefix-left-out-{kind}", ["VF-165"],
+             right.replace("<ds:", "<").replace("</ds:", "</").replace("xmlns:ds=", "xmlns="))
+        case(f"no-break-space-{kind}", ["VF-113", "VF-165"], instead(right, "<ds:DigestMethod", "\u00a0<ds:DigestMethod"))
+        damaged = re.sub("<ds:DigestValue>....", "<ds:DigestValue>AAAA", right)
+        case(f"digest-value-and-newline-{kind}", ["VF-103", "VF-165"],
+             instead(damaged, "</ds:Signature>", "</ds:Signature>\n"))
+        case(f"digest-value-and-namespace-{kind}", ["VF-161", "VF-165"], instead(damaged, f' xmlns:xsi="{XSI}"', ""))
+        case(f"digest-value-and-body-{kind}", [], instead(damaged, "合成样例</ceb:note>", "合成样本</ceb:note>"), unexplained=True)
         case(f"namespace-lost-{kind}", ["VF-161"], instead(right, f' xmlns:xsi="{XSI}"', ""))
         case(f"namespace-added-{kind}", ["VF-162"], instead(right, " xmlns:xsi=", ' xmlns:a="urn:a" xmlns:xsi='))
         case(f"xml-base-added-{kind}", ["VF-162"], instead(right, " xmlns:xsi=", ' xml:base="urn:a" xmlns:xsi='))
@@ -285,6 +302,11 @@ def names_and_cards():
     case("encryption-certificate", ["VF-132"], Message(ENCRYPTION).text())
     case("stranger", ["VF-133"], Message(RSA).text(), anchors=["bank"])
     case("certificate-as-pem", ["VF-122"], instead(Message(RSA).text(), "<ds:X509Certificate>", "<ds:X509Certificate>-----BEGIN CERTIFICATE-----"))
+    # It can be read, and nothing here takes its key.
+    other_curve = path("p384.key")
+    run("openssl", "ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", other_curve)
+    curve = certificate("customs-p384", other_curve, "0a12cd40")
+    case("certificate-of-another-curve", ["VF-122"], Message(RSA, certificate=curve.body, key_name=curve.number).text())
     case("two-values", ["VF-113"], instead(Message(RSA).text(), "<ds:KeyInfo>", "<ds:SignatureValue>AAAA</ds:SignatureValue><ds:KeyInfo>"))
     empty = re.sub(r"(?<=Value>)[^<]+(?=</ds:(Digest|Signature)Value>)", "", Message(RSA).text())
     case("template-not-filled", ["VF-113", "VF-114"], empty)

@@ -8,7 +8,7 @@ const MAX_SHOWN: usize = 60;
 const BEFORE: usize = 8;
 
 /// A text in quotes, cut with its number of characters where it is long.
-pub(super) fn quoted(text: &str) -> Words {
+pub(in crate::format::xmldsig) fn quoted(text: &str) -> Words {
     from(text, 0)
 }
 

@@ -13,6 +13,7 @@ mod reach;
 mod root;
 mod spaces;
 
+pub(super) use excerpt::quoted;
 pub(super) use reach::the_value_is_right;
 use uppsala::{Document, NodeId};
 
