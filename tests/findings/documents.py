@@ -286,6 +286,18 @@ def one_line():
     case("namespace-lost-and-newline", ["VF-103", "VF-161"], instead(lost, "</ds:Signature>", "</ds:Signature>\n"))
     case("sha1-and-newline", ["VF-103", "VF-119"],
          instead(Message(SM2, hash="sha1").text(), "</ds:Signature>", "</ds:Signature>\n"))
+    # Indented as no program does it, so that only what was done to it makes it as it was.
+    uneven = Message(RSA)
+    uneven.body = instead(uneven.body, "\t\t\t<ceb:note>", "\t<ceb:note>")
+    case("uneven-newline-after-and-tabs-to-spaces", ["VF-103", "VF-160"],
+         instead(uneven.text(), "</ds:Signature>", "</ds:Signature>\n").replace("\t", "    "))
+    case("uneven-newline-removed-and-tabs-to-spaces", ["VF-104", "VF-160"],
+         instead(uneven.text(), "\n<ds:Signature ", "<ds:Signature ").replace("\t", "    "))
+    # The newline before the Signature was signed, and stayed.
+    message.before = "\n"
+    head, rest = message.text().split("\n<ds:Signature", 1)
+    head = pretty(head + "</ceb:CEB621Message>").rsplit("</ceb:", 1)[0].rstrip()
+    case("body-pretty-printed-beside-a-newline", ["VF-160"], head + "\n<ds:Signature" + rest)
     commented = Message(RSA)
     commented.body = instead(commented.body, "<ceb:note>", "<!-- x --><ceb:note>")
     commented.hashed = lambda canonical: canonical
@@ -316,6 +328,10 @@ def names_and_cards():
 def sm2_ways():
     case("without-z", ["VF-117"], Message(SM2, how={"z": False}).text())
     case("empty-identifier", ["VF-118"], Message(SM2, how={"identifier": ""}).text())
+    damaged = re.sub("<ds:DigestValue>....", "<ds:DigestValue>AAAA", Message(SM2, how={"z": False}).text())
+    case("without-z-and-digest-value", ["VF-117", "VF-165"], damaged)
+    case("without-z-and-namespace-lost", ["VF-117", "VF-161"],
+         instead(Message(SM2, how={"z": False}).text(), f' xmlns:xsi="{XSI}"', ""))
     case("sha1-under-sm3", ["VF-119"], Message(SM2, hash="sha1").text())
     case("mixed-identifiers", ["VF-107"], Message(SM2, set=(OLD + "sm2-sm3", OLD + "sha1")).text())
     case("mixed-official", ["VF-107"], Message(SM2, set=(NEW + "sm2-sm3", OLD + "sha1")).text())

@@ -88,6 +88,10 @@ impl Info<'_> {
         let tight = tight.unwrap_or_else(|| found.to_owned());
         let own = start_tag(&tight);
         let mut octets = vec![tight.clone(), comments_toggled(&tight), comments_toggled(found)];
+        // The digest of the document in the SignedInfo that stands there, whatever its prefix is.
+        let computed = self.digests.computed.as_ref().map(|digest| Base64::encode_string(digest));
+        let digested = |text: &str| computed.as_ref().and_then(|digest| with_digest(text, digest));
+        octets.extend(digested(found));
         let edits = own.as_ref().map(RootEdit::all).unwrap_or_default();
         let mut scopes = vec![own.map(|t| t.declarations).unwrap_or_default()];
         for edit in edits.into_iter().take(24) {
@@ -100,10 +104,7 @@ impl Info<'_> {
             octets.extend(edited(found));
             scopes.extend(edited(&tight).as_deref().and_then(start_tag).map(|t| t.declarations));
         }
-        // The digest of the document in the SignedInfo that stands there, whatever its prefix is.
-        let computed = self.digests.computed.as_ref().map(|digest| Base64::encode_string(digest));
-        let digested = |text: &str| computed.as_ref().and_then(|digest| with_digest(text, digest));
-        octets.extend([found, &tight].into_iter().filter_map(digested));
+        octets.extend(digested(&tight));
         let ds = ("ds", DSIG);
         let usual: [&[(&str, &str)]; 3] = [&[CEB, ds, XSI], &[CEB, ds], &[ds]];
         let usual = usual.map(|s| s.iter().map(|(p, u)| ((*p).to_owned(), (*u).to_owned())).collect::<Vec<_>>());
