@@ -3,6 +3,8 @@
 
 #[path = "support/ceb_kit.rs"]
 mod ceb_kit;
+#[path = "ceb_changes/other_forms.rs"]
+mod other_forms;
 #[path = "ceb_changes/signed_info.rs"]
 mod signed_info;
 
@@ -127,6 +129,65 @@ fn a_newline_beside_the_signature_is_named_with_its_place() {
     assert!(!accepted(&report(&indented, vectors_time())));
     let pretty = replace(&d, "\n<ds:Signature ", "<ds:Signature ");
     assert!(only(&pretty, FindingKind::NewlineRemoved).contains("at line 11"));
+    let blank = only(&replace(&d, "</ds:Signature>", "</ds:Signature> "), FindingKind::IndentationChanged);
+    let said = format!("(after the Signature element); expected \"\\n\", found \"\\n \" at line 12, octet {end}");
+    assert!(blank.contains(&said), "{blank}");
+}
+
+/// Whoever undoes one of two changes needs to know of the other.
+#[test]
+fn a_newline_beside_the_signature_is_named_beside_a_changed_indentation() {
+    use FindingKind as F;
+    let d = vector("synthetic_CEB311_rsa.xml");
+    for (from, to, kind) in [
+        ("</ds:Signature>", "</ds:Signature>\n", F::NewlineAdded),
+        ("<ds:Signature ", "\n<ds:Signature ", F::NewlineAdded),
+        ("\n<ds:Signature ", "<ds:Signature ", F::NewlineRemoved),
+    ] {
+        let one = replace(&d, from, to);
+        for unit in ["  ", "    ", "   "] {
+            let both = String::from_utf8(one.clone()).unwrap().replace('\t', unit).into_bytes();
+            let report = report(&both, vectors_time());
+            let told: Vec<F> = report.findings.iter().map(|f| f.kind).filter(|k| k.code() >= "VF-103").collect();
+            assert!(told.contains(&kind) && told.contains(&F::IndentationChanged), "{:#?}", report.findings);
+            let alone =
+                |k: F| report.findings.iter().find(|f| f.kind == k).map(|f| (f.expected.clone(), f.found.clone()));
+            let once = ceb_kit::report(&one, vectors_time());
+            let newline = once.findings.iter().find(|f| f.kind == kind).map(|f| (f.expected.clone(), f.found.clone()));
+            assert_eq!(alone(kind), newline, "{:#?}", report.findings);
+        }
+        // What only a formatted document has is no change of its own.
+        let tabs = String::from_utf8(d.clone()).unwrap().replace('\t', "  ");
+        assert!(!report(tabs.as_bytes(), vectors_time()).has(kind));
+    }
+}
+
+/// Only what was done to it is said of the indentation: it is by tabs as before.
+#[test]
+fn blank_lines_and_blanks_at_ends_are_named_and_not_the_indentation() {
+    let d = vector("synthetic_CEB311_rsa.xml");
+    for (to, said) in
+        [("<ceb:Order>\n\n", "it had no blank lines"), ("<ceb:Order> \n", "it had no blanks at the ends of lines")]
+    {
+        let told = only(&replace(&d, "<ceb:Order>\n", to), FindingKind::IndentationChanged);
+        assert!(told.contains(said), "{told}");
+    }
+}
+
+/// A document may hold megabytes of white space, and a report is for people.
+#[test]
+fn a_report_shows_a_little_of_much_white_space_and_says_how_much_it_was() {
+    let d = vector("synthetic_CEB311_rsa.xml");
+    let many = replace(&d, "</ds:Signature>", &format!("</ds:Signature>{}", "\n".repeat(300_000)));
+    let report = report(&many, vectors_time());
+    let newline = report.findings.iter().find(|f| f.kind == FindingKind::NewlineAdded).unwrap();
+    assert!(newline.to_string().contains("(300001 characters)"), "{newline}");
+    assert!(newline.line(shared_shield::Language::Chinese).contains("共 300001 个字符"));
+    assert!(report.findings.iter().all(|f| f.to_string().len() < 2_000), "{:#?}", report.findings);
+    let blanks = replace(&d, "<ds:Reference", &format!("{}<ds:Reference", " ".repeat(30_000)));
+    let report = ceb_kit::report(&blanks, vectors_time());
+    assert!(only(&blanks, FindingKind::SignedInfoPretty).contains("(30000 characters)"), "{:#?}", report.findings);
+    assert!(report.findings.iter().all(|f| f.to_string().len() < 2_000));
 }
 
 #[test]

@@ -97,8 +97,9 @@ CertificateMissing = "VF-121", Wrong,
     "no certificate was found to verify with", "put the signing certificate into the document, or give it to the verifier",
     "没有可用于验签的证书", "请在文档中放入签名证书，或在验签时提供";
 CertificateUnreadable = "VF-122", Wrong,
-    "the certificate cannot be read", "write the certificate as base64 of its DER, without the PEM lines",
-    "证书无法读取", "请写入证书 DER 的 base64，不含 PEM 首尾行";
+    "the certificate or the key in it cannot be read",
+    "write the certificate as base64 of its DER, without the PEM lines; where only the kind of its key is not supported, sign with a certificate of another key",
+    "证书或其中的密钥无法读取", "请写入证书 DER 的 base64，不含 PEM 首尾行；若仅密钥类型不受支持，请改用其他密钥类型的证书签名";
 CertificateNotTheGiven = "VF-123", Wrong,
     "the document carries another certificate than the one that was given to verify it with", "find out who signed; sign with the certificate that the receiver knows",
     "文档所带的证书与为验签给出的证书不同", "请核实签名人；应使用接收方登记的证书签名";

@@ -9,7 +9,7 @@ use super::{FindingKind, Language, Words};
 pub struct Place {
     /// Octet offset from 0.
     pub offset: usize,
-    /// Line from 1.
+    /// Line from 1. LF, CRLF and a CR alone each end one, as in XML 1.0, clause 2.11.
     pub line: usize,
 }
 
@@ -18,7 +18,13 @@ impl Place {
     #[must_use]
     pub fn of(document: &[u8], offset: usize) -> Self {
         let before = document.get(..offset).unwrap_or(document);
-        Place { offset, line: before.iter().filter(|o| **o == b'\n').count().saturating_add(1) }
+        let ends = |(at, octet): &(usize, &u8)| match octet {
+            b'\n' => true,
+            b'\r' => document.get(at.saturating_add(1)) != Some(&b'\n'),
+            _ => false,
+        };
+        let lines = before.iter().enumerate().filter(ends).count();
+        Place { offset, line: lines.saturating_add(1) }
     }
 }
 
@@ -133,5 +139,21 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.line(Language::English))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_line_end_ends_one_line() {
+        for document in ["a\nb\n\nc", "a\rb\r\rc", "a\r\nb\r\n\r\nc"] {
+            let at = |octet| Place::of(document.as_bytes(), document.find(octet).unwrap()).line;
+            assert_eq!((at('a'), at('b'), at('c')), (1, 2, 4), "{document:?}");
+        }
+        // Between the two octets of a line end the line has not ended, and behind the end of a document there is nothing.
+        assert_eq!([0, 1, 2, 3].map(|offset| Place::of(b"a\r\n", offset).line), [1, 1, 1, 2]);
+        assert_eq!(Place::of(b"a\r", 9), Place { offset: 9, line: 2 });
     }
 }

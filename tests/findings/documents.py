@@ -234,6 +234,23 @@ def ceb_cases():
         case(f"newline-removed-{kind}", ["VF-104"], instead(right, "\n<ds:Signature ", "<ds:Signature "))
         case(f"signed-info-pretty-{kind}", ["VF-105"], instead(right, "<ds:Reference ", "\n    <ds:Reference "))
         case(f"tabs-to-spaces-{kind}", ["VF-160"], right.replace("\t", "    "))
+        case(f"newline-after-and-tabs-to-spaces-{kind}", ["VF-103", "VF-160"],
+             instead(right, "</ds:Signature>", "</ds:Signature>\n").replace("\t", "    "))
+        case(f"newline-removed-and-tabs-to-spaces-{kind}", ["VF-104", "VF-160"],
+             instead(right, "\n<ds:Signature ", "<ds:Signature ").replace("\t", "    "))
+        case(f"blank-line-{kind}", ["VF-160"], instead(right, "<ceb:Order>\n", "<ceb:Order>\n\n"))
+        case(f"blank-behind-{kind}", ["VF-160"], instead(right, "</ds:Signature>", "</ds:Signature> "))
+        case(f"namespace-moved-{kind}", ["VF-162"],
+             instead(instead(right, f' xmlns:ds="{DSIG}"', ""), " xmlns:xsi=", f' xmlns:ds="{DSIG}" xmlns:xsi='))
+        case(f"prefix-renamed-{kind}", ["VF-165"], right.replace("ds:", "dsig:").replace(":ds=", ":dsig="))
+        case(f"prefix-left-out-{kind}", ["VF-165"],
+             right.replace("<ds:", "<").replace("</ds:", "</").replace("xmlns:ds=", "xmlns="))
+        case(f"no-break-space-{kind}", ["VF-113", "VF-165"], instead(right, "<ds:DigestMethod", "\u00a0<ds:DigestMethod"))
+        damaged = re.sub("<ds:DigestValue>....", "<ds:DigestValue>AAAA", right)
+        case(f"digest-value-and-newline-{kind}", ["VF-103", "VF-165"],
+             instead(damaged, "</ds:Signature>", "</ds:Signature>\n"))
+        case(f"digest-value-and-namespace-{kind}", ["VF-161", "VF-165"], instead(damaged, f' xmlns:xsi="{XSI}"', ""))
+        case(f"digest-value-and-body-{kind}", [], instead(damaged, "合成样例</ceb:note>", "合成样本</ceb:note>"), unexplained=True)
         case(f"namespace-lost-{kind}", ["VF-161"], instead(right, f' xmlns:xsi="{XSI}"', ""))
         case(f"namespace-added-{kind}", ["VF-162"], instead(right, " xmlns:xsi=", ' xmlns:a="urn:a" xmlns:xsi='))
         case(f"xml-base-added-{kind}", ["VF-162"], instead(right, " xmlns:xsi=", ' xml:base="urn:a" xmlns:xsi='))
@@ -269,6 +286,18 @@ def one_line():
     case("namespace-lost-and-newline", ["VF-103", "VF-161"], instead(lost, "</ds:Signature>", "</ds:Signature>\n"))
     case("sha1-and-newline", ["VF-103", "VF-119"],
          instead(Message(SM2, hash="sha1").text(), "</ds:Signature>", "</ds:Signature>\n"))
+    # Indented as no program does it, so that only what was done to it makes it as it was.
+    uneven = Message(RSA)
+    uneven.body = instead(uneven.body, "\t\t\t<ceb:note>", "\t<ceb:note>")
+    case("uneven-newline-after-and-tabs-to-spaces", ["VF-103", "VF-160"],
+         instead(uneven.text(), "</ds:Signature>", "</ds:Signature>\n").replace("\t", "    "))
+    case("uneven-newline-removed-and-tabs-to-spaces", ["VF-104", "VF-160"],
+         instead(uneven.text(), "\n<ds:Signature ", "<ds:Signature ").replace("\t", "    "))
+    # The newline before the Signature was signed, and stayed.
+    message.before = "\n"
+    head, rest = message.text().split("\n<ds:Signature", 1)
+    head = pretty(head + "</ceb:CEB621Message>").rsplit("</ceb:", 1)[0].rstrip()
+    case("body-pretty-printed-beside-a-newline", ["VF-160"], head + "\n<ds:Signature" + rest)
     commented = Message(RSA)
     commented.body = instead(commented.body, "<ceb:note>", "<!-- x --><ceb:note>")
     commented.hashed = lambda canonical: canonical
@@ -285,6 +314,11 @@ def names_and_cards():
     case("encryption-certificate", ["VF-132"], Message(ENCRYPTION).text())
     case("stranger", ["VF-133"], Message(RSA).text(), anchors=["bank"])
     case("certificate-as-pem", ["VF-122"], instead(Message(RSA).text(), "<ds:X509Certificate>", "<ds:X509Certificate>-----BEGIN CERTIFICATE-----"))
+    # It can be read, and nothing here takes its key.
+    other_curve = path("p384.key")
+    run("openssl", "ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", other_curve)
+    curve = certificate("customs-p384", other_curve, "0a12cd40")
+    case("certificate-of-another-curve", ["VF-122"], Message(RSA, certificate=curve.body, key_name=curve.number).text())
     case("two-values", ["VF-113"], instead(Message(RSA).text(), "<ds:KeyInfo>", "<ds:SignatureValue>AAAA</ds:SignatureValue><ds:KeyInfo>"))
     empty = re.sub(r"(?<=Value>)[^<]+(?=</ds:(Digest|Signature)Value>)", "", Message(RSA).text())
     case("template-not-filled", ["VF-113", "VF-114"], empty)
@@ -294,6 +328,10 @@ def names_and_cards():
 def sm2_ways():
     case("without-z", ["VF-117"], Message(SM2, how={"z": False}).text())
     case("empty-identifier", ["VF-118"], Message(SM2, how={"identifier": ""}).text())
+    damaged = re.sub("<ds:DigestValue>....", "<ds:DigestValue>AAAA", Message(SM2, how={"z": False}).text())
+    case("without-z-and-digest-value", ["VF-117", "VF-165"], damaged)
+    case("without-z-and-namespace-lost", ["VF-117", "VF-161"],
+         instead(Message(SM2, how={"z": False}).text(), f' xmlns:xsi="{XSI}"', ""))
     case("sha1-under-sm3", ["VF-119"], Message(SM2, hash="sha1").text())
     case("mixed-identifiers", ["VF-107"], Message(SM2, set=(OLD + "sm2-sm3", OLD + "sha1")).text())
     case("mixed-official", ["VF-107"], Message(SM2, set=(NEW + "sm2-sm3", OLD + "sha1")).text())

@@ -221,7 +221,8 @@ fn stands(name: &str, finding: &Finding, file: &[u8], begins: &str) {
     let (offset, line) = (place.offset, place.line);
     let behind = String::from_utf8_lossy(&file[offset..]);
     assert!(!begins.is_empty() && behind.starts_with(begins), "{name}: {finding}: {behind:?}");
-    let lines = file[..offset].iter().filter(|o| **o == b'\n').count();
+    let lines =
+        String::from_utf8_lossy(&file[..offset]).replace("\r\n", "\n").replace('\r', "\n").matches('\n').count();
     // A message in DER has no lines.
     let expected = if file[0] == 0x30 { 1 } else { lines + 1 };
     assert_eq!(line, expected, "{name}: {finding}");
@@ -238,6 +239,14 @@ fn places_are_those_of_the_file() {
         ("newline-before-rsa", "VF-103", "<ds:Signature "),
         ("newline-removed-sm2", "VF-104", "<ds:Signature "),
         ("tabs-to-spaces-rsa", "VF-160", "<ceb:Order>"),
+        ("newline-after-and-tabs-to-spaces-rsa", "VF-103", "\n</ceb:CEB621Message>"),
+        ("blank-line-sm2", "VF-160", "<ceb:OrderHead>"),
+        ("blank-behind-rsa", "VF-160", " </ceb:CEB621Message>"),
+        ("namespace-moved-rsa", "VF-162", "<ceb:CEB621Message "),
+        ("prefix-renamed-sm2", "VF-165", "<dsig:SignedInfo>"),
+        ("no-break-space-rsa", "VF-165", "<ds:DigestMethod "),
+        ("digest-value-and-newline-sm2", "VF-165", "<ds:DigestValue>"),
+        ("certificate-of-another-curve", "VF-122", "<ds:X509Certificate>"),
         ("namespace-lost-rsa", "VF-161", "<ceb:CEB621Message "),
         ("comments-named-rsa", "VF-163", "<ds:CanonicalizationMethod "),
         ("number-upper-case-rsa", "VF-212", "<ds:KeyName>"),
@@ -266,13 +275,39 @@ fn places_are_those_of_the_file() {
         if case["format"] != "ceb" {
             continue;
         }
-        // Neither a byte order mark nor CRLF changes what is signed; both move every place.
+        // Neither a byte order mark nor other line ends change what is signed; all of them move places.
         let text = String::from_utf8(file).unwrap();
         assert!(!text.is_ascii() && !text.contains('\r'), "{name}");
-        let moved = format!("\u{feff}{}", text.replace('\n', "\r\n"));
-        let report = CEB.verify(&Content::bytes(moved.clone()), None, &documents.context(case)).unwrap();
-        let finding = report.findings.iter().find(|f| f.kind.code() == code).unwrap_or_else(|| panic!("{name}, moved"));
-        stands(name, finding, moved.as_bytes(), &begins.replace('\n', "\r\n"));
+        for ends in ["\r\n", "\r"] {
+            let moved = format!("\u{feff}{}", text.replace('\n', ends));
+            let report = CEB.verify(&Content::bytes(moved.clone()), None, &documents.context(case)).unwrap();
+            let finding = report.findings.iter().find(|f| f.kind.code() == code);
+            stands(
+                name,
+                finding.unwrap_or_else(|| panic!("{name}, moved")),
+                moved.as_bytes(),
+                &begins.replace('\n', ends),
+            );
+        }
     }
-    assert_eq!(looked_at, 23);
+    assert_eq!(looked_at, 31);
+}
+
+/// "Without the PEM lines" is no help where the certificate can be read.
+#[test]
+fn a_certificate_whose_key_is_of_an_unsupported_kind_is_told_as_one_that_can_be_read() {
+    let Some(documents) = documents("a certificate of another curve") else { return };
+    let case = documents.cases.iter().find(|c| c["name"] == "certificate-of-another-curve").unwrap();
+    let report = documents.report(case);
+    let finding = report.findings.iter().find(|f| f.kind == FindingKind::CertificateUnreadable).unwrap();
+    let line = finding.to_string();
+    assert!(
+        line.contains("1.3.132.0.34") && line.contains("expected a certificate with a key that rsa-sha1 takes"),
+        "{line}"
+    );
+    assert!(
+        line.contains("found a certificate that can be read, with a key of a kind that is not supported"),
+        "{line}"
+    );
+    assert!(finding.line(Language::Chinese).contains("密钥类型不受支持") && report.signer.is_some(), "{line}");
 }

@@ -1,6 +1,7 @@
 //! Why a document is refused, before anything is hashed.
 
 use crate::error::{Error, ErrorKind};
+use crate::verify::Place;
 
 /// The reason: one kind for each thing that a person would have to change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,8 +92,8 @@ impl Fault {
     /// The place of an octet offset in `text`.
     pub(super) fn at(kind: FaultKind, text: &str, offset: usize) -> Self {
         let before = text.as_bytes().get(..offset).unwrap_or_default();
-        let line = before.iter().filter(|&&b| b == b'\n').count().saturating_add(1);
-        let column = before.iter().rev().take_while(|&&b| b != b'\n').count().saturating_add(1);
+        let line = Place::of(text.as_bytes(), before.len()).line;
+        let column = before.iter().rev().take_while(|b| !matches!(b, b'\n' | b'\r')).count().saturating_add(1);
         Self { kind, line, column }
     }
 }

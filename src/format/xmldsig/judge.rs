@@ -248,9 +248,8 @@ impl Judge<'_> {
                 return Ok(());
             }
             Err(error) => {
-                let finding = Finding::new(FindingKind::CertificateUnreadable).detail(error.what().unwrap_or_default());
                 let place = self.place(self.parts.nodes.certificate);
-                self.report.add(finding.maybe_at(place));
+                self.report.add(key_unreadable(&error, set.suite).maybe_at(place));
                 return Ok(());
             }
         };
@@ -280,11 +279,16 @@ impl Judge<'_> {
             Some(causes)
         };
         let causes = search(&proof).or_else(by_other);
+        let of_both = match causes {
+            Some(_) => None,
+            None => why::of_both(self.checked, self.tree, signed_info, (set, &digests), &proof),
+        };
         let computed = digests.computed;
         self.report.add(proof.wrong(&message).maybe_at(place));
-        match causes {
-            Some(causes) => self.value_explained(causes, computed.as_deref()),
-            None => self.unexplained.push((Symptom::Value, place)),
+        match (causes, of_both) {
+            (Some(causes), _) => self.value_explained(causes, computed.as_deref()),
+            (None, Some(causes)) => self.both_explained(causes),
+            (None, None) => self.unexplained.push((Symptom::Value, place)),
         }
         Ok(())
     }
@@ -308,6 +312,14 @@ impl Judge<'_> {
         self.causes(causes);
     }
 
+    /// Adds what makes digest and value right together. What would make the digest right that stands there now happened to nobody.
+    fn both_explained(&mut self, causes: Vec<Finding>) {
+        self.unexplained.retain(|(of, _)| *of != Symptom::Digest);
+        let of_digest = std::mem::take(&mut self.of_digest);
+        self.report.findings.retain(|f| !of_digest.contains(f));
+        self.causes(causes);
+    }
+
     fn no_known_reason(&mut self) {
         // What the signature covers is another thing there: that is the reason.
         if self.report.has(FindingKind::Wrapping) || self.report.has(FindingKind::SeveralSignatures) {
@@ -321,6 +333,22 @@ impl Judge<'_> {
             self.report.add(Finding::new(FindingKind::NoKnownReason).detail(said).maybe_at(place));
         }
     }
+}
+
+/// A certificate whose key is of no use. How it is written is no matter where the key's kind is what is not supported.
+fn key_unreadable(error: &Error, suite: Suite) -> Finding {
+    let finding = Finding::new(FindingKind::CertificateUnreadable).detail(error.what().unwrap_or_default());
+    if error.kind() != ErrorKind::Unsupported {
+        return finding;
+    }
+    let name = suite.name();
+    finding.compared(
+        (format!("a certificate with a key that {name} takes"), format!("密钥适用于 {name} 的证书")),
+        (
+            "a certificate that can be read, with a key of a kind that is not supported",
+            "证书本身可读取，但其密钥类型不受支持",
+        ),
+    )
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

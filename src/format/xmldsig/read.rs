@@ -5,7 +5,7 @@ use uppsala::{Document, NodeId, NodeKind};
 
 use super::canonical::Checked;
 use super::limits::MAX_WRONG;
-use super::{C14N, C14N_WITH_COMMENTS, DSIG, ENVELOPED};
+use super::{C14N, C14N_WITH_COMMENTS, DSIG, ENVELOPED, why};
 use crate::verify::{Finding, FindingKind, Language, Report, Severity, Words};
 
 /// What a Signature element holds. What could not be read is `None`, and the report says why.
@@ -198,7 +198,12 @@ impl Reader<'_, '_> {
                 _ => {}
             }
         }
-        self.add_all(FindingKind::Structure, stray, ("text is not expected here", "此处不应有文本"));
+        let text = stray.first().and_then(|node| match self.tree.node_kind(node) {
+            Some(NodeKind::Text(text) | NodeKind::CData(text)) => Some(text),
+            _ => None,
+        });
+        let compared = text.map(|text| (Words::from(("no text", "无文本")), why::quoted(text)));
+        self.tell_all(FindingKind::Structure, stray, ("text is not expected here", "此处不应有文本"), compared);
         found
     }
 
@@ -311,15 +316,27 @@ impl Reader<'_, '_> {
 
     /// Adds one finding for all that was met, if anything was, with how many they are.
     pub(super) fn add_all(&mut self, kind: FindingKind, tally: Tally, detail: impl Into<Words>) {
-        let detail = detail.into();
-        match tally {
-            Tally { first: None, .. } => {}
-            Tally { first: Some(node), count: 1 } => self.add(kind, node, detail),
-            Tally { first: Some(node), count } => {
-                let english = format!("{}; {count} in all, the first", detail.of(Language::English));
-                let chinese = format!("{}；共 {count} 处，此为第一处", detail.of(Language::Chinese));
-                self.add(kind, node, (english, chinese));
-            }
+        self.tell_all(kind, tally, detail, None);
+    }
+
+    /// The same with what was expected in the place of the first, and what was found.
+    fn tell_all(
+        &mut self,
+        kind: FindingKind,
+        Tally { first, count }: Tally,
+        detail: impl Into<Words>,
+        compared: Option<(Words, Words)>,
+    ) {
+        let Some(node) = first else { return };
+        let mut detail = detail.into();
+        if count > 1 {
+            let english = format!("{}; {count} in all, the first", detail.of(Language::English));
+            let chinese = format!("{}；共 {count} 处，此为第一处", detail.of(Language::Chinese));
+            detail = (english, chinese).into();
+        }
+        match compared {
+            Some(compared) => self.compare(kind, node, detail, compared),
+            None => self.add(kind, node, detail),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use uppsala::{Document, NodeId, NodeKind};
 
 use super::super::canonical::{self, Checked};
+use super::excerpt;
 use super::pieces::{Edit, Kind, Pieces};
 use super::root::{RootEdit, StartTag};
 use super::spaces::Spaces;
@@ -14,6 +15,17 @@ use crate::verify::{Finding, FindingKind, Place, Words};
 /// Octets that are hashed before the search ends: some 1,600 tries for a message of 20 KB, four for the largest one.
 const MAX_TRIED: usize = 32 * 1024 * 1024;
 
+/// Whether a digest is the one that was signed, in a document whose document element is edited so.
+type IsSigned<'s> = &'s dyn Fn(&[u8], Option<&RootEdit>) -> bool;
+
+/// What is looked for.
+enum Wanted<'s> {
+    /// DigestValue.
+    Digest(&'s [u8]),
+    /// The one that was signed, where another stands there.
+    Signed(IsSigned<'s>),
+}
+
 /// A digest that a document does not have.
 pub(super) struct Search<'s> {
     pub(super) checked: &'s Checked<'s>,
@@ -21,8 +33,7 @@ pub(super) struct Search<'s> {
     pub(super) signature: NodeId,
     /// The algorithm of the identifier.
     pub(super) algorithm: DigestAlgorithm,
-    /// DigestValue.
-    pub(super) claimed: &'s [u8],
+    wanted: Wanted<'s>,
     /// Where DigestValue stands.
     pub(super) place: Option<Place>,
     tried: Cell<usize>,
@@ -36,7 +47,26 @@ impl<'s> Search<'s> {
         (algorithm, claimed): (DigestAlgorithm, &'s [u8]),
         place: Option<Place>,
     ) -> Self {
-        Search { checked, tree, signature, algorithm, claimed, place, tried: Cell::new(0) }
+        let wanted = Wanted::Digest(claimed);
+        Search { checked, tree, signature, algorithm, wanted, place, tried: Cell::new(0) }
+    }
+
+    /// A search for the document whose digest was signed.
+    pub(super) fn with(
+        checked: &'s Checked<'s>,
+        tree: &'s Document<'s>,
+        signature: NodeId,
+        algorithm: DigestAlgorithm,
+        is_signed: IsSigned<'s>,
+    ) -> Self {
+        let wanted = Wanted::Signed(is_signed);
+        Search { checked, tree, signature, algorithm, wanted, place: None, tried: Cell::new(0) }
+    }
+
+    /// The one thing that was done to the document, of what is known to happen after signing; `None` where none of it fits.
+    pub(super) fn changes(&self) -> Option<Vec<Finding>> {
+        let (before, after) = self.around()?;
+        self.of_canonical(&before, &after, None)
     }
 
     /// The causes; none where no known one fits.
@@ -51,17 +81,29 @@ impl<'s> Search<'s> {
         let Some((before, after)) = self.around() else { return false };
         let Some(pieces) = Pieces::of(&before, &after) else { return false };
         let written = pieces.written(&Edit { root: Some(root), ..Edit::default() });
-        self.algorithm.of(written.as_bytes()).is_ok_and(|digest| digest.octets() == self.claimed)
+        self.has(self.algorithm, written.as_bytes(), None)
     }
 
-    /// The algorithm with which octets give the claimed digest: the identifier's, or another.
-    fn fits(&self, octets: &[u8]) -> Option<DigestAlgorithm> {
+    fn has(&self, algorithm: DigestAlgorithm, octets: &[u8], root: Option<&RootEdit>) -> bool {
+        let is_it = |digest: &[u8]| match self.wanted {
+            Wanted::Digest(claimed) => digest == claimed,
+            Wanted::Signed(is_signed) => is_signed(digest, root),
+        };
+        algorithm.of(octets).is_ok_and(|digest| is_it(digest.octets()))
+    }
+
+    /// The algorithm with which octets give the wanted digest: the identifier's, or another where the length is known.
+    fn fits(&self, octets: &[u8], root: Option<&RootEdit>) -> Option<DigestAlgorithm> {
         self.tried.set(self.tried.get().saturating_add(octets.len()));
+        let length = match self.wanted {
+            Wanted::Digest(claimed) => claimed.len(),
+            Wanted::Signed(_) => return self.has(self.algorithm, octets, root).then_some(self.algorithm),
+        };
         let others = [DigestAlgorithm::Sha1, DigestAlgorithm::Sha256, DigestAlgorithm::Sm3];
         std::iter::once(self.algorithm)
             .chain(others.into_iter().filter(|a| *a != self.algorithm))
-            .filter(|a| a.length() == self.claimed.len())
-            .find(|a| a.of(octets).is_ok_and(|digest| digest.octets() == self.claimed))
+            .filter(|a| a.length() == length)
+            .find(|a| self.has(*a, octets, root))
     }
 
     fn spent(&self) -> bool {
@@ -101,11 +143,11 @@ impl<'s> Search<'s> {
     /// One deviation, then two. `already` is one that was made before.
     fn of_canonical(&self, before: &str, after: &str, already: Option<Finding>) -> Option<Vec<Finding>> {
         let pieces = Pieces::of(before, after)?;
-        let now = pieces.beside().map(|(b, a)| [b, a].concat());
+        let now = pieces.beside_now();
         let besides = now.as_deref().map(besides).unwrap_or_default();
         let roots = pieces.root().and_then(StartTag::of).map(|tag| RootEdit::all(&tag)).unwrap_or_default();
         let try_it = |edit: Edit<'_>| {
-            let algorithm = self.fits(pieces.written(&edit).as_bytes())?;
+            let algorithm = self.fits(pieces.written(&edit).as_bytes(), edit.root)?;
             let mut findings: Vec<Finding> = already.iter().cloned().collect();
             findings.extend(self.told(&pieces, &edit, algorithm));
             Some(findings)
@@ -113,6 +155,8 @@ impl<'s> Search<'s> {
         let with = |root, spaces, beside| try_it(Edit { root, spaces, beside });
         let some_root = || roots.iter().map(Some);
         let some_spaces = || Spaces::ALL.into_iter().map(Some);
+        // Where somebody put the Signature into a formatted document, or formatted around it, its own white space is as it was.
+        let stays = |s: &Spaces| pieces.beside_with(*s) != now;
         let some_beside = || besides.iter().map(|b| Some(b.as_str()));
         let one = std::iter::once((None, None, None))
             .chain(some_beside().map(|b| (None, None, b)))
@@ -120,8 +164,11 @@ impl<'s> Search<'s> {
             .chain(some_spaces().map(|s| (None, s, None)));
         let two = some_root()
             .flat_map(|r| some_beside().map(move |b| (r, None, b)))
+            .chain(Spaces::ALL.into_iter().filter(stays).map(|s| (None, Some(s), now.as_deref())))
             .chain(some_spaces().flat_map(|s| some_beside().map(move |b| (None, s, b))))
             .chain(some_root().flat_map(|r| some_spaces().map(move |s| (r, s, None))));
+        // DigestValue is the other one of two where what was signed is looked for.
+        let two = two.filter(|_| matches!(self.wanted, Wanted::Digest(_)));
         one.chain(two).take_while(|_| !self.spent()).find_map(|(r, s, b)| with(r, s, b))
     }
 
@@ -151,7 +198,7 @@ impl<'s> Search<'s> {
         ];
         let (algorithm, said) = tries.into_iter().take_while(|_| !self.spent()).find_map(|(text, said)| {
             let text = text.filter(|t| *t != canonical)?;
-            Some((self.fits(text.as_bytes())?, said))
+            Some((self.fits(text.as_bytes(), None)?, said))
         })?;
         let told = Finding::new(FindingKind::TextHashed)
             .detail(said)
@@ -173,8 +220,14 @@ impl<'s> Search<'s> {
         let root = self.tree.document_element().and_then(|id| self.checked.place(self.tree, id));
         let mut findings: Vec<Finding> = edit.root.map(|r| r.findings(root)).unwrap_or_default();
         match (edit.spaces, edit.beside) {
-            // The white space beside the Signature changes with the indentation.
-            (Some(spaces), _) => findings.push(self.indentation(pieces, edit, spaces.said().into())),
+            (Some(spaces), beside) => {
+                findings.push(self.indentation(pieces, edit, spaces.said().into()));
+                let apart = match beside {
+                    Some(beside) => pieces.is_apart(beside, spaces).then_some(beside.to_owned()),
+                    None => pieces.line_beside(spaces),
+                };
+                findings.extend(apart.and_then(|expected| self.newline(pieces, &expected)));
+            }
             (None, Some(expected)) => findings.extend(self.newline(pieces, expected)),
             (None, None) => {}
         }
@@ -187,9 +240,8 @@ impl<'s> Search<'s> {
         match pieces.first_changed(edit) {
             Some(changed) => {
                 let offset = self.tag_offset(changed.tag);
-                finding
-                    .compared(quoted(&changed.expected), quoted(&changed.found))
-                    .maybe_at(offset.and_then(|o| self.checked.place_at(o)))
+                let (expected, found) = excerpt::both(&changed.expected, &changed.found);
+                finding.compared(expected, found).maybe_at(offset.and_then(|o| self.checked.place_at(o)))
             }
             None => finding.maybe_at(self.place),
         }
@@ -203,6 +255,7 @@ impl<'s> Search<'s> {
         let range = self.tree.node_range(self.signature)?;
         let behind: (&str, &str) = ("after the Signature element", "Signature 元素之后");
         let ahead: (&str, &str) = ("before the Signature element", "Signature 元素之前");
+        let around: (&str, &str) = ("before and after the Signature element", "Signature 元素前后");
         let (kind, said, offset) = match lines(expected).cmp(&lines(&found)) {
             // Where nothing before it has to go, it stands behind.
             std::cmp::Ordering::Less if before.len() <= expected.len() && !after.is_empty() => {
@@ -211,20 +264,22 @@ impl<'s> Search<'s> {
             std::cmp::Ordering::Less if after.is_empty() || after.len() <= expected.len() => {
                 (FindingKind::NewlineAdded, ahead, range.start)
             }
-            std::cmp::Ordering::Less => (
-                FindingKind::NewlineAdded,
-                ("before and after the Signature element", "Signature 元素前后"),
-                range.start,
-            ),
+            std::cmp::Ordering::Less => (FindingKind::NewlineAdded, around, range.start),
             std::cmp::Ordering::Greater => (
                 FindingKind::NewlineRemoved,
                 ("before or after the Signature element", "Signature 元素之前或之后"),
                 range.start,
             ),
-            std::cmp::Ordering::Equal if before.is_empty() => (FindingKind::IndentationChanged, behind, range.end),
+            std::cmp::Ordering::Equal if expected.starts_with(before) && !after.is_empty() => {
+                (FindingKind::IndentationChanged, behind, range.end)
+            }
+            std::cmp::Ordering::Equal if !expected.ends_with(after) => {
+                (FindingKind::IndentationChanged, around, range.start)
+            }
             std::cmp::Ordering::Equal => (FindingKind::IndentationChanged, ahead, range.start),
         };
-        let finding = Finding::new(kind).detail(said).compared(quoted(expected), quoted(&found));
+        let (expected, found) = excerpt::both(expected, &found);
+        let finding = Finding::new(kind).detail(said).compared(expected, found);
         Some(finding.maybe_at(self.checked.place_at(offset)))
     }
 
@@ -265,11 +320,6 @@ fn mark(text: &str) -> String {
     let run = |rest: &str| rest.bytes().take_while(|o| *o == b'x').count().saturating_add(1);
     let most = text.match_indices(TARGET).map(|found| run(behind(found))).max().unwrap_or_default();
     format!("<?{TARGET}{}?>", "x".repeat(most))
-}
-
-/// White space as it is shown.
-pub(super) fn quoted(blank: &str) -> String {
-    format!("\"{}\"", blank.escape_debug())
 }
 
 /// What may have stood beside the Signature in place of `now`.

@@ -8,7 +8,7 @@ use super::super::identifiers::Set;
 use super::super::read::shown;
 use super::super::{C14N, C14N_WITH_COMMENTS, DSIG, write};
 use super::Digests;
-use super::body::quoted;
+use super::excerpt;
 use super::root::{self, RootEdit, StartTag};
 use crate::format::proof::{Proof, Way};
 use crate::suite::Suite;
@@ -19,7 +19,7 @@ const CEB: (&str, &str) = ("ceb", "http://www.chinaport.gov.cn/ceb");
 const XSI: (&str, &str) = ("xsi", "http://www.w3.org/2001/XMLSchema-instance");
 
 /// Octets of a SignedInfo for which it is written in other ways, some hundred of them: one that customs takes has less than 2 KiB.
-const MAX_WRITTEN: usize = 64 * 1024;
+pub(super) const MAX_WRITTEN: usize = 64 * 1024;
 
 /// A SignedInfo whose value is wrong.
 pub(super) struct Info<'s> {
@@ -78,7 +78,7 @@ impl Info<'_> {
             .maybe_at(self.place())
     }
 
-    fn canonical(&self) -> Option<String> {
+    pub(super) fn canonical(&self) -> Option<String> {
         String::from_utf8(canonical::element(self.tree, self.node).ok()?).ok()
     }
 
@@ -88,6 +88,10 @@ impl Info<'_> {
         let tight = tight.unwrap_or_else(|| found.to_owned());
         let own = start_tag(&tight);
         let mut octets = vec![tight.clone(), comments_toggled(&tight), comments_toggled(found)];
+        // The digest of the document in the SignedInfo that stands there, whatever its prefix is.
+        let computed = self.digests.computed.as_ref().map(|digest| Base64::encode_string(digest));
+        let digested = |text: &str| computed.as_ref().and_then(|digest| with_digest(text, digest));
+        octets.extend(digested(found));
         let edits = own.as_ref().map(RootEdit::all).unwrap_or_default();
         let mut scopes = vec![own.map(|t| t.declarations).unwrap_or_default()];
         for edit in edits.into_iter().take(24) {
@@ -100,6 +104,7 @@ impl Info<'_> {
             octets.extend(edited(found));
             scopes.extend(edited(&tight).as_deref().and_then(start_tag).map(|t| t.declarations));
         }
+        octets.extend(digested(&tight));
         let ds = ("ds", DSIG);
         let usual: [&[(&str, &str)]; 3] = [&[CEB, ds, XSI], &[CEB, ds], &[ds]];
         let usual = usual.map(|s| s.iter().map(|(p, u)| ((*p).to_owned(), (*u).to_owned())).collect::<Vec<_>>());
@@ -122,13 +127,20 @@ impl Info<'_> {
 
     /// How SignedInfo as it stands differs from what was signed.
     fn differences(&self, found: &str, signed: &str) -> Vec<Finding> {
+        // Another prefix is another name in every tag: what else differs is looked for under the one that was signed.
+        let prefixes = (prefix_of(found), prefix_of(signed));
+        let renamed = |text: &str| if prefixes.0 == prefixes.1 { None } else { renamed(text, prefixes) };
+        let alike = renamed(found);
+        let found = alike.as_deref().unwrap_or(found);
         let (mut findings, inherited) = self.reaching(found, signed);
+        findings.extend(alike.as_ref().map(|_| self.prefix_renamed(prefixes)));
         let inside = |text: &str| behind_declarations(&root::without(text, &inherited));
         let (Some(mut now), Some(then)) = (inside(found), behind_declarations(signed)) else { return findings };
         // What was signed with white space is compared with all that is there.
         if !is_spaced(signed) {
             let tight = canonical::element_on_one_line(self.tree, self.node).ok();
             let tight = tight.and_then(|o| String::from_utf8(o).ok()).unwrap_or_default();
+            let tight = renamed(&tight).unwrap_or(tight);
             if tight != found {
                 findings.push(self.pretty());
             }
@@ -146,37 +158,67 @@ impl Info<'_> {
             // Whoever changed one of them may have changed more.
             let other = |name: &&str| *name != first && part_of(&now, name) != part_of(&then, name);
             let others = ["SignatureMethod", "DigestMethod", "DigestValue"].into_iter().filter(other);
-            let changed = |name| self.changed(name, &part_of(&then, name), &part_of(&now, name));
+            let changed = |name: &str| match (part_of(&then, name), part_of(&now, name)) {
+                (expected, found) if expected == found => self.changed_beside(name, &then, &now),
+                (expected, found) => self.changed(name, &expected, &found),
+            };
             findings.extend(std::iter::once(first).chain(others).map(changed));
         }
         findings
     }
 
-    fn changed(&self, name: &str, expected: &str, found: &str) -> Finding {
+    pub(super) fn changed(&self, name: &str, expected: &str, found: &str) -> Finding {
         let kind = match (name, found) {
             ("CanonicalizationMethod", C14N_WITH_COMMENTS) => FindingKind::C14nWithComments,
             _ => FindingKind::SignedInfoChanged,
         };
-        let node = self
-            .tree
-            .descendants(self.node)
-            .into_iter()
-            .find(|id| self.tree.element(*id).is_some_and(|e| e.matches_name_ns(DSIG, name)));
-        let place = node.and_then(|id| self.checked.place(self.tree, id)).or(self.place());
         Finding::new(kind)
             .detail((format!("in {name}"), format!("在 {name} 中")))
             .compared(shown_or_none(expected), shown_or_none(found))
-            .maybe_at(place)
+            .maybe_at(self.place_of(name))
+    }
+
+    /// A change of something else than the identifier, the URI or the text of an element.
+    fn changed_beside(&self, name: &str, expected: &str, found: &str) -> Finding {
+        let (at, missing, there) = excerpt::apart(expected, found);
+        let tag = expected.get(at..).unwrap_or_default();
+        let detail = match tag.starts_with('<') && !tag.starts_with("</") {
+            true => (format!("before {name}"), format!("在 {name} 之前")),
+            false => (format!("in {name}"), format!("在 {name} 中")),
+        };
+        let said = |text: &str| if text.is_empty() { ("nothing", "无").into() } else { excerpt::quoted(text) };
+        Finding::new(FindingKind::SignedInfoChanged)
+            .detail(detail)
+            .compared(said(missing), said(there))
+            .maybe_at(self.place_of(name))
+    }
+
+    fn prefix_renamed(&self, (found, signed): (&str, &str)) -> Finding {
+        let said = |prefix: &str| match prefix {
+            "" => Words::from(("no prefix", "无前缀")),
+            _ => shown(&format!("{prefix}:")).into(),
+        };
+        Finding::new(FindingKind::SignedInfoChanged)
+            .detail(("the prefix of the Signature was renamed", "Signature 的命名空间前缀被改名"))
+            .compared(said(signed), said(found))
+            .maybe_at(self.place())
+    }
+
+    /// Where an element of SignedInfo stands.
+    fn place_of(&self, name: &str) -> Option<Place> {
+        let named = |id: &NodeId| self.tree.element(*id).is_some_and(|e| e.matches_name_ns(DSIG, name));
+        let node = self.tree.descendants(self.node).into_iter().find(named);
+        node.and_then(|id| self.checked.place(self.tree, id)).or(self.place())
     }
 
     fn pretty(&self) -> Finding {
         let blank =
             |id: &NodeId| matches!(self.tree.node_kind(*id), Some(NodeKind::Text(t)) if t.trim_ascii().is_empty());
         let first = self.tree.descendants(self.node).into_iter().find(blank);
-        let found = first.and_then(|id| self.tree.node_source(id)).map(quoted);
+        let found = first.and_then(|id| self.tree.node_source(id)).map(excerpt::quoted);
         let place = first.and_then(|id| self.checked.place(self.tree, id)).or(self.place());
         Finding::new(FindingKind::SignedInfoPretty)
-            .compared(("no white space between elements", "元素之间无空白"), found.unwrap_or_default())
+            .compared(("no white space between elements", "元素之间无空白"), found.unwrap_or_else(|| "".into()))
             .maybe_at(place)
     }
 }
@@ -196,11 +238,46 @@ pub(super) fn start_tag(element: &str) -> Option<StartTag<'_>> {
     StartTag::of(element.get(..=element.find('>')?)?)
 }
 
+/// The prefix of a canonical element; empty where it has none.
+pub(super) fn prefix_of(element: &str) -> &str {
+    start_tag(element).and_then(|tag| tag.name.split_once(':')).map(|(prefix, _)| prefix).unwrap_or_default()
+}
+
+/// A canonical SignedInfo with another prefix for the elements that have its own.
+fn renamed(element: &str, (from, to): (&str, &str)) -> Option<String> {
+    let declaration = |prefix: &str| (prefix.to_owned(), DSIG.to_owned());
+    let edit = RootEdit { remove: vec![declaration(from)], add: vec![declaration(to)], attributes: Vec::new() };
+    let (start, rest) = element.split_at_checked(element.find('>')?.saturating_add(1))?;
+    let whole = edit.apply(start)? + rest;
+    let new = if to.is_empty() { String::new() } else { format!("{to}:") };
+    let mut pieces = whole.split('<');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (slash, name) = piece.strip_prefix('/').map_or(("", piece), |name| ("/", name));
+        let own = name.find([' ', '>']).and_then(|end| name.get(..end)).unwrap_or(name);
+        let (prefix, local) = own.split_once(':').unwrap_or(("", own));
+        let tag = name.get(own.len()..).unwrap_or_default();
+        out.push_str(&match prefix == from && !own.starts_with(['?', '!']) {
+            true => format!("<{slash}{new}{local}{tag}"),
+            false => format!("<{piece}"),
+        });
+    }
+    Some(out)
+}
+
 /// A canonical element from behind the namespace declarations of its start tag.
 fn behind_declarations(element: &str) -> Option<String> {
     let tag = start_tag(element)?;
     let rest = element.get(element.find('>')?.saturating_add(1)..)?;
     Some(format!("<{}{}{rest}", tag.name, tag.rest))
+}
+
+/// A canonical SignedInfo with another digest, in base64.
+pub(super) fn with_digest(signed_info: &str, digest: &str) -> Option<String> {
+    let name = signed_info.find("DigestValue")?;
+    let (head, rest) = signed_info.split_at_checked(name)?;
+    let (tag, inside) = rest.split_at_checked(rest.find('>')?.saturating_add(1))?;
+    Some([head, tag, digest, inside.get(inside.find('<')?..)?].concat())
 }
 
 /// Canonicalisation named with comments in place of without, and the reverse.

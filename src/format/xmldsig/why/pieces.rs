@@ -122,6 +122,35 @@ impl<'t> Pieces<'t> {
         Some((gap.before.get(before..)?, after.get(..behind)?))
     }
 
+    /// The same taken together.
+    pub(super) fn beside_now(&self) -> Option<String> {
+        self.beside().map(|(before, after)| [before, after].concat())
+    }
+
+    /// What stands there where the white space of the whole document is written so.
+    pub(super) fn beside_with(&self, spaces: Spaces) -> Option<String> {
+        let (index, gap) = self.gaps.iter().enumerate().find(|(_, g)| g.after.is_some())?;
+        let whole = self.gap(index, gap, &Edit { spaces: Some(spaces), ..Edit::default() });
+        // Beside a text nothing is written otherwise.
+        if whole.chars().all(|c| BLANKS.contains(&c)) { Some(whole.into_owned()) } else { self.beside_now() }
+    }
+
+    /// Whether `beside` was changed by itself: it does not come out so with the indentation, nor stands there now.
+    pub(super) fn is_apart(&self, beside: &str, spaces: Spaces) -> bool {
+        [self.beside_with(spaces), self.beside_now()].iter().all(|other| other.as_deref() != Some(beside))
+    }
+
+    /// What the indentation makes beside the Signature, where line ends came or went there by themselves: nobody who formats a document
+    /// puts an element elsewhere than on a line of its own.
+    pub(super) fn line_beside(&self, spaces: Spaces) -> Option<String> {
+        let (before, after) = self.beside()?;
+        let unit = before.strip_prefix('\n').unwrap_or_default();
+        let formatted = after == "\n" && !unit.is_empty() && !unit.contains('\n');
+        let lines = |text: &str| text.matches('\n').count();
+        let with = self.beside_with(spaces).filter(|w| lines(w) != lines(before).saturating_add(lines(after)));
+        with.filter(|_| matches!(spaces, Spaces::Indented(_)) && !formatted)
+    }
+
     /// The document as the edit writes it.
     pub(super) fn written(&self, edit: &Edit<'_>) -> String {
         let mut out = String::new();

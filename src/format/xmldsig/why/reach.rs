@@ -102,26 +102,64 @@ impl Info<'_> {
     }
 
     /// The element that declares the prefix for SignedInfo.
-    fn declares(&self, (prefix, _): &Declaration) -> Option<NodeId> {
+    pub(super) fn declares(&self, (prefix, _): &Declaration) -> Option<NodeId> {
         nearest(self.tree, self.node, |e| e.namespace_declarations.iter().any(|(p, _)| p == prefix))
     }
 
     /// Whether an `xml:` attribute of the canonical SignedInfo is the document element's, and no nearer one's.
-    fn is_of_root(&self, attribute: &str) -> bool {
+    pub(super) fn is_of_root(&self, attribute: &str) -> bool {
         let local = attribute.trim_start_matches(" xml:").split('=').next().unwrap_or_default();
         let holder = nearest(self.tree, self.node, |e| has_xml_attribute(e, local));
         holder.is_some() && holder == self.tree.document_element()
     }
 }
 
+/// The Signature's own declaration that a program wrote on the document element: "take it out" alone would leave the Signature without
+/// its namespace. On the Signature it reaches SignedInfo as before, and no digest.
+pub(super) fn moved_up(tree: &Document<'_>, signature: NodeId, findings: &mut [Finding]) {
+    let prefix = tree.element(signature).and_then(|e| e.name.prefix.as_deref()).unwrap_or_default();
+    let holder = nearest(tree, signature, |e| e.namespace_declarations.iter().any(|(p, _)| p == prefix));
+    let moved = |f: &&mut Finding| {
+        let name = f.found.as_deref().and_then(|shown| shown.split('=').next()).and_then(|n| n.strip_prefix("xmlns"));
+        f.kind == FindingKind::NamespaceAdded && name.is_some_and(|n| n.trim_start_matches(':') == shown(prefix))
+    };
+    let Some(finding) = findings.iter_mut().find(moved) else { return };
+    if holder == tree.document_element() && !is_used_outside(tree, signature, prefix) {
+        let said = (
+            "it was moved up from the Signature element, which uses it: put it back there",
+            "该声明由 Signature 元素移到了根元素，而 Signature 使用它：请移回 Signature 元素",
+        );
+        finding.detail = Some(said.into());
+    }
+}
+
+/// Whether an element that is not of the Signature, or an attribute of it, has the prefix.
+fn is_used_outside(tree: &Document<'_>, signature: NodeId, prefix: &str) -> bool {
+    let mut left = vec![tree.root()];
+    while let Some(node) = left.pop() {
+        if node == signature {
+            continue;
+        }
+        let uses = |e: &Element<'_>| {
+            let own = e.name.prefix.as_deref().unwrap_or_default() == prefix;
+            own || e.attributes.iter().any(|a| a.name.prefix.as_deref() == Some(prefix))
+        };
+        if tree.element(node).is_some_and(uses) {
+            return true;
+        }
+        left.extend(tree.children_iter(node));
+    }
+    false
+}
+
 /// The digest's findings on the document element, where the value is right: SignedInfo inherits the same declarations and attributes, so
-/// the signer hashed it with those that are there, and the document with others.
+/// the signer hashed it with those that are there, and the document with others. What [`moved_up`] told is settled.
 pub(in crate::format::xmldsig) fn the_value_is_right(
     tree: &Document<'_>,
     signed_info: NodeId,
     findings: &mut [Finding],
 ) {
-    for finding in findings {
+    for finding in findings.iter_mut().filter(|f| f.detail.is_none()) {
         let name = match finding.kind {
             FindingKind::NamespaceLost => finding.expected.as_deref(),
             FindingKind::NamespaceAdded => finding.found.as_deref(),
@@ -133,14 +171,23 @@ pub(in crate::format::xmldsig) fn the_value_is_right(
             Some(prefix) => e.namespace_declarations.iter().any(|(p, _)| shown(p) == prefix),
             None => has_xml_attribute(e, name.trim_start_matches("xml:")),
         };
+        let holder = nearest(tree, signed_info, named);
         // What a nearer element says for itself hides the document element's.
-        if nearest(tree, signed_info, named).is_none_or(|id| Some(id) == tree.document_element()) {
-            let said = (
+        if holder.is_some() && holder != tree.document_element() {
+            continue;
+        }
+        // Nothing takes a prefix back further in: with the declaration on the document element SignedInfo has it as well.
+        let said = match finding.kind {
+            FindingKind::NamespaceLost if holder.is_none() => (
                 "digest and signature value are of different document elements: no change of it makes both right, sign again",
                 "摘要与签名值对应不同的根元素：改动文档无法使两者都正确，请重新签名",
-            );
-            finding.detail = Some(said.into());
-        }
+            ),
+            _ => (
+                "digest and signature value are of different document elements: sign again",
+                "摘要与签名值对应不同的根元素：请重新签名",
+            ),
+        };
+        finding.detail = Some(said.into());
     }
 }
 

@@ -27,6 +27,9 @@ impl Spaces {
         Spaces::Replaced("    ", "\t"),
         Spaces::Replaced("\t", "  "),
         Spaces::Replaced("\t", "    "),
+        // Before those that write all of it anew: a document whose indentation is as it was is not told that it changed.
+        Spaces::NoBlankLines,
+        Spaces::NoBlanksAtEnds,
         Spaces::Indented("\t"),
         Spaces::Indented("  "),
         Spaces::Indented("    "),
@@ -37,8 +40,6 @@ impl Spaces {
         Spaces::Replaced("    ", "  "),
         Spaces::Replaced("  ", "    "),
         Spaces::Replaced("\t", "        "),
-        Spaces::NoBlankLines,
-        Spaces::NoBlanksAtEnds,
     ];
 
     /// The white space between `previous` and `next`, of which `blank` stands there now. What stands in an element that holds no
