@@ -9,14 +9,14 @@ use shared_shield::{Content, Digest, DigestAlgorithm, Error, ErrorKind, Request,
 use crate::args::{Global, SignPayment};
 use crate::exit::Exit;
 use crate::held::Held;
-use crate::pin::Asker;
+use crate::pin::{Asker, Tells};
 use crate::screen::{Screen, clean, is_plain};
 use crate::single::{Single, check_output};
 use crate::verify::read;
 
 pub(crate) fn run(global: &Global, args: &SignPayment, screen: &Screen) -> Result<Exit> {
     let signing = &args.signing;
-    let mut asker = Asker::new(&signing.pin, screen)?.telling();
+    let mut asker = Asker::new(&signing.pin, screen)?.telling(Tells::Stdout);
     check_output(&args.file, &args.out, signing.overwrite)?;
     let (content, own) = document(&args.file, screen)?;
     let text = match (&args.text, &args.text_file) {
