@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use shared_shield::{Error, ErrorKind, PIN_MAX, PinStatus, Result};
 use zeroize::Zeroizing;
 
+use crate::interrupt;
 use crate::screen::Screen;
 use crate::words;
 
@@ -95,38 +96,6 @@ pub(crate) fn again(error: &Error, screen: &Screen) -> bool {
         );
     }
     false
-}
-
-/// Ctrl-C during an entry. The terminal's echo is off then: the entry has to end and switch it on again before the program does.
-mod interrupt {
-    #[cfg(unix)]
-    pub(super) fn held<T>(entry: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
-        use std::sync::atomic::{AtomicBool, Ordering};
-        use std::sync::{Arc, OnceLock};
-
-        /// What a shell makes of a program that Ctrl-C ended.
-        const ENDED: i32 = 130;
-        /// Whether Ctrl-C ends the program at once, as it does outside an entry.
-        static ENDS: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-        let ends = Arc::clone(ENDS.get_or_init(Arc::default));
-        static REGISTERED: OnceLock<bool> = OnceLock::new();
-        let registered = REGISTERED.get_or_init(|| {
-            let ends = Arc::clone(&ends);
-            signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, ENDED, ends).is_ok()
-        });
-        if !registered {
-            return entry();
-        }
-        ends.store(false, Ordering::SeqCst);
-        let typed = entry();
-        ends.store(true, Ordering::SeqCst);
-        typed
-    }
-
-    #[cfg(not(unix))]
-    pub(super) fn held<T>(entry: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
-        entry()
-    }
 }
 
 /// One line without its newline, octet by octet, so that nothing of it stays in a buffer of someone else's.

@@ -108,6 +108,10 @@ impl Screen {
                 "choose the declarant's certificate with --entity-code, correct the message, or add --even-another-declarant.",
                 "用 --entity-code 选择申报单位的证书、更正报文，或加 --even-another-declarant。",
             ),
+            ErrorKind::Cancelled => self.lang.pick(
+                "repeat the command to go on: what is done is not done again.",
+                "如需继续请重新执行命令：已完成的不会重复处理。",
+            ),
             ErrorKind::TriesUnknown => {
                 self.lang.pick("add --try-again if you are sure of the PIN.", "如确信口令正确，请加 --try-again。")
             }

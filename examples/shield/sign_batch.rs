@@ -1,14 +1,14 @@
 //! `sign-batch`: the messages of a folder or a manifest in one unlock, by several threads, with a journal.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared_shield::batch::{self, Batch, Item, Journal, Outcome, Plan, Present, Report};
-use shared_shield::{Certificate, Content, Error, ErrorKind, Result, Role, Session, Shield, Wait};
+use shared_shield::{Cancel, Certificate, Content, Error, ErrorKind, Result, Role, Session, Shield, Wait};
 
 use crate::args::Global;
 use crate::args_ceb::SignBatch;
@@ -16,7 +16,9 @@ use crate::declaration::bar;
 use crate::dialect;
 use crate::done::{self, Output};
 use crate::exit::Exit;
+use crate::interrupt;
 use crate::messages::{Tally, Terms};
+use crate::notes;
 use crate::pin::Asker;
 use crate::reach;
 use crate::screen::{Screen, clean};
@@ -40,7 +42,9 @@ pub(crate) fn run(global: &Global, args: &SignBatch, screen: &Screen) -> Result<
     let journal = Journal::open(&args.journal.clone().unwrap_or_else(|| args.out_dir.join(JOURNAL)))?;
     let shield = reach::shield(global, Role::Customs, &args.signing.choice, args.signing.even_outside_validity)?;
     done::sweep(&items.iter().map(|i| i.output.as_path()).collect::<Vec<_>>());
-    let job = Job { global, args, screen, items: &items, journal: &journal, shield: &shield };
+    let stop = Arc::<Cancel>::default();
+    interrupt::stop_first(&stop, screen.lang).map_err(|e| Error::new(ErrorKind::Defect, "watch signals").io(&e))?;
+    let job = Job { global, args, screen, items: &items, journal: &journal, shield: &shield, stop: &stop };
     let report = job.run(&mut asker)?;
     Ok(job.tell(&report))
 }
@@ -52,6 +56,8 @@ struct Job<'j> {
     items: &'j [Item],
     journal: &'j Journal,
     shield: &'j Shield,
+    /// Thrown by the first signal.
+    stop: &'j Arc<Cancel>,
 }
 
 impl Job<'_> {
@@ -69,7 +75,11 @@ impl Job<'_> {
             };
         // Several threads wait at a time: each of them telling so would be one too many.
         let longest = Duration::from_secs(self.global.wait);
-        let wait = || Wait::at_most(longest);
+        // What is in work when a signal comes is finished; what is not begins no more.
+        let wait = || match self.stop.is_cancelled() {
+            true => Wait::at_most(longest).with_cancel(Arc::clone(self.stop)),
+            false => Wait::at_most(longest),
+        };
         let batch = Batch {
             items: self.items,
             journal: self.journal,
@@ -98,6 +108,9 @@ impl Job<'_> {
     }
 
     fn signed(&self, batch: &Batch<'_>, plan: Plan, asker: &mut Asker<'_>) -> Report {
+        if self.stop.is_cancelled() {
+            return batch.unsigned(plan, Some(Error::new(ErrorKind::Cancelled, "sign batch")));
+        }
         match self.unlock(plan.to_sign(), asker) {
             Ok(session) => batch.sign(plan, &session),
             Err(why) => batch.unsigned(plan, Some(why)),
@@ -112,7 +125,8 @@ impl Job<'_> {
             format!("批量签名 {documents} 份海关报文，列表首份为 {first}"),
         );
         asker.run(self.args.signing.consent(), |prompt, consent| {
-            self.shield.unlock(self.terms().unlock(text.clone(), consent), prompt, &self.global.wait())
+            let wait = self.global.wait().with_cancel(Arc::clone(self.stop));
+            self.shield.unlock(self.terms().unlock(text.clone(), consent), prompt, &wait)
         })
     }
 
@@ -146,15 +160,7 @@ impl Job<'_> {
                 screen.line(lang.pick(format!("refused {name}: "), format!("拒绝 {name}：")) + &self.why(item, error));
             }
         }
-        let notes = report.outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Signed { receipt, .. } => {
-                Some(receipt.notes.iter().map(|note| lang.pick(note.text(), note.text_zh())))
-            }
-            _ => None,
-        });
-        for note in notes.flatten().collect::<BTreeSet<_>>() {
-            screen.line(lang.pick(format!("note: {note}"), format!("注意：{note}")));
-        }
+        notes::lines(self.items, report, lang).into_iter().for_each(|note| screen.line(note));
         self.tell_moved(report);
         screen.line(tally.text(lang));
         exit

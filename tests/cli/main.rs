@@ -1,5 +1,6 @@
 //! The command-line program as a person or a script meets it: the built binary, its exit codes, its words, its files.
 
+mod batch_words;
 mod batches;
 mod choice;
 mod customs;
