@@ -139,7 +139,7 @@ impl Run<'_> {
     /// A document's own failure: said, counted, and the others go on.
     fn failed(&self, file: &Path, error: &Error, became: &mut Became) {
         became.fail(error.into());
-        let (name, why) = (clean(&file.display().to_string()), self.screen.sentence(error));
+        let (name, why) = (clean(&file.display().to_string()), self.screen.refusal(error));
         self.say(self.screen.lang.pick(format!("refused {name}: {why}"), format!("拒绝 {name}：{why}")));
     }
 

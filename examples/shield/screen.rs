@@ -96,14 +96,22 @@ impl Screen {
         }
     }
 
+    /// Why one customs message of several was refused: its sentence, and the option that is another way out.
+    pub(crate) fn refusal(&self, error: &Error) -> String {
+        let sentence = self.sentence(error);
+        if error.kind() != ErrorKind::DocumentSigned {
+            return sentence;
+        }
+        self.lang.pick(
+            format!("{sentence}; --replace-signature takes that signature out and signs anew"),
+            format!("{sentence}；--replace-signature 可去除原签名并重新签名"),
+        )
+    }
+
     /// Where an option of this program is the way out.
     fn option_for(&self, error: &Error) -> Option<&'static str> {
         Some(match error.kind() {
             ErrorKind::OutputFailed => return self.option_for_output(error),
-            ErrorKind::DocumentSigned => self.lang.pick(
-                "sign the unsigned original, or add --replace-signature.",
-                "请对未签名的原文签名，或加 --replace-signature。",
-            ),
             ErrorKind::DeclarantMismatch => self.lang.pick(
                 "choose the declarant's certificate with --entity-code, correct the message, or add --even-another-declarant.",
                 "用 --entity-code 选择申报单位的证书、更正报文，或加 --even-another-declarant。",

@@ -168,7 +168,7 @@ impl Job<'_> {
 
     /// Why a document was refused.
     fn why(&self, item: &Item, error: &Error) -> String {
-        let sentence = self.screen.sentence(error);
+        let sentence = self.screen.refusal(error);
         if !done::is_there(error) {
             return sentence;
         }

@@ -29,7 +29,11 @@ fn a_signed_message_is_signed_anew_only_when_asked_and_a_rerun_knows_it() {
     let Some(desk) = Desk::new(NAME, &options).filter(|_| has("xmlsec1", NAME)) else { return };
     desk.declare(&["CEB621.xml"], &PIN).expect(0, &[]);
     std::fs::rename(desk.path("signed/CEB621.xml"), desk.path("once.xml")).unwrap();
-    desk.declare(&["once.xml"], &NOT_ASKED).expect(6, &["SH-4006"]);
+    desk.declare(&["once.xml"], &NOT_ASKED).expect(6, &["SH-4006", "; --replace-signature"]);
+    std::fs::create_dir(desk.path("in")).unwrap();
+    std::fs::copy(desk.path("once.xml"), desk.path("in/once.xml")).unwrap();
+    let batch = ["sign-batch", "--folder", "in", "--out-dir", "signed"];
+    desk.shield(&[&batch[..], &NOT_ASKED].concat()).expect(6, &["SH-4006", "; --replace-signature"]);
     let replace =
         |pin: &[&str], more: &[&str]| desk.declare(&["once.xml"], &[pin, &["--replace-signature"], more].concat());
     replace(&NOT_ASKED, &["--identifiers", "mixed-sm2-sha1"]).expect(2, &["legacy-2018-sha256"]);
