@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use shared_shield::Cancel;
+use shared_shield::{Cancel, Result, Wait};
+#[cfg(unix)]
+use shared_shield::{Error, ErrorKind};
 
 use crate::screen::Lang;
 
@@ -76,14 +78,21 @@ pub(crate) fn held<T>(entry: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     entry()
 }
 
-/// From now on the first Ctrl-C (or SIGTERM) throws `stop`, and the second ends the program at once. Not on Windows, where Ctrl-C ends it as it
-/// always does.
-pub(crate) fn stop_first(stop: &Arc<Cancel>, lang: Lang) -> io::Result<()> {
+/// Thrown by the first signal.
+pub(crate) type Stop = Arc<Cancel>;
+
+/// From now on the first Ctrl-C (or SIGTERM) throws what comes back, and the second ends the program at once. Not on Windows, where Ctrl-C ends it
+/// as it always does.
+pub(crate) fn stop_first(lang: Lang) -> Result<Stop> {
+    let stop = Stop::default();
     #[cfg(unix)]
-    return unix::stop_first(stop, lang);
+    unix::stop_first(&stop, lang).map_err(|e| Error::new(ErrorKind::Defect, "watch signals").io(&e))?;
     #[cfg(not(unix))]
-    {
-        let _ = (stop, lang);
-        Ok(())
-    }
+    let _ = lang;
+    Ok(stop)
+}
+
+/// The wait of something that begins now. What is in work when a signal comes is finished; afterwards nothing begins.
+pub(crate) fn begun(stop: &Stop, wait: Wait) -> Wait {
+    if stop.is_cancelled() { wait.with_cancel(Arc::clone(stop)) } else { wait }
 }

@@ -3,12 +3,11 @@
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared_shield::batch::{self, Batch, Item, Journal, Outcome, Plan, Present, Report};
-use shared_shield::{Cancel, Certificate, Content, Error, ErrorKind, Result, Role, Session, Shield, Wait};
+use shared_shield::{Certificate, Content, Error, ErrorKind, Result, Role, Session, Shield, Wait};
 
 use crate::args::Global;
 use crate::args_ceb::SignBatch;
@@ -16,7 +15,7 @@ use crate::declaration::bar;
 use crate::dialect;
 use crate::done::{self, Output};
 use crate::exit::Exit;
-use crate::interrupt;
+use crate::interrupt::{self, Stop};
 use crate::messages::{Tally, Terms};
 use crate::notes;
 use crate::pin::Asker;
@@ -42,8 +41,7 @@ pub(crate) fn run(global: &Global, args: &SignBatch, screen: &Screen) -> Result<
     let journal = Journal::open(&args.journal.clone().unwrap_or_else(|| args.out_dir.join(JOURNAL)))?;
     let shield = reach::shield(global, Role::Customs, &args.signing.choice, args.signing.even_outside_validity)?;
     done::sweep(&items.iter().map(|i| i.output.as_path()).collect::<Vec<_>>());
-    let stop = Arc::<Cancel>::default();
-    interrupt::stop_first(&stop, screen.lang).map_err(|e| Error::new(ErrorKind::Defect, "watch signals").io(&e))?;
+    let stop = interrupt::stop_first(screen.lang)?;
     let job = Job { global, args, screen, items: &items, journal: &journal, shield: &shield, stop: &stop };
     let report = job.run(&mut asker)?;
     Ok(job.tell(&report))
@@ -57,12 +55,12 @@ struct Job<'j> {
     journal: &'j Journal,
     shield: &'j Shield,
     /// Thrown by the first signal.
-    stop: &'j Arc<Cancel>,
+    stop: &'j Stop,
 }
 
 impl Job<'_> {
     fn run(&self, asker: &mut Asker<'_>) -> Result<Report> {
-        let bar = bar(self.items.len());
+        let (bar, stop) = (bar(self.items.len()), self.stop);
         let settled = |_: usize, _: &Outcome| bar.inc(1);
         let (args, terms, profile) = (self.args, self.terms(), self.shield.profile());
         let request = |item: &Item, document: Content| terms.request(&item.input, document);
@@ -75,18 +73,14 @@ impl Job<'_> {
             };
         // Several threads wait at a time: each of them telling so would be one too many.
         let longest = Duration::from_secs(self.global.wait);
-        // What is in work when a signal comes is finished; what is not begins no more.
-        let wait = || match self.stop.is_cancelled() {
-            true => Wait::at_most(longest).with_cancel(Arc::clone(self.stop)),
-            false => Wait::at_most(longest),
-        };
+        let wait = || Wait::at_most(longest);
         let batch = Batch {
             items: self.items,
             journal: self.journal,
             request: &request,
             present: &present,
             settled: &settled,
-            wait: &wait,
+            wait: &|| interrupt::begun(stop, wait()),
             threads: args.threads.map_or(THREADS, NonZeroUsize::get),
             overwrite: args.signing.overwrite,
             again: args.again,
@@ -108,9 +102,6 @@ impl Job<'_> {
     }
 
     fn signed(&self, batch: &Batch<'_>, plan: Plan, asker: &mut Asker<'_>) -> Report {
-        if self.stop.is_cancelled() {
-            return batch.unsigned(plan, Some(Error::new(ErrorKind::Cancelled, "sign batch")));
-        }
         match self.unlock(plan.to_sign(), asker) {
             Ok(session) => batch.sign(plan, &session),
             Err(why) => batch.unsigned(plan, Some(why)),
@@ -118,6 +109,7 @@ impl Job<'_> {
     }
 
     fn unlock(&self, documents: usize, asker: &mut Asker<'_>) -> Result<Session> {
+        interrupt::begun(self.stop, self.global.wait()).check("sign batch")?;
         let first = self.items.first().and_then(|i| i.input.file_name()).map(|n| clean(&n.to_string_lossy()));
         let first = first.unwrap_or_default();
         let text = self.screen.lang.pick(
@@ -125,7 +117,7 @@ impl Job<'_> {
             format!("批量签名 {documents} 份海关报文，列表首份为 {first}"),
         );
         asker.run(self.args.signing.consent(), |prompt, consent| {
-            let wait = self.global.wait().with_cancel(Arc::clone(self.stop));
+            let wait = self.global.wait().with_cancel(self.stop.clone());
             self.shield.unlock(self.terms().unlock(text.clone(), consent), prompt, &wait)
         })
     }

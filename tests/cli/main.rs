@@ -1,6 +1,5 @@
 //! The command-line program as a person or a script meets it: the built binary, its exit codes, its words, its files.
 
-mod batch_words;
 mod batches;
 mod choice;
 mod customs;
@@ -13,6 +12,7 @@ mod pin;
 mod program;
 mod readers;
 mod recognised;
+mod remarks;
 mod signing;
 #[cfg(feature = "simulator")]
 mod simulator;
