@@ -7,7 +7,7 @@ mod ceb_kit;
 use std::sync::Arc;
 
 use ceb_kit::{Signer, customs, replace, report, sample, vector, vectors_time};
-use shared_shield::format::ceb::CEB;
+use shared_shield::format::ceb::{CEB, without_signature};
 use shared_shield::format::xmldsig::{MAX_ELEMENTS, MAX_NAMESPACES, MAX_OCTETS, MAX_TEXTS};
 use shared_shield::format::{Format, SignContext};
 use shared_shield::{
@@ -74,6 +74,26 @@ fn the_place_of_the_trouble_is_named() {
     let line = sample("CEB621.xml").split(|o| *o == b'\n').position(|l| l == b"\t</ceb:Inventory>").unwrap() + 1;
     let error = refusal(&broken, "rsa", &customs(false)).to_string();
     assert!(error.contains(&format!("line {line}, octet 18: not well-formed XML")), "{error}");
+    // Where there is nothing, its beginning.
+    for (nothing, what) in [("", "is empty"), ("\u{feff}", "has no element"), (" \r\n\t", "has no element")] {
+        let error = refusal(nothing.as_bytes(), "rsa", &customs(false)).to_string();
+        assert!(error.contains(&format!("line 1, octet 1: the document {what}")), "{error}");
+    }
+    // The second of two signatures, and one that stands too deep.
+    let signed = String::from_utf8(vector("synthetic_CEB311_rsa.xml")).unwrap();
+    let (from, to) = (signed.find("<ds:Signature ").unwrap(), signed.find("</ds:Signature>").unwrap() + 15);
+    let twice = [&signed[..to], &signed[from..]].concat();
+    let line = twice[..to].matches('\n').count() + 1;
+    let error = without_signature(twice.as_bytes()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DocumentAmbiguous);
+    let place = format!("line {line}, octet {to} of the document: a second Signature element");
+    assert!(error.to_string().contains(&place), "{error}");
+    let deep = [&signed[..from], "<ceb:x>", &signed[from..to], "</ceb:x>", &signed[to..]].concat();
+    let error = without_signature(deep.as_bytes()).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("octet {} of the document: a Signature element that is no child", from + 7)),
+        "{error}"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `sign-declaration`: many customs messages in one unlock. A bad document does not stop the others; a refused PIN stops all.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,7 @@ use crate::messages::{Tally, Terms};
 use crate::pin::Asker;
 use crate::reach;
 use crate::screen::{Screen, clean};
+use crate::spared;
 use crate::words;
 
 /// One document with the place of its output.
@@ -55,6 +56,7 @@ struct Run<'r> {
 pub(crate) fn run(global: &Global, args: &SignDeclaration, screen: &Screen) -> Result<Exit> {
     let mut asker = Asker::new(&args.signing.pin, screen)?;
     let jobs = jobs(args)?;
+    spared::check(global, &[], jobs.iter().map(|j| j.output.as_path()))?;
     let shield = reach::shield(global, Role::Customs, &args.signing.choice, args.signing.even_outside_validity)?;
     let run = Run { global, args, screen, shield, bar: bar(jobs.len()) };
     let mut became = Became::default();
@@ -84,25 +86,38 @@ fn jobs(args: &SignDeclaration) -> Result<Vec<Job>> {
         Err(Error::new(ErrorKind::Argument, "plan outputs").detail(format!("{}: {why}", path.display())))
     };
     let mut taken: BTreeMap<OsString, &Path> = BTreeMap::new();
+    // Where the file system ignores case, two names that differ in it are one file.
+    let as_one_file = |name: &OsStr| match cfg!(any(windows, target_os = "macos")) {
+        true => OsString::from(name.to_string_lossy().to_lowercase()),
+        false => name.to_owned(),
+    };
     let mut jobs = Vec::new();
     for file in &args.files {
         let Some(name) = file.file_name() else {
             return refuse(file, "not a file");
         };
-        if let Some(other) = taken.insert(name.to_owned(), file) {
+        if let Some(other) = taken.insert(as_one_file(name), file) {
             return refuse(file, &format!("would be written to the same output as {}", other.display()));
         }
-        let output = args.out_dir.join(name);
-        if is_same_file(file, &output) {
-            return refuse(file, "would be replaced by its own output: choose another --out-dir");
+        jobs.push(Job { file: file.clone(), output: args.out_dir.join(name), planned: None });
+    }
+    // An input may be a link to what is the output of another one.
+    let whole = |path: &Path| path.canonicalize().ok();
+    let inputs: BTreeMap<PathBuf, &Job> = jobs.iter().filter_map(|j| Some((whole(&j.file)?, j))).collect();
+    for job in &jobs {
+        match whole(&job.output).and_then(|output| inputs.get(&output)) {
+            None => {}
+            Some(lost) if lost.file == job.file => {
+                return refuse(&job.file, "would be replaced by its own output: choose another --out-dir");
+            }
+            Some(lost) => {
+                let why =
+                    format!("would be replaced by the output of {}: choose another --out-dir", job.file.display());
+                return refuse(&lost.file, &why);
+            }
         }
-        jobs.push(Job { file: file.clone(), output, planned: None });
     }
     Ok(jobs)
-}
-
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    matches!((one.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Drawn only where stderr is a terminal, and only where there is something to wait for.
@@ -124,7 +139,7 @@ impl Run<'_> {
     /// A document's own failure: said, counted, and the others go on.
     fn failed(&self, file: &Path, error: &Error, became: &mut Became) {
         became.fail(error.into());
-        let (name, why) = (clean(&file.display().to_string()), self.screen.sentence(error));
+        let (name, why) = (clean(&file.display().to_string()), self.screen.refusal(error));
         self.say(self.screen.lang.pick(format!("refused {name}: {why}"), format!("拒绝 {name}：{why}")));
     }
 

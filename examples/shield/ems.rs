@@ -7,7 +7,7 @@ use shared_shield::{Digest, DigestAlgorithm, Error, ErrorKind, Note, Request, Re
 use crate::args::{Global, Signing};
 use crate::args_ceb::{SignDigest, SignEms};
 use crate::exit::Exit;
-use crate::pin::Asker;
+use crate::pin::{Asker, Tells};
 use crate::screen::Screen;
 use crate::single::{Single, in_words};
 use crate::verify::read;
@@ -40,7 +40,8 @@ fn sign(
     as_json: bool,
     zh: &str,
 ) -> Result<Exit> {
-    let mut asker = Asker::new(&signing.pin, screen)?.telling();
+    let tells = if as_json { Tells::Stderr } else { Tells::Stdout };
+    let mut asker = Asker::new(&signing.pin, screen)?.telling(tells);
     let single = Single { global, signing, screen };
     let (shield, request) = single.reach(request)?;
     let request = in_words(&shield, request, screen, zh)?;
@@ -66,6 +67,8 @@ fn sign(
 }
 
 fn pairs(json: &[u8]) -> Result<Vec<(String, String)>> {
+    // Some editors put a byte order mark before the text, as in a manifest and in a message.
+    let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
     serde_json::from_slice(json).map_err(|e| {
         Error::new(ErrorKind::JsonMalformed, "read fields")
             .detail(format!("an array of [\"NAME\", \"VALUE\"] is asked for: {e}"))

@@ -1,11 +1,12 @@
 //! Where a PIN comes from: a person at the terminal, a descriptor, or an environment variable. Never an argument.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read};
 
 use shared_shield::{Error, ErrorKind, PIN_MAX, PinStatus, Result};
 use zeroize::Zeroizing;
 
+use crate::interrupt;
 use crate::screen::Screen;
 use crate::words;
 
@@ -70,47 +71,31 @@ impl Source {
     }
 }
 
-/// Whether a person at the terminal wants to enter it again after a refusal.
+/// How often a person is asked for a yes or a no.
+const QUESTIONS: usize = 3;
+
+/// Whether a person at the terminal wants to enter it again after a refusal. The answer is not shown: many type the PIN here at once.
 pub(crate) fn again(error: &Error, screen: &Screen) -> bool {
     let lang = screen.lang;
     let left = words::tries(error.tries_left().unwrap_or(PinStatus::Unknown { refused: true }), lang);
     let text = lang.pick(
-        format!("{}\nTries left: {left}. Enter it again? [y/N] ", screen.sentence(error)),
-        format!("{}\n剩余次数：{left}。是否再次输入？[y/N] ", screen.sentence(error)),
+        format!("{}\nTries left: {left}. y or n is not shown. Enter it again? [y/N] ", screen.sentence(error)),
+        format!("{}\n剩余次数：{left}。输入 y 或 n（不显示）。是否再次输入？[y/N] ", screen.sentence(error)),
     );
-    matches!(ask_line(&text).as_deref(), Ok("y" | "Y" | "yes" | "是"))
-}
-
-/// Ctrl-C during an entry. The terminal's echo is off then: the entry has to end and switch it on again before the program does.
-mod interrupt {
-    #[cfg(unix)]
-    pub(super) fn held<T>(entry: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
-        use std::sync::atomic::{AtomicBool, Ordering};
-        use std::sync::{Arc, OnceLock};
-
-        /// What a shell makes of a program that Ctrl-C ended.
-        const ENDED: i32 = 130;
-        /// Whether Ctrl-C ends the program at once, as it does outside an entry.
-        static ENDS: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-        let ends = Arc::clone(ENDS.get_or_init(Arc::default));
-        static REGISTERED: OnceLock<bool> = OnceLock::new();
-        let registered = REGISTERED.get_or_init(|| {
-            let ends = Arc::clone(&ends);
-            signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGINT, ENDED, ends).is_ok()
-        });
-        if !registered {
-            return entry();
+    let mut text = text.as_str();
+    for _ in 0..QUESTIONS {
+        let Ok(answer) = Source::Terminal.read(text) else { return false };
+        match std::str::from_utf8(&answer).map(str::trim) {
+            Ok("y" | "Y" | "yes" | "是") => return true,
+            Ok("" | "n" | "N" | "no" | "否") => return false,
+            _ => {}
         }
-        ends.store(false, Ordering::SeqCst);
-        let typed = entry();
-        ends.store(true, Ordering::SeqCst);
-        typed
+        text = lang.pick(
+            "That is neither y nor n, and nothing was sent: the PIN is asked for after a y. Enter it again? [y/N] ",
+            "既不是 y 也不是 n，未发送任何内容：请先回答 y，再输入口令。是否再次输入？[y/N] ",
+        );
     }
-
-    #[cfg(not(unix))]
-    pub(super) fn held<T>(entry: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
-        entry()
-    }
+    false
 }
 
 /// One line without its newline, octet by octet, so that nothing of it stays in a buffer of someone else's.
@@ -131,15 +116,4 @@ fn read_line(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
         octets.pop();
     }
     Ok(octets)
-}
-
-/// A visible answer from the terminal.
-fn ask_line(text: &str) -> io::Result<String> {
-    let path = if cfg!(windows) { ("CONIN$", "CONOUT$") } else { ("/dev/tty", "/dev/tty") };
-    let mut out = File::options().write(true).open(path.1)?;
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
-    let mut answer = String::new();
-    BufReader::new(File::open(path.0)?.take(64)).read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
 }

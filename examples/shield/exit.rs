@@ -16,7 +16,8 @@ Exit codes:
   6  document refused, or a signature that must not be accepted (SH-4..., SH-5...)
   7  file or profile cannot be read or written, or would be replaced (SH-6..., SH-7...)
   8  not supported yet, or a defect to report (SH-9...)
-  9  verify: the signature is right, but nobody said whom to trust";
+  9  verify: the signature is right, but nobody said whom to trust
+130  sign-batch: stopped by Ctrl-C or a signal; what was done is done";
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) enum Exit {
     File = 7,
     Unsupported = 8,
     Untrusted = 9,
+    /// As a shell says of a program that Ctrl-C ended.
+    Stopped = 130,
 }
 
 impl Exit {
@@ -39,6 +42,7 @@ impl Exit {
         match kind {
             ErrorKind::Argument | ErrorKind::PathNotAbsolute => return Exit::Usage,
             ErrorKind::SeveralShields => return Exit::Certificate,
+            ErrorKind::Cancelled => return Exit::Stopped,
             _ => {}
         }
         match kind as u32 >> 12 {

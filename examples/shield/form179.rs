@@ -5,14 +5,14 @@ use shared_shield::{Content, Request, Result};
 
 use crate::args::{Global, Sign179};
 use crate::exit::Exit;
-use crate::pin::Asker;
+use crate::pin::{Asker, Tells};
 use crate::screen::Screen;
 use crate::single::{Single, check_output, in_words};
 
 pub(crate) fn run(global: &Global, args: &Sign179, screen: &Screen) -> Result<Exit> {
     let signing = &args.signing;
-    let mut asker = Asker::new(&signing.pin, screen)?.telling();
-    check_output(&args.file, &args.out, signing.overwrite)?;
+    let mut asker = Asker::new(&signing.pin, screen)?.telling(Tells::Stdout);
+    check_output(global, &[&args.file], &args.out, signing.overwrite)?;
     let output = match (args.signature_only, args.form_encoded) {
         (true, _) => Output::Signature,
         (_, true) => Output::Form,

@@ -1,6 +1,6 @@
 //! `sign-payment`: a document for the bank as CMS. A person sees what it is about before the PIN; entering the PIN is the consent.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use shared_shield::format::cms::CmsOptions;
@@ -9,15 +9,16 @@ use shared_shield::{Content, Digest, DigestAlgorithm, Error, ErrorKind, Request,
 use crate::args::{Global, SignPayment};
 use crate::exit::Exit;
 use crate::held::Held;
-use crate::pin::Asker;
+use crate::pin::{Asker, Tells};
 use crate::screen::{Screen, clean, is_plain};
 use crate::single::{Single, check_output};
 use crate::verify::read;
 
 pub(crate) fn run(global: &Global, args: &SignPayment, screen: &Screen) -> Result<Exit> {
     let signing = &args.signing;
-    let mut asker = Asker::new(&signing.pin, screen)?.telling();
-    check_output(&args.file, &args.out, signing.overwrite)?;
+    let mut asker = Asker::new(&signing.pin, screen)?.telling(Tells::Stdout);
+    let read_too = [Some(&args.file), args.text_file.as_ref()].into_iter().flatten().map(PathBuf::as_path);
+    check_output(global, &read_too.collect::<Vec<_>>(), &args.out, signing.overwrite)?;
     let (content, own) = document(&args.file, screen)?;
     let text = match (&args.text, &args.text_file) {
         (Some(text), _) => text.clone(),

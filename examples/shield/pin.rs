@@ -7,6 +7,18 @@ use crate::entry::{self, Source};
 use crate::screen::{Lang, Screen, quote};
 use crate::words;
 
+/// On which stream what is to be signed is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tells {
+    /// Before the result.
+    Stdout,
+    /// Beside a result that a program reads: on stdout is nothing but JSON then.
+    Stderr,
+}
+
+/// As often a person may enter what cannot be a PIN of the token; nothing is sent then.
+const ENTRIES: usize = 3;
+
 /// Answers the library's question for a PIN.
 pub(crate) struct Asker<'s> {
     source: Source,
@@ -14,7 +26,7 @@ pub(crate) struct Asker<'s> {
     /// A descriptor or a variable answers once: a refused PIN is not sent again.
     used: bool,
     /// Shows what is to be signed also where nobody types.
-    tells: bool,
+    tells: Option<Tells>,
     /// Why no PIN could be given, where there is more to say than "declined".
     problem: Option<Error>,
 }
@@ -22,12 +34,12 @@ pub(crate) struct Asker<'s> {
 impl<'s> Asker<'s> {
     pub(crate) fn new(args: &PinArgs, screen: &'s Screen) -> Result<Self> {
         let source = Source::of(args.pin_fd, args.pin_env.as_deref())?;
-        Ok(Asker { source, screen, used: false, tells: false, problem: None })
+        Ok(Asker { source, screen, used: false, tells: None, problem: None })
     }
 
     /// Shows what is to be signed also where the PIN comes from elsewhere.
-    pub(crate) fn telling(mut self) -> Self {
-        self.tells = true;
+    pub(crate) fn telling(mut self, stream: Tells) -> Self {
+        self.tells = Some(stream);
         self
     }
 
@@ -41,7 +53,7 @@ impl<'s> Asker<'s> {
         consent: Consent,
         mut job: impl FnMut(&mut dyn PinPrompt, Consent) -> Result<T>,
     ) -> Result<T> {
-        let mut consent = consent;
+        let (mut consent, mut entries) = (consent, ENTRIES);
         loop {
             let error = match job(self, consent) {
                 Ok(done) => return Ok(done),
@@ -49,6 +61,15 @@ impl<'s> Asker<'s> {
             };
             if let Some(problem) = self.problem.take() {
                 return Err(problem);
+            }
+            // What the token's PINs are like is known behind the answer: nothing was sent, so there is nothing to be sure of before another entry.
+            if self.is_terminal()
+                && entries > 1
+                && matches!(error.kind(), ErrorKind::PinLength | ErrorKind::PinEncoding)
+            {
+                self.screen.error(&error);
+                entries -= 1;
+                continue;
             }
             let refused = matches!(error.kind(), ErrorKind::PinIncorrect | ErrorKind::TriesUnknown);
             if !self.is_terminal() || !refused || !entry::again(&error, self.screen) {
@@ -81,11 +102,14 @@ impl PinPrompt for Asker<'_> {
             return Err(Declined);
         }
         self.used = true;
-        if self.tells && !self.is_terminal() {
-            self.screen.line(to_sign(question, self.screen.lang));
+        let text = to_sign(question, self.screen.lang);
+        match self.tells.filter(|_| !self.is_terminal()) {
+            Some(Tells::Stdout) => self.screen.line(text),
+            Some(Tells::Stderr) => self.screen.note(text),
+            None => {}
         }
         // Nothing has been sent yet: at a terminal an empty or impossible PIN is simply asked for again.
-        for _ in 0..3 {
+        for _ in 0..ENTRIES {
             match self.answer(question) {
                 Ok(entry) => return Ok(entry),
                 Err(e)

@@ -11,7 +11,7 @@ use crate::single::{Single, check_output};
 pub(crate) fn run(global: &Global, args: &SignRaw, screen: &Screen) -> Result<Exit> {
     let signing = &args.signing;
     let mut asker = Asker::new(&signing.pin, screen)?;
-    check_output(&args.file, &args.out, signing.overwrite)?;
+    check_output(global, &[&args.file], &args.out, signing.overwrite)?;
     let length = std::fs::metadata(&args.file).map_or(0, |m| m.len());
     let name = clean(&args.file.display().to_string());
     let text = screen.lang.pick(format!("{name}, {length} octets"), format!("{name}，{length} 字节"));

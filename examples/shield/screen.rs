@@ -96,17 +96,29 @@ impl Screen {
         }
     }
 
+    /// Why one customs message of several was refused: its sentence, and the option that is another way out.
+    pub(crate) fn refusal(&self, error: &Error) -> String {
+        let sentence = self.sentence(error);
+        if error.kind() != ErrorKind::DocumentSigned {
+            return sentence;
+        }
+        self.lang.pick(
+            format!("{sentence}; --replace-signature takes that signature out and signs anew"),
+            format!("{sentence}；--replace-signature 可去除原签名并重新签名"),
+        )
+    }
+
     /// Where an option of this program is the way out.
     fn option_for(&self, error: &Error) -> Option<&'static str> {
         Some(match error.kind() {
             ErrorKind::OutputFailed => return self.option_for_output(error),
-            ErrorKind::DocumentSigned => self.lang.pick(
-                "sign the unsigned original, or add --replace-signature.",
-                "请对未签名的原文签名，或加 --replace-signature。",
-            ),
             ErrorKind::DeclarantMismatch => self.lang.pick(
                 "choose the declarant's certificate with --entity-code, correct the message, or add --even-another-declarant.",
                 "用 --entity-code 选择申报单位的证书、更正报文，或加 --even-another-declarant。",
+            ),
+            ErrorKind::Cancelled => self.lang.pick(
+                "repeat the command to go on: what is done is not done again.",
+                "如需继续请重新执行命令：已完成的不会重复处理。",
             ),
             ErrorKind::TriesUnknown => {
                 self.lang.pick("add --try-again if you are sure of the PIN.", "如确信口令正确，请加 --try-again。")

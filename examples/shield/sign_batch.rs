@@ -1,6 +1,5 @@
 //! `sign-batch`: the messages of a folder or a manifest in one unlock, by several threads, with a journal.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -16,7 +15,9 @@ use crate::declaration::bar;
 use crate::dialect;
 use crate::done::{self, Output};
 use crate::exit::Exit;
+use crate::interrupt::{self, Stop};
 use crate::messages::{Tally, Terms};
+use crate::notes;
 use crate::pin::Asker;
 use crate::reach;
 use crate::screen::{Screen, clean};
@@ -40,7 +41,8 @@ pub(crate) fn run(global: &Global, args: &SignBatch, screen: &Screen) -> Result<
     let journal = Journal::open(&args.journal.clone().unwrap_or_else(|| args.out_dir.join(JOURNAL)))?;
     let shield = reach::shield(global, Role::Customs, &args.signing.choice, args.signing.even_outside_validity)?;
     done::sweep(&items.iter().map(|i| i.output.as_path()).collect::<Vec<_>>());
-    let job = Job { global, args, screen, items: &items, journal: &journal, shield: &shield };
+    let stop = interrupt::stop_first(screen.lang)?;
+    let job = Job { global, args, screen, items: &items, journal: &journal, shield: &shield, stop: &stop };
     let report = job.run(&mut asker)?;
     Ok(job.tell(&report))
 }
@@ -52,11 +54,13 @@ struct Job<'j> {
     items: &'j [Item],
     journal: &'j Journal,
     shield: &'j Shield,
+    /// Thrown by the first signal.
+    stop: &'j Stop,
 }
 
 impl Job<'_> {
     fn run(&self, asker: &mut Asker<'_>) -> Result<Report> {
-        let bar = bar(self.items.len());
+        let (bar, stop) = (bar(self.items.len()), self.stop);
         let settled = |_: usize, _: &Outcome| bar.inc(1);
         let (args, terms, profile) = (self.args, self.terms(), self.shield.profile());
         let request = |item: &Item, document: Content| terms.request(&item.input, document);
@@ -76,7 +80,7 @@ impl Job<'_> {
             request: &request,
             present: &present,
             settled: &settled,
-            wait: &wait,
+            wait: &|| interrupt::begun(stop, wait()),
             threads: args.threads.map_or(THREADS, NonZeroUsize::get),
             overwrite: args.signing.overwrite,
             again: args.again,
@@ -105,6 +109,7 @@ impl Job<'_> {
     }
 
     fn unlock(&self, documents: usize, asker: &mut Asker<'_>) -> Result<Session> {
+        interrupt::begun(self.stop, self.global.wait()).check("sign batch")?;
         let first = self.items.first().and_then(|i| i.input.file_name()).map(|n| clean(&n.to_string_lossy()));
         let first = first.unwrap_or_default();
         let text = self.screen.lang.pick(
@@ -112,7 +117,8 @@ impl Job<'_> {
             format!("批量签名 {documents} 份海关报文，列表首份为 {first}"),
         );
         asker.run(self.args.signing.consent(), |prompt, consent| {
-            self.shield.unlock(self.terms().unlock(text.clone(), consent), prompt, &self.global.wait())
+            let wait = self.global.wait().with_cancel(self.stop.clone());
+            self.shield.unlock(self.terms().unlock(text.clone(), consent), prompt, &wait)
         })
     }
 
@@ -146,15 +152,7 @@ impl Job<'_> {
                 screen.line(lang.pick(format!("refused {name}: "), format!("拒绝 {name}：")) + &self.why(item, error));
             }
         }
-        let notes = report.outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Signed { receipt, .. } => {
-                Some(receipt.notes.iter().map(|note| lang.pick(note.text(), note.text_zh())))
-            }
-            _ => None,
-        });
-        for note in notes.flatten().collect::<BTreeSet<_>>() {
-            screen.line(lang.pick(format!("note: {note}"), format!("注意：{note}")));
-        }
+        notes::lines(self.items, report, lang).into_iter().for_each(|note| screen.line(note));
         self.tell_moved(report);
         screen.line(tally.text(lang));
         exit
@@ -162,7 +160,7 @@ impl Job<'_> {
 
     /// Why a document was refused.
     fn why(&self, item: &Item, error: &Error) -> String {
-        let sentence = self.screen.sentence(error);
+        let sentence = self.screen.refusal(error);
         if !done::is_there(error) {
             return sentence;
         }

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::pin::Asker;
 use crate::reach;
 use crate::screen::{Screen, clean};
+use crate::spared;
 use crate::words;
 
 pub(crate) struct Single<'r> {
@@ -66,15 +67,13 @@ pub(crate) fn in_words(shield: &Shield, request: Request, screen: &Screen, zh: &
     Ok(screen.lang.pick(request.clone(), request.shown(format!("{zh}：{text}"))))
 }
 
-/// Nothing that exists is replaced without a word, and never the document itself.
-pub(crate) fn check_output(file: &Path, out: &Path, overwrite: bool) -> Result<()> {
-    let refuse = |kind, why: &str| Error::new(kind, "plan output").detail(format!("{}: {why}", out.display()));
-    if matches!((file.canonicalize(), out.canonicalize()), (Ok(a), Ok(b)) if a == b) {
-        return Err(refuse(ErrorKind::Argument, "this is the file that is to be signed"));
-    }
+/// Nothing that exists is replaced without a word, and never the document itself, the text that is shown, or what the program works with.
+pub(crate) fn check_output(global: &Global, read: &[&Path], out: &Path, overwrite: bool) -> Result<()> {
+    spared::check(global, read, [out])?;
     if out.symlink_metadata().is_ok() && !overwrite {
         let there = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-        return Err(refuse(ErrorKind::OutputFailed, "it exists: --overwrite replaces it").io(&there));
+        let detail = format!("{}: it exists: --overwrite replaces it", out.display());
+        return Err(Error::new(ErrorKind::OutputFailed, "plan output").io(&there).detail(detail));
     }
     done::sweep(&[out]);
     Ok(())

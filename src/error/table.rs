@@ -226,8 +226,8 @@ kinds! {
         "The document's character encoding is not supported: save it as UTF-8.",
         "不支持该文档的字符编码：请保存为 UTF-8。";
     DocumentSigned = 0x4006, FixDocument,
-        "The document is signed already: sign the unsigned original.",
-        "文档已签名：请使用未签名的原文。";
+        "The document is signed already: sign the unsigned original, or, if it is a customs message, ask for its signature to be replaced.",
+        "文档已签名：请使用未签名的原文；如为海关报文，也可要求替换其签名。";
     DocumentKind = 0x4007, FixDocument,
         "The document is not a message of this format.",
         "文档不是该格式的报文。";

@@ -92,9 +92,9 @@ impl Ceb {
             return Err(Error::new(ErrorKind::DocumentSigned, PREPARE));
         }
         // Beside the one that is written it would be the second, and nobody could say which was signed.
-        if !xmldsig::dsig_elements(tree, "SignedInfo").is_empty() {
-            return Err(Error::new(ErrorKind::DocumentAmbiguous, PREPARE)
-                .detail("a SignedInfo element that belongs to no Signature"));
+        if let Some(stray) = xmldsig::dsig_elements(tree, "SignedInfo").first() {
+            let detail = format!("{}a SignedInfo element that belongs to no Signature", at(checked, tree, *stray));
+            return Err(Error::new(ErrorKind::DocumentAmbiguous, PREPARE).detail(detail));
         }
         let end_tag = checked
             .root_end_tag()
@@ -128,22 +128,39 @@ struct Signable {
 /// # Errors
 /// `Document…`; `DocumentAmbiguous` where there is more than one Signature, or one that is no child of the document element.
 pub fn without_signature(octets: &[u8]) -> Result<Option<Vec<u8>>> {
-    let checked = Checked::read(octets)?;
+    let checked = read(octets)?;
     let tree = checked.tree()?;
     message(&tree)?;
+    let refuse = |node, what| {
+        Error::new(ErrorKind::DocumentAmbiguous, PREPARE).detail(format!("{}{what}", at(&checked, &tree, node)))
+    };
     let signature = match xmldsig::dsig_elements(&tree, "Signature")[..] {
         [] => return Ok(None),
         [one] if tree.parent(one) == tree.document_element() => one,
-        _ => {
-            return Err(Error::new(ErrorKind::DocumentAmbiguous, PREPARE)
-                .detail("more than one Signature element, or one that is no child of the document element"));
-        }
+        [one] => return Err(refuse(one, "a Signature element that is no child of the document element")),
+        [_, second, ..] => return Err(refuse(second, "a second Signature element")),
     };
     let defect = || Error::new(ErrorKind::Defect, PREPARE);
     let span = checked.span(&tree, signature).ok_or_else(defect)?;
     let before = octets.get(..span.start).ok_or_else(defect)?;
     let after = octets.get(span.end..).ok_or_else(defect)?;
     Ok(Some([before, after].concat()))
+}
+
+/// Reads a message. Where nothing stands, a parser has no place to name.
+fn read(octets: &[u8]) -> Result<Checked<'_>> {
+    let text = octets.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(octets);
+    if octets.len() <= xmldsig::MAX_OCTETS && text.iter().all(|o| b" \t\r\n".contains(o)) {
+        let what = if octets.is_empty() { "the document is empty" } else { "the document has no element" };
+        return Err(Error::new(ErrorKind::DocumentMalformed, "read XML").detail(format!("line 1, octet 1: {what}")));
+    }
+    Ok(Checked::read(octets)?)
+}
+
+/// The place of an element, to stand before what is said of it.
+fn at(checked: &Checked<'_>, tree: &Document<'_>, node: NodeId) -> String {
+    let place = checked.place(tree, node);
+    place.map_or_else(String::new, |place| format!("line {}, octet {} of the document: ", place.line, place.offset))
 }
 
 impl Format for Ceb {
@@ -153,7 +170,7 @@ impl Format for Ceb {
 
     fn prepare(&self, content: &Content, by: &Arc<Certificate>, context: &SignContext) -> Result<Prepared> {
         let (octets, replaced) = self.unsigned(content.read(xmldsig::MAX_OCTETS, PREPARE)?)?;
-        let checked = Checked::read(&octets)?;
+        let checked = read(&octets)?;
         let tree = checked.tree()?;
         let Signable { root, end_tag, set, mut notes } = self.judge(&checked, &tree, by, context)?;
         let is_replaced = replaced.is_some();
@@ -180,7 +197,7 @@ impl Format for Ceb {
 
     fn check(&self, content: &Content, by: &Arc<Certificate>, context: &SignContext) -> Result<()> {
         let (octets, _) = self.unsigned(content.read(xmldsig::MAX_OCTETS, PREPARE)?)?;
-        let checked = Checked::read(&octets)?;
+        let checked = read(&octets)?;
         self.judge(&checked, &checked.tree()?, by, context).map(drop)
     }
 
@@ -193,7 +210,7 @@ impl Format for Ceb {
         }
         customs::identifier(&context.sm2_id, "verify customs message")?;
         let octets = content.read(xmldsig::MAX_OCTETS, "verify customs message")?;
-        let checked = Checked::read(&octets)?;
+        let checked = read(&octets)?;
         let tree = checked.tree()?;
         message(&tree)?;
         let mut report = Report::proven_by(self.name(), &[FindingKind::DigestRight, FindingKind::SignatureRight]);

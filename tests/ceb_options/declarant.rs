@@ -65,6 +65,9 @@ fn a_declarant_that_is_not_the_certificates_company_is_refused_with_the_code_of_
         (NAME, "<ceb:agentName>合成样例报关有限公司</ceb:agentName>"),
         // Both codes are right, one after the other: which of them would customs read?
         (CODE, &CODE.repeat(2)),
+        // Another company's, as it is printed and in full width.
+        (CODE, "<ceb:agentCode>MA0SYN00-2</ceb:agentCode>"),
+        (CODE, "<ceb:agentCode>９１００００００MA0SYN002X</ceb:agentCode>"),
         // A comment is no part of what is signed.
         (NAME, "<ceb:agentName>合成样例<!-- 贸易 -->有限公司</ceb:agentName>"),
     ] {
@@ -108,6 +111,7 @@ fn every_order_of_a_message_is_compared_and_the_answer_is_that_of_the_message() 
 fn what_cannot_be_compared_or_is_not_known_to_matter_is_a_note() {
     let signer = eport(P256, &Holder::default());
     let customs_code = "<ceb:agentCode>1105910159</ceb:agentCode>";
+    let code = |code: &str| format!("<ceb:agentCode>{code}</ceb:agentCode>{NAME}");
     for (document, expected) in [
         (message(621, &format!("{customs_code}{NAME}")), vec![]),
         (message(621, customs_code), vec![Note::DeclarantUnchecked]),
@@ -118,6 +122,18 @@ fn what_cannot_be_compared_or_is_not_known_to_matter_is_a_note() {
             message(621, &format!("<ceb:agentCode>\n91000000MA0SYN001X</ceb:agentCode>{NAME}")),
             vec![Note::DeclarantSpelling],
         ),
+        // Codes that no company has, and one that a reader may find in another element, whatever the name says.
+        (message(621, &code("91000000MA0SYN002")), vec![Note::DeclarantUnchecked]),
+        (message(621, &code("MA0 SYN001")), vec![Note::DeclarantUnchecked]),
+        (message(621, &code("<ceb:z>91000000MA0SYN002X</ceb:z>")), vec![Note::DeclarantUnchecked]),
+        (message(621, &format!("{}<ceb:agentName><ceb:z/></ceb:agentName>", CODE)), vec![Note::DeclarantUnchecked]),
+        (
+            message(621, &format!("<ceb:agentCode>11059</ceb:agentCode>{}", code("10159"))),
+            vec![Note::DeclarantUnchecked],
+        ),
+        // The right one in other letters.
+        (message(621, &code("MA0SYN00-1")), vec![Note::DeclarantSpelling]),
+        (message(621, &code("９１００００００MA0SYN001X")), vec![Note::DeclarantSpelling]),
         // A carrier, which the schema names as sender.
         (message(511, "<ceb:logisticsName>合成样例物流有限公司</ceb:logisticsName>"), vec![Note::DeclarantOther]),
         (message(511, "<ceb:logisticsName>合成样例贸易有限公司</ceb:logisticsName>"), vec![]),

@@ -12,6 +12,7 @@ mod pin;
 mod program;
 mod readers;
 mod recognised;
+mod remarks;
 mod signing;
 #[cfg(feature = "simulator")]
 mod simulator;

@@ -1,6 +1,6 @@
 //! What `sign-declaration` says of customs messages: declarants, identifier sets, signatures that are there already.
 
-use crate::program::{Desk, has};
+use crate::program::{Desk, Ran, has};
 
 const PIN: [&str; 2] = ["--pin-env", "CUSTOMS_PIN"];
 const NOT_ASKED: [&str; 2] = ["--pin-env", "WRONG_PIN"];
@@ -29,7 +29,11 @@ fn a_signed_message_is_signed_anew_only_when_asked_and_a_rerun_knows_it() {
     let Some(desk) = Desk::new(NAME, &options).filter(|_| has("xmlsec1", NAME)) else { return };
     desk.declare(&["CEB621.xml"], &PIN).expect(0, &[]);
     std::fs::rename(desk.path("signed/CEB621.xml"), desk.path("once.xml")).unwrap();
-    desk.declare(&["once.xml"], &NOT_ASKED).expect(6, &["SH-4006"]);
+    desk.declare(&["once.xml"], &NOT_ASKED).expect(6, &["SH-4006", "; --replace-signature"]);
+    std::fs::create_dir(desk.path("in")).unwrap();
+    std::fs::copy(desk.path("once.xml"), desk.path("in/once.xml")).unwrap();
+    let batch = ["sign-batch", "--folder", "in", "--out-dir", "signed"];
+    desk.shield(&[&batch[..], &NOT_ASKED].concat()).expect(6, &["SH-4006", "; --replace-signature"]);
     let replace =
         |pin: &[&str], more: &[&str]| desk.declare(&["once.xml"], &[pin, &["--replace-signature"], more].concat());
     replace(&NOT_ASKED, &["--identifiers", "mixed-sm2-sha1"]).expect(2, &["legacy-2018-sha256"]);
@@ -108,9 +112,10 @@ fn form_fields_are_shown_apart_and_openssl_takes_their_signature() {
     let Some(desk) = Desk::new(NAME, &["--algorithm", "rsa2048"]).filter(|_| has("openssl", NAME)) else { return };
     let fields = ["sign-ems", "--field", "bizopEtpsno=1105910159", "--field", "note=", "--field", "qty=12=3 件"];
     let signed = desk.shield(&[&fields[..], &PIN, &["--json"]].concat());
-    let signed = signed.expect(0, &["EMS form, 3 fields", "bizopEtpsno: 1105910159", "qty: 12=3 件"]);
-    // What is shown stands before the JSON.
-    let json: serde_json::Value = serde_json::from_str(&signed.out[signed.out.find("\n{").unwrap()..]).unwrap();
+    // What is shown stands beside the JSON: a program reads stdout.
+    let shown = |ran: &Ran, word: &str| assert!(ran.err.contains(word), "no {word:?} in {}", ran.err);
+    ["EMS form, 3 fields", "bizopEtpsno: 1105910159", "qty: 12=3 件"].iter().for_each(|word| shown(&signed, word));
+    let json = signed.expect(0, &[]).json();
     let takes = |value: &str, text: &str| {
         desk.write("value.b64", value);
         desk.write("text", text);
@@ -121,8 +126,13 @@ fn form_fields_are_shown_apart_and_openssl_takes_their_signature() {
     let value = json["signature"].as_str().unwrap();
     assert!(takes(value, "110591015912=3 件") && !takes(value, "110591015912=3 件\n"));
     desk.write("fields.json", r#"[["bizopEtpsno", "1105910159"], ["qty", "12=3 件"]]"#);
-    let again = desk.shield(&[&["sign-ems", "--fields", "fields.json"], &PIN[..]].concat()).expect(0, &["certNo: "]);
+    let again = desk.shield(&[&["sign-ems", "--fields", "fields.json"], &PIN[..]].concat());
+    let again = again.expect(0, &["To sign:", "EMS form, 2 fields", "certNo: "]);
     assert!(again.out.contains(value), "RSA has one signature: {}", again.out);
+    // As some editors save it.
+    desk.write("fields.json", [b"\xEF\xBB\xBF", &desk.read("fields.json")[..]].concat());
+    let marked = desk.shield(&[&["sign-ems", "--fields", "fields.json", "--json"], &PIN[..]].concat()).expect(0, &[]);
+    assert_eq!(marked.json()["signature"], value);
     let refuse = |args: &[&str], code: i32, word: &str| {
         desk.shield(&[&["sign-ems"], args, &NOT_ASKED[..]].concat()).expect(code, &[word]);
     };
@@ -142,6 +152,9 @@ fn form_fields_are_shown_apart_and_openssl_takes_their_signature() {
     };
     let signed = by_digest("sha1", &hex, "customs", &PIN).expect(0, &["what it is of cannot be seen", value]);
     assert!(signed.err.contains("rsa-sha1"), "{}", signed.err);
+    let signed = by_digest("sha1", &hex, "customs", &[&PIN[..], &["--json"]].concat());
+    shown(&signed, "what it is of cannot be seen");
+    assert_eq!(signed.expect(0, &[]).json()["signature"], value);
     by_digest("sha256", &"00".repeat(32), "customs", &NOT_ASKED)
         .expect(2, &["SH-9002", "sha256 was given, this key signs sha1"]);
     by_digest("sha1", &hex, "bank", &NOT_ASKED).expect(2, &["SH-9002"]);

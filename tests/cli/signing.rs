@@ -150,6 +150,25 @@ fn no_document_is_replaced_by_its_own_output_and_no_output_is_written_twice() {
     fs::copy(desk.path("CEB311.xml"), desk.path("more/CEB621.xml")).unwrap();
     desk.declare(&["CEB621.xml", "more/CEB621.xml"], &PIN).expect(2, &["same output"]);
     assert!(desk.names("signed").is_empty());
+    let over = ["--overwrite", NOT_ASKED[0], NOT_ASKED[1]];
+    // An input that is a link to the output of another one.
+    #[cfg(unix)]
+    {
+        desk.declare(&["CEB311.xml"], &PIN).expect(0, &["1 signed"]);
+        let signed = desk.read("signed/CEB311.xml");
+        std::os::unix::fs::symlink("signed/CEB311.xml", desk.path("link.xml")).unwrap();
+        desk.declare(&["CEB311.xml", "link.xml"], &over)
+            .expect(2, &["link.xml: would be replaced by the output of CEB311.xml"]);
+        assert_eq!(desk.read("signed/CEB311.xml"), signed);
+    }
+    // What the program itself reads.
+    let profile = desk.read("shield/profile.toml");
+    fs::copy(desk.path("CEB621.xml"), desk.path("more/profile.toml")).unwrap();
+    let declare = ["sign-declaration", "more/profile.toml", "--out-dir", "shield"];
+    desk.shield(&[&declare[..], &over].concat()).expect(2, &["SH-9002", "which this command reads"]);
+    let raw = ["sign-raw", "--role", "bank", "CEB621.xml", "--out", "shield/profile.toml"];
+    desk.shield(&[&raw[..], &over].concat()).expect(2, &["SH-9002", "which this command reads"]);
+    assert_eq!(desk.read("shield/profile.toml"), profile);
 }
 
 #[test]

@@ -122,14 +122,24 @@ fn a_wrong_pin_is_followed_by_a_question_and_not_by_another_try() {
     let mut yes = Terminal::start(&desk, &SIGN);
     // A wrong PIN was entered before: the question comes before any PIN.
     yes.until("Enter it again? [y/N] ");
+    // The right PIN in the place of the answer: it is neither shown nor sent, and the question comes again.
+    yes.enter(CUSTOMS_PIN);
+    yes.until("neither y nor n");
+    yes.until("Enter it again? [y/N] ");
     yes.enter("y");
     yes.until("PIN of the customs certificate: ");
     yes.enter("");
     yes.until("SH-2005");
     yes.until("PIN of the customs certificate: ");
+    // Shorter than the token's PINs are, which is known behind the entry.
+    yes.enter("123");
+    yes.until("SH-2006");
+    yes.until("PIN of the customs certificate: ");
     yes.enter(CUSTOMS_PIN);
     yes.until("2 signed");
-    assert_eq!(yes.end().0, 0);
+    let (code, seen) = yes.end();
+    assert_eq!(code, 0, "{seen}");
+    assert!(!seen.contains(CUSTOMS_PIN), "the PIN is on the screen: {seen}");
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(super) enum Compared {
     Other,
     /// One is missing, or they are of different kinds.
     Unknown,
+    /// There is something that no company has in this place, so that nothing can be said whatever else fits.
+    Unreadable,
 }
 
 /// A company as an order of the message names it.
@@ -33,6 +35,8 @@ struct Named {
     name: String,
     /// White space stands around one of them.
     padded: bool,
+    /// One of them stands twice, or has elements in it: what a reader takes for its value is not known.
+    unreadable: bool,
 }
 
 /// Compares every order of a message with the certificate's company.
@@ -61,7 +65,7 @@ pub(super) fn check(
         match compare(company, fields) {
             Compared::Same => {}
             Compared::Alike => note(Note::DeclarantSpelling),
-            Compared::Unknown => note(Note::DeclarantUnchecked),
+            Compared::Unknown | Compared::Unreadable => note(Note::DeclarantUnchecked),
             Compared::Other if declarant.declares && !allowed => {
                 return Err(refusal(checked, tree, declarant, company, fields));
             }
@@ -87,6 +91,8 @@ fn named(tree: &Document<'_>, declarant: Declarant) -> Vec<Named> {
         let Some((_, company)) = found.last_mut() else { continue };
         let text = text(tree, node);
         let field = if is_code { &mut company.code } else { &mut company.name };
+        let has_elements = tree.children(node).into_iter().any(|child| tree.element(child).is_some());
+        company.unreadable = company.unreadable || has_elements || !field.is_empty();
         // A field that stands twice must be the same twice: what is compared is then longer than any certificate's.
         field.push_str(text.trim());
         company.padded = company.padded || text.trim() != text;
@@ -116,24 +122,43 @@ fn compare(company: &Named, fields: Option<&EportFields>) -> Compared {
     let name = of(&fields.entity_name).map_or(Compared::Unknown, |own| names(&company.name, &own));
     match (code, name) {
         (Compared::Other, _) | (_, Compared::Other) => Compared::Other,
-        (_, Compared::Alike) => Compared::Alike,
+        (Compared::Unreadable, _) => Compared::Unknown,
+        _ if company.unreadable => Compared::Unknown,
+        (Compared::Alike, _) | (_, Compared::Alike) => Compared::Alike,
         (Compared::Unknown, Compared::Unknown) => Compared::Unknown,
         _ if company.padded => Compared::Alike,
         _ => Compared::Same,
     }
 }
 
-/// The certificate has the organisation code of 9 characters, which is what stands at positions 9 to 17 of a social credit code of 18. A customs
-/// registration code of 10 digits has nothing in common with it.
+/// The certificate has the organisation code of 9 characters, which is what stands at positions 9 to 17 of a social credit code of 18. Some write it
+/// with a hyphen before its check character (GB 11714). A customs registration code of 10 has nothing in common with it; what is neither of these is
+/// no company's.
 pub(super) fn codes(said: &str, own: &str) -> Compared {
-    let organisation = match said.chars().count() {
-        18 if own.chars().count() == 9 => said.chars().skip(8).take(9).collect(),
-        length if length == own.chars().count() => said.to_owned(),
+    if said.is_empty() {
+        return Compared::Unknown;
+    }
+    let (plain, own) = (without_hyphen(&wide_as_ascii(said)), without_hyphen(&wide_as_ascii(own)));
+    let organisation = match plain.chars().count() {
+        18 if own.chars().count() == 9 => plain.chars().skip(8).take(9).collect(),
+        length if length == own.chars().count() => plain.clone(),
         // Twice in one order, or nothing that companies have: no certificate is of such a company.
         length if length > 18 => return Compared::Other,
-        _ => return Compared::Unknown,
+        9 | 18 => return Compared::Unknown,
+        10 if said.len() == 10 && said.bytes().all(|o| o.is_ascii_alphanumeric()) => return Compared::Unknown,
+        _ => return Compared::Unreadable,
     };
-    if organisation.eq_ignore_ascii_case(own) { Compared::Same } else { Compared::Other }
+    match (organisation.eq_ignore_ascii_case(&own), plain == said) {
+        (true, true) => Compared::Same,
+        (true, false) => Compared::Alike,
+        _ => Compared::Other,
+    }
+}
+
+/// An organisation code as it is printed, `MA0SYN00-1`, without its hyphen.
+fn without_hyphen(code: &str) -> String {
+    let is_printed = code.chars().count() == 10 && code.chars().nth(8) == Some('-');
+    if is_printed { code.replacen('-', "", 1) } else { code.to_owned() }
 }
 
 pub(super) fn names(said: &str, own: &str) -> Compared {
@@ -145,15 +170,18 @@ pub(super) fn names(said: &str, own: &str) -> Compared {
     }
 }
 
-/// Full-width forms as ASCII (Unicode, block FF00), without white space, in lower case.
+/// As letters and digits of one width, without white space, in lower case.
 fn narrow(text: &str) -> String {
+    wide_as_ascii(text).chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Full-width forms as ASCII (Unicode, block FF00).
+fn wide_as_ascii(text: &str) -> String {
     let ascii = |c: char| match c {
-        '\u{FF01}'..='\u{FF5E}' => {
-            u32::from(c).checked_sub(0xFEE0).and_then(char::from_u32).unwrap_or(c).to_ascii_lowercase()
-        }
-        other => other.to_ascii_lowercase(),
+        '\u{FF01}'..='\u{FF5E}' => u32::from(c).checked_sub(0xFEE0).and_then(char::from_u32).unwrap_or(c),
+        other => other,
     };
-    text.chars().filter(|c| !c.is_whitespace()).map(ascii).collect()
+    text.chars().map(ascii).collect()
 }
 
 /// Both companies, so that a person sees which of them is the wrong one.
@@ -197,8 +225,22 @@ mod tests {
             ("91110000MA0SYN001X", "91110000MA0SYN001X", Compared::Same),
             // A customs registration code.
             ("1105910159", "MA0SYN001", Compared::Unknown),
+            ("11059601E2", "MA0SYN001", Compared::Unknown),
+            ("MA0SYN001", "91110000MA0SYN001X", Compared::Unknown),
             ("", "MA0SYN001", Compared::Unknown),
-            ("无", "MA0SYN001", Compared::Unknown),
+            // What no company has: nothing can be said, however right the name is.
+            ("无", "MA0SYN001", Compared::Unreadable),
+            ("91110000MA0SYN001", "MA0SYN001", Compared::Unreadable),
+            ("MA0 SYN001", "MA0SYN001", Compared::Unreadable),
+            ("１１０５９１０１５９", "MA0SYN001", Compared::Unreadable),
+            ("无无无无无无无无无无", "MA0SYN001", Compared::Unreadable),
+            // As it is printed, and in full width.
+            ("MA0SYN00-1", "MA0SYN001", Compared::Alike),
+            ("MA0SYN00-2", "MA0SYN001", Compared::Other),
+            ("MA0SYN001", "MA0SYN00-1", Compared::Same),
+            ("９１１１００００MA0SYN001X", "MA0SYN001", Compared::Alike),
+            ("９１１１００００MA0SYN002X", "MA0SYN001", Compared::Other),
+            ("ＭＡ０ＳＹＮ００１", "MA0SYN001", Compared::Alike),
             ("91110000MA0SYN001X91110000MA0SYN001X", "MA0SYN001", Compared::Other),
         ] {
             assert_eq!(codes(said, own), expected, "{said} {own}");
