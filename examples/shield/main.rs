@@ -22,6 +22,7 @@ mod explain;
 mod form179;
 mod held;
 mod info;
+mod left;
 mod list;
 mod log;
 mod login;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         }
         Err(_) => Exit::Unsupported,
     };
+    left::tell(&screen);
     if screen.is_broken() && exit == Exit::Done {
         return Exit::File.into();
     }
