@@ -59,23 +59,34 @@ impl From<Error> for Fault {
 }
 
 /// The files that go with a test shield.
-pub(crate) struct Files([PathBuf; 4]);
+pub(crate) struct Files([PathBuf; 4], NewFolders);
+
+/// Folders that were made for it, the innermost first. Those that are empty in the end are removed: nothing came of them.
+struct NewFolders(Vec<PathBuf>);
+
+impl Drop for NewFolders {
+    fn drop(&mut self) {
+        for folder in &self.0 {
+            // One that holds something stays, and so do those around it.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
 
 impl Files {
-    /// Their places in a folder. What is there already is not touched: then nothing is made.
+    /// Their places in a folder, which is made when it is not there. What is there already is not touched: then nothing is made.
     pub(crate) fn in_folder(dir: &Path) -> Result<Files, Fault> {
         let files = ["profile.toml", "ca.pem", "customs.pem", "bank.pem"].map(|name| dir.join(name));
         if let Some(there) = files.iter().find(|f| f.exists()) {
             return Err(Fault::Asked(format!("{} is there already: name another folder", there.display())));
         }
-        // The folder above, or the one above that: what is no folder is found out before anything is made.
-        if let Some(there) = dir.ancestors().find(|above| above.exists()).filter(|above| !above.is_dir()) {
-            return Err(unwritten(there, &std::io::Error::from(std::io::ErrorKind::NotADirectory)).into());
-        }
-        Ok(Files(files))
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && folder.symlink_metadata().is_err();
+        let new = NewFolders(dir.ancestors().take_while(is_missing).map(Path::to_path_buf).collect());
+        fs::create_dir_all(dir).map_err(|e| unwritten(dir, &e))?;
+        Ok(Files(files, new))
     }
 
-    /// Makes the folder when it is not there, and writes them: of both parties customs is the first.
+    /// Writes them: of both parties customs is the first.
     pub(crate) fn write(
         self,
         serials: Vec<String>,
@@ -83,10 +94,7 @@ impl Files {
         [eport, banker]: [&TestCa; 2],
         certificates: [&[u8]; 2],
     ) -> Result<Made, Fault> {
-        let [profile, ca, customs, bank] = self.0;
-        if let Some(dir) = profile.parent() {
-            fs::create_dir_all(dir).map_err(|e| unwritten(dir, &e))?;
-        }
+        let Files([profile, ca, customs, bank], _folders) = self;
         write_new(&profile, text)?;
         write_new(&ca, &format!("{}{}", pem(eport.der())?, pem(banker.der())?))?;
         write_new(&customs, &pem(certificates[0])?)?;
