@@ -260,3 +260,14 @@ fn a_device_that_does_not_tell_tries_says_what_it_lacks() {
     assert!(error.to_string().contains("does not tell the tries of its PINs"), "{error}");
     assert_eq!(card.logins(), 0);
 }
+
+#[test]
+fn a_device_that_could_not_write_is_said_to_be_one() {
+    let card = Card::new("gm3000");
+    let (_readers, scanner) = known(&card);
+    let shield = shield(&scanner);
+    card.set(|model| drop(model.always.insert(VERIFY, vec![0x65, 0x81])));
+    let error = sign(&shield, Role::Customs, CUSTOMS_PIN).unwrap_err();
+    assert_eq!((error.kind(), error.tries_left()), (ErrorKind::LoginFailed, Some(PinStatus::Known(5))));
+    assert!(error.to_string().contains("could not write its memory; a simulator's is its state file"), "{error}");
+}
