@@ -22,6 +22,8 @@ pub enum Note {
     OutsideValidity,
     /// The device says of itself that it is a simulator: the key is in software, and its owner is nobody.
     Simulator,
+    /// The device did not take the end of a login: one may be open on it, and then any program signs without a PIN until it is pulled out.
+    LoginLeft,
     /// The message names another company than the certificate's: the caller allowed it, or it is not known that customs minds.
     DeclarantOther,
     /// The companies' names differ in the width of letters or brackets, or in white space.
@@ -55,6 +57,10 @@ impl Note {
             Note::Simulator => {
                 "made by a simulator: the key is in software, so the signature proves nothing".to_owned()
             }
+            Note::LoginLeft => {
+                "a login on the shield could not be ended: pull the shield out, or other programs may sign without a PIN"
+                    .to_owned()
+            }
             Note::DeclarantOther => {
                 "the message names another company than the certificate: customs may refuse it".to_owned()
             }
@@ -85,6 +91,7 @@ impl Note {
             Note::OutsideValidity => "经调用方允许，签名时证书不在有效期内".to_owned(),
             // Its own word for itself stands in the Chinese text too, for whoever searches for it.
             Note::Simulator => "由模拟器（simulator）生成：密钥在软件中，签名不具证明力".to_owned(),
+            Note::LoginLeft => "共享盾上的登录未能结束：请拔出共享盾，否则其他程序可能无需口令即可签名".to_owned(),
             Note::DeclarantOther => "报文所载单位与证书不一致：海关可能退单".to_owned(),
             Note::DeclarantSpelling => "申报单位的全半角、括号或空格与证书不一致".to_owned(),
             Note::DeclarantUnchecked => "无法核对申报单位与证书所属单位".to_owned(),

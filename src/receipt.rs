@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::cert::Fingerprint;
-use crate::door::DoorId;
+use crate::door::{Door, DoorId};
 use crate::note::Note;
 use crate::role::Role;
 use crate::suite::{Digest, Suite};
@@ -37,4 +37,16 @@ pub struct Receipt {
     pub notes: Vec<Note>,
     /// Joins receipt, error and log.
     pub correlation: u64,
+}
+
+impl Receipt {
+    /// Adds what the door knows when the lease is over and what was owed to the token was tried once more.
+    pub(crate) fn note_door(&mut self, door: &dyn Door) {
+        if door.info().is_simulator() {
+            self.notes.push(Note::Simulator);
+        }
+        if door.owes_login() {
+            self.notes.push(Note::LoginLeft);
+        }
+    }
 }

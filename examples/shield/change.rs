@@ -82,7 +82,8 @@ pub(crate) fn change_puk(global: &Global, args: &ChangePuk, screen: &Screen) -> 
             "修改解锁码（PUK）；输错会消耗其自身的次数",
         ))?;
         let old = job.puk(&old, screen.lang.pick("unlock code (PUK) that is in force: ", "当前解锁码（PUK）："))?;
-        let new = job.new_entry(&new, ("new unlock code (PUK)", "新解锁码（PUK）"), "--new-puk-fd or --new-puk-env")?;
+        let new = job.new_entry(&new, ("new unlock code (PUK)", "新解锁码（PUK）"), "--new-puk-fd or --new-puk-env");
+        let new = new.map_err(Error::of_unlock_code)?;
         job.tried(|| job.shield.change_puk(job.role, &job.selector, (&old, &new), args.puk.consent(), &global.wait()))
     })?;
     job.done("changed the unlock code (PUK) of the {} PIN", "已修改{}口令的解锁码（PUK）")
@@ -213,12 +214,7 @@ impl<'r> Job<'r> {
     }
 
     fn puk(&self, source: &Source, text: &str) -> Result<Pin> {
-        self.entry(source, text, "--puk-fd or --puk-env").map_err(|e| match e.kind() {
-            ErrorKind::PinEmpty | ErrorKind::PinLength | ErrorKind::PinEncoding => {
-                e.detail("this is about the unlock code")
-            }
-            _ => e,
-        })
+        self.entry(source, text, "--puk-fd or --puk-env").map_err(Error::of_unlock_code)
     }
 
     /// A new PIN; a person enters it twice.

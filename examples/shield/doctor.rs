@@ -22,10 +22,10 @@ pub(crate) fn run(global: &Global, args: &Doctor, screen: &Screen) -> Result<Exi
     }
     let exit = exit(&diagnosis);
     if args.json {
-        screen.json(&to_json(&diagnosis, exit));
+        screen.json(&to_json(&diagnosis, global.simulator.as_deref(), exit));
         return Ok(exit);
     }
-    print(&diagnosis, screen);
+    print(&diagnosis, global.simulator.as_deref(), screen);
     if let Some(file) = &args.bundle {
         let file = clean(&file.display().to_string());
         screen.line(screen.lang.pick(
@@ -48,7 +48,7 @@ fn exit(diagnosis: &Diagnosis) -> Exit {
     diagnosis.worst().map_or(Exit::Done, |worst| worst.error().map_or(Exit::Shield, Exit::from))
 }
 
-fn print(seen: &Diagnosis, screen: &Screen) {
+fn print(seen: &Diagnosis, simulator: Option<&Path>, screen: &Screen) {
     let lang = screen.lang;
     let known = |it: Option<bool>| match it {
         Some(true) => lang.pick("installed", "已安装"),
@@ -68,7 +68,7 @@ fn print(seen: &Diagnosis, screen: &Screen) {
             format!("具有智能卡接口的 USB 设备：{devices}"),
         ));
     }
-    seen.services.iter().for_each(|service| print_service(service, seen, screen));
+    seen.services.iter().for_each(|service| print_service(service, simulator, seen, screen));
     seen.modules.iter().for_each(|module| print_module(module, screen));
     for examined in &seen.shields {
         let pin = |_: &Shield, one: &Listed| pin(examined, one);
@@ -89,7 +89,7 @@ fn print(seen: &Diagnosis, screen: &Screen) {
     });
 }
 
-fn print_service(service: &Service, seen: &Diagnosis, screen: &Screen) {
+fn print_service(service: &Service, simulator: Option<&Path>, seen: &Diagnosis, screen: &Screen) {
     let lang = screen.lang;
     let readers = match &service.readers {
         Ok(readers) => readers,
@@ -101,10 +101,14 @@ fn print_service(service: &Service, seen: &Diagnosis, screen: &Screen) {
         }
     };
     let count = readers.len();
-    screen.line(lang.pick(
-        format!("Smart-card service: runs, {count} reader{}", if count == 1 { "" } else { "s" }),
-        format!("智能卡服务：运行中，{count} 个读卡器"),
-    ));
+    screen.line(match simulator.map(|file| clean(&file.display().to_string())) {
+        // In place of the service, which nobody has asked.
+        Some(file) => lang.pick(format!("Simulator: {file}"), format!("模拟器：{file}")),
+        None => lang.pick(
+            format!("Smart-card service: runs, {count} reader{}", if count == 1 { "" } else { "s" }),
+            format!("智能卡服务：运行中，{count} 个读卡器"),
+        ),
+    });
     for state in readers {
         let shields = seen.shields.iter().map(|e| &e.shield);
         screen.line(format!("  {}", desk::line(state, &seen.cards, shields, lang)));
@@ -160,10 +164,11 @@ fn pin(examined: &Examined, one: &Listed) -> Option<Result<PinState>> {
     examined.certificates.iter().find(|c| c.listed.certificate.fingerprint() == fingerprint)?.pin.clone()
 }
 
-fn to_json(seen: &Diagnosis, exit: Exit) -> Value {
+fn to_json(seen: &Diagnosis, simulator: Option<&Path>, exit: Exit) -> Value {
+    let state = if simulator.is_some() { "simulator" } else { "running" };
     let services = seen.services.iter().map(|s| match &s.readers {
         Ok(readers) => json!({
-            "state": "running",
+            "state": state,
             "readers": readers.iter().map(|r| desk::to_json(r, &seen.cards)).collect::<Vec<_>>(),
         }),
         Err(error) => json!({ "state": "not available", "error": words::error_json(error), "readers": [] }),

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use shared_shield::Certificate;
+use shared_shield::{Certificate, Error, ErrorKind};
 
 use crate::test_ca::{TestCa, pem};
 
@@ -31,14 +31,17 @@ pub(crate) struct Made {
 pub(crate) enum Fault {
     /// What was asked for cannot be made; another label or folder helps.
     Asked(String),
-    /// The driver or the system failed.
+    /// The driver failed.
     Failed(String),
+    /// What the library said: a file that cannot be written, among others.
+    Said(Error),
 }
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Fault::Asked(what) | Fault::Failed(what) => f.write_str(what),
+            Fault::Said(error) => error.fmt(f),
         }
     }
 }
@@ -49,8 +52,26 @@ impl From<String> for Fault {
     }
 }
 
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Fault::Said(error)
+    }
+}
+
 /// The files that go with a test shield.
-pub(crate) struct Files([PathBuf; 4]);
+pub(crate) struct Files([PathBuf; 4], NewFolders);
+
+/// Folders that were made for it, the innermost first. Those that are empty in the end are removed: nothing came of them.
+struct NewFolders(Vec<PathBuf>);
+
+impl Drop for NewFolders {
+    fn drop(&mut self) {
+        for folder in &self.0 {
+            // One that holds something stays, and so do those around it.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
 
 impl Files {
     /// Their places in a folder, which is made when it is not there. What is there already is not touched: then nothing is made.
@@ -59,8 +80,10 @@ impl Files {
         if let Some(there) = files.iter().find(|f| f.exists()) {
             return Err(Fault::Asked(format!("{} is there already: name another folder", there.display())));
         }
-        fs::create_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
-        Ok(Files(files))
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && folder.symlink_metadata().is_err();
+        let new = NewFolders(dir.ancestors().take_while(is_missing).map(Path::to_path_buf).collect());
+        fs::create_dir_all(dir).map_err(|e| unwritten(dir, &e))?;
+        Ok(Files(files, new))
     }
 
     /// Writes them: of both parties customs is the first.
@@ -71,7 +94,7 @@ impl Files {
         [eport, banker]: [&TestCa; 2],
         certificates: [&[u8]; 2],
     ) -> Result<Made, Fault> {
-        let [profile, ca, customs, bank] = self.0;
+        let Files([profile, ca, customs, bank], _folders) = self;
         write_new(&profile, text)?;
         write_new(&ca, &format!("{}{}", pem(eport.der())?, pem(banker.der())?))?;
         write_new(&customs, &pem(certificates[0])?)?;
@@ -100,7 +123,11 @@ pub(crate) fn self_signed(certificate: &Certificate) -> String {
     unit.map(|unit| format!("\n[[customs.issuer]]\nunit = \"{unit}\"\nallow_ca = true\n")).unwrap_or_default()
 }
 
-fn write_new(path: &Path, text: &str) -> Result<(), String> {
+fn write_new(path: &Path, text: &str) -> Result<(), Error> {
     let write = || File::create_new(path)?.write_all(text.as_bytes());
-    write().map_err(|e| format!("{}: {e}", path.display()))
+    write().map_err(|e| unwritten(path, &e))
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::OutputFailed, "make test shield").io(error).detail(path.display().to_string())
 }

@@ -23,6 +23,7 @@ mod form179;
 mod held;
 mod info;
 mod interrupt;
+mod left;
 mod list;
 mod log;
 mod login;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         }
         Err(_) => Exit::Unsupported,
     };
+    left::tell(&screen);
     if screen.is_broken() && exit == Exit::Done {
         return Exit::File.into();
     }

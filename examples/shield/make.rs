@@ -45,6 +45,7 @@ fn failed(fault: Fault) -> Error {
     let (kind, what) = match fault {
         Fault::Asked(what) => (ErrorKind::Argument, what),
         Fault::Failed(what) => (ErrorKind::ModuleFailed, what),
+        Fault::Said(error) => return error,
     };
     Error::new(kind, OPERATION).detail(what)
 }

@@ -97,7 +97,7 @@ pub(crate) fn make(plan: &Plan) -> Result<Made, Fault> {
     let given = plan.given.as_ref().and_then(|given| given.certificate.as_ref());
     text.push_str(&given.map(self_signed).unwrap_or_default());
     text.push_str(&dialect_rule(&door(&simulator)?, &plan.dialect));
-    simulator.save_as(&plan.file).map_err(said)?;
+    simulator.save_as(&plan.file)?;
     files.write(vec![plan.serial.clone()], &text, [&eport, &banker], [&customs, &bank])
 }
 

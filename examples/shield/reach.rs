@@ -5,6 +5,7 @@ use std::sync::Arc;
 use shared_shield::{Error, ErrorKind, Profile, Reference, Result, Role, Scan, Scanner, Shield};
 
 use crate::args::{Choice, Global};
+use crate::left;
 use crate::readers;
 
 /// What was found, and what was not looked at because nothing of it is there.
@@ -66,6 +67,10 @@ fn is_aside(problem: &Error, scan: &Scan, global: &Global) -> bool {
 /// The one shield on which `role` and `choice` mean a certificate. Where the caller looks beyond validity, a shield whose
 /// only fault is the certificate's time serves too.
 pub(crate) fn choose(reached: &Reached, role: Role, choice: &Choice, outside_validity: bool) -> Result<Shield> {
+    chosen(reached, role, choice, outside_validity).inspect(left::remember)
+}
+
+fn chosen(reached: &Reached, role: Role, choice: &Choice, outside_validity: bool) -> Result<Shield> {
     let (scan, selector) = (&reached.scan, &choice.selector());
     let refused = match scan.for_role(role, selector) {
         Ok(shield) => return Ok(shield.clone()),

@@ -127,10 +127,18 @@ impl Screen {
                 "add --spend-last-try if you are sure of the PIN; a wrong one locks it.",
                 "如确信口令正确，请加 --spend-last-try；口令错误将锁定。",
             ),
-            ErrorKind::PukIncorrect => self.lang.pick(
-                "enter the right unlock code: of the office whose PIN it is, not the PIN itself.",
-                "输入正确的解锁码：由该口令所属机构发放，不是口令本身。",
-            ),
+            ErrorKind::PinIncorrect | ErrorKind::PukIncorrect | ErrorKind::LoginFailed
+                if error.recovery() == Recovery::AskAdministrator =>
+            {
+                self.lang.pick(
+                    "ask the maker for the device's dialect before trying again: the PIN may be right.",
+                    "再试之前请向厂商确认设备的方言：口令可能是正确的。",
+                )
+            }
+            ErrorKind::PinLength | ErrorKind::PinEncoding | ErrorKind::PinEmpty if error.is_of_unlock_code() => {
+                self.lang.pick(UNLOCK_CODE.0, UNLOCK_CODE.1)
+            }
+            ErrorKind::PukIncorrect => self.lang.pick(UNLOCK_CODE.0, UNLOCK_CODE.1),
             ErrorKind::SeveralShields | ErrorKind::SeveralCredentials => self.lang.pick(
                 "choose with --entity-code, --card or --fingerprint (see: shield list).",
                 "用 --entity-code、--card 或 --fingerprint 选择（见 shield list）。",
@@ -212,11 +220,20 @@ impl Screen {
             Recovery::AskAdministrator => {
                 lang.pick("ask the administrator of this computer.", "联系本机管理员。").to_owned()
             }
+            Recovery::ChooseNewPin => lang
+                .pick("choose another new one; what is in force stays as it is.", "请另选新的；现有的保持不变。")
+                .to_owned(),
             Recovery::Retry => lang.pick("try again.", "重试。").to_owned(),
             _ => return None,
         })
     }
 }
+
+/// What to do about an unlock code that is not the right one.
+const UNLOCK_CODE: (&str, &str) = (
+    "enter the right unlock code: of the office whose PIN it is, not the PIN itself.",
+    "输入正确的解锁码：由该口令所属机构发放，不是口令本身。",
+);
 
 /// Texts come from tokens and certificates too: nothing of them may steer the terminal.
 fn tame(text: &str) -> String {

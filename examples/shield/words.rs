@@ -147,6 +147,7 @@ pub(crate) fn recovery(recovery: Recovery) -> &'static str {
         Recovery::FixDocument => "FixDocument",
         Recovery::AskAdministrator => "AskAdministrator",
         Recovery::Retry => "Retry",
+        Recovery::ChooseNewPin => "ChooseNewPin",
         _ => "None",
     }
 }

@@ -319,6 +319,9 @@
 // Ask the administrator of this computer for a right.
 #define SHIELD_RECOVERY_ASK_ADMINISTRATOR 10
 
+// Choose another new PIN or unlock code.
+#define SHIELD_RECOVERY_CHOOSE_NEW_PIN 11
+
 // `SHIELD_ROLE_*`.
 #define SHIELD_RECEIPT_ROLE 1
 

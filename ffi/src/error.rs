@@ -65,6 +65,8 @@ pub const SHIELD_RECOVERY_FIX_DOCUMENT: i64 = 8;
 pub const SHIELD_RECOVERY_RETRY: i64 = 9;
 /// Ask the administrator of this computer for a right.
 pub const SHIELD_RECOVERY_ASK_ADMINISTRATOR: i64 = 10;
+/// Choose another new PIN or unlock code.
+pub const SHIELD_RECOVERY_CHOOSE_NEW_PIN: i64 = 11;
 
 pub(crate) fn role_number(role: Option<Role>) -> u32 {
     match role {
@@ -99,6 +101,7 @@ fn recovery(of: Recovery) -> i64 {
         Recovery::FixDocument => SHIELD_RECOVERY_FIX_DOCUMENT,
         Recovery::Retry => SHIELD_RECOVERY_RETRY,
         Recovery::AskAdministrator => SHIELD_RECOVERY_ASK_ADMINISTRATOR,
+        Recovery::ChooseNewPin => SHIELD_RECOVERY_CHOOSE_NEW_PIN,
         _ => SHIELD_RECOVERY_NONE,
     }
 }

@@ -60,6 +60,8 @@ pub enum Recovery {
     FixDocument,
     /// Ask the administrator of this computer for a right.
     AskAdministrator,
+    /// Choose another new PIN or unlock code: what was entered to entitle to it is not in question.
+    ChooseNewPin,
     /// Try again.
     Retry,
     /// Nothing that a user can do.
@@ -94,6 +96,8 @@ struct Inner {
     detail: Option<String>,
     candidates: Vec<Candidate>,
     correlation: u64,
+    instead: Option<Recovery>,
+    unlock_code: bool,
 }
 
 impl Error {
@@ -110,6 +114,8 @@ impl Error {
             detail: None,
             candidates: Vec::new(),
             correlation: 0,
+            instead: None,
+            unlock_code: false,
         }))
     }
 
@@ -162,6 +168,20 @@ impl Error {
         self
     }
 
+    /// What was entered, or was to be set, is the unlock code (PUK) of the role's PIN: the sentence names that.
+    #[must_use]
+    pub fn of_unlock_code(mut self) -> Self {
+        self.0.unlock_code = true;
+        self
+    }
+
+    /// In this case something else helps than the kind says.
+    #[must_use]
+    pub(crate) fn helped_by(mut self, recovery: Recovery) -> Self {
+        self.0.instead = Some(recovery);
+        self
+    }
+
     /// The stable axis; its number is the C code.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -204,6 +224,12 @@ impl Error {
         self.0.detail.as_deref()
     }
 
+    /// Whether it is about the unlock code (PUK) in place of the PIN.
+    #[must_use]
+    pub fn is_of_unlock_code(&self) -> bool {
+        self.0.unlock_code
+    }
+
     /// The certificates that were looked at, each with its reason.
     #[must_use]
     pub fn looked_at(&self) -> &[Candidate] {
@@ -219,7 +245,8 @@ impl Error {
     /// What a person can do now.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
-        match self.0.kind.entry().recovery {
+        match self.0.instead.unwrap_or(self.0.kind.entry().recovery) {
+            Recovery::EnterPin(_) if self.0.unlock_code => Recovery::FixDocument,
             Recovery::EnterPin(_) => Recovery::EnterPin(self.0.role),
             Recovery::UnlockAtIssuer(_) => Recovery::UnlockAtIssuer(self.0.role),
             other => other,
@@ -237,8 +264,10 @@ impl Error {
     pub fn message_zh(&self) -> String {
         let entry = self.0.kind.entry();
         let role = self.0.role;
+        let whose = if self.0.unlock_code { "解锁码（PUK）" } else { "{role}口令" };
         let text = entry
             .zh
+            .replace("{role}口令", whose)
             .replace("{role}", role.map_or("", Role::name_zh))
             .replace("{office}", role.map_or("发证机构", Role::office_zh));
         self.with_facts(text, ("（", "）"), |left| format!("；剩余次数：{}", left.zh()))
@@ -247,8 +276,10 @@ impl Error {
     fn message_en(&self) -> String {
         let entry = self.0.kind.entry();
         let role = self.0.role;
+        let whose = if self.0.unlock_code { "unlock code (PUK)" } else { "{role} PIN" };
         let text = entry
             .en
+            .replace("{role} PIN", whose)
             .replace("{role} ", &role.map_or(String::new(), |r| format!("{r} ")))
             .replace("{office}", role.map_or("the issuing office", Role::office));
         self.with_facts(text, (" (", ")"), |left| format!("; tries left: {left}"))
@@ -317,6 +348,26 @@ mod tests {
             assert_eq!(entry.en.matches(". ").count(), 0, "{kind:?} is more than one sentence");
             assert_eq!(ErrorKind::from_code(*kind as u32), Some(*kind));
         }
+    }
+
+    #[test]
+    fn an_error_about_the_unlock_code_never_names_the_pin() {
+        use ErrorKind as K;
+        for kind in [K::PinLength, K::PinEncoding, K::PinEmpty, K::NewPinRefused] {
+            let error = Error::new(kind, "test").role(Role::Customs);
+            assert!(error.to_string().contains("customs PIN") && error.message_zh().contains("海关口令"), "{error}");
+            let error = error.of_unlock_code();
+            assert!(
+                error.to_string().contains("unlock code (PUK)") && !error.to_string().contains("customs PIN"),
+                "{error}"
+            );
+            assert!(
+                error.message_zh().contains("解锁码（PUK）") && !error.message_zh().contains("海关口令"),
+                "{error}"
+            );
+            assert!(!matches!(error.recovery(), Recovery::EnterPin(_)), "{error}");
+        }
+        assert_eq!(Error::new(K::NewPinRefused, "test").recovery(), Recovery::ChooseNewPin);
     }
 
     #[test]

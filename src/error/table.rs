@@ -161,9 +161,9 @@ kinds! {
     PukLocked = 0x2010, UnlockAtIssuer(Option::None),
         "The unlock code (PUK) is locked, so the {role} PIN cannot be unlocked with it: ask {office}.",
         "解锁码（PUK）已锁定，无法用其解锁{role}口令：请联系{office}。";
-    NewPinRefused = 0x2011, EnterPin(Option::None),
+    NewPinRefused = 0x2011, ChooseNewPin,
         "The shield does not take the new {role} PIN: choose one of the allowed length and characters, the old one is still in force.",
-        "共享盾不接受新的{role}口令：请选择长度和字符符合要求的口令，原口令仍然有效。";
+        "共享盾不接受新的{role}口令：请选择长度和字符符合要求的，原有的仍然有效。";
     AdminKey = 0x2012, None,
         "The administration key of the shield is wrong or was not given: nothing was changed.",
         "共享盾的管理密钥不正确或未提供：未作任何更改。";

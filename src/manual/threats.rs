@@ -72,7 +72,7 @@
 //!   the key out.
 //! - **A login on a GM/T 0017 device** is there for every program as well, as long as it lasts: until the end of the lease, in which nobody else reaches the
 //!   device. A policy may have a customs login stay between the leases of a batch: then every program may sign as customs until the batch ends. The bank's
-//!   never stays.
+//!   never stays. Where a device refuses the end of a login nobody can end it but who pulls the device out: the receipt and the program say so.
 //! - **A dialect that is not the device's** costs a try like a wrong PIN. None is guessed, and one that was never accepted needs a person's word and three tries.
 //! - **A simulator** signs for whoever has its state file. It says what it is as its manufacturer, and receipts and `doctor` repeat that; a device that does
 //!   not say so is taken for a real one.

@@ -5,6 +5,7 @@ mod doubt;
 pub(crate) mod fake;
 #[cfg(all(test, feature = "rsa"))]
 mod form_tests;
+mod left;
 mod pending;
 mod pins;
 mod session;
@@ -22,7 +23,6 @@ use crate::credential::{self, Credential, Found, Listed, Selector};
 use crate::door::{Door, DoorId, DoorInfo, Lease, Way};
 use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::format::SignContext;
-use crate::note::Note;
 use crate::policy;
 use crate::profile::Profile;
 use crate::prompt::PinPrompt;
@@ -266,7 +266,7 @@ impl Shield {
         let open = self.0.doors.iter().find(|d| *d.id() == door);
         let mut receipt = signing::finish(job, signature, Some(door.clone()), tries, &self.1, out);
         match (&mut receipt, open) {
-            (Ok(receipt), Some(open)) if open.info().is_simulator() => receipt.notes.push(Note::Simulator),
+            (Ok(receipt), Some(open)) => receipt.note_door(&**open),
             (Err(error), Some(open)) if matches!(error.kind(), ErrorKind::SignatureWrong | ErrorKind::KeyMismatch) => {
                 open.forget();
             }

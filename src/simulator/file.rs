@@ -4,7 +4,7 @@
 //! matters: the system ends the lock, and what was half written is removed when the state is opened next.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,12 @@ impl StateFile {
         let name = path.file_name().ok_or_else(|| fault(path, "is no name for a file"))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = folder.canonicalize().map_err(|e| fault(path, "has no folder").io(&e))?;
+        // Where nothing can come of it no lock is left beside what is there.
+        if folder.join(name).symlink_metadata().is_ok() {
+            let there = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+            let error = Error::new(ErrorKind::OutputFailed, OPERATION).io(&there);
+            return Err(error.detail(format!("{} is there already", path.display())));
+        }
         let file = StateFile::lock(folder.join(name))?;
         write_new(&file.path, |out| put(out, device))?;
         Ok(file)
@@ -155,7 +161,18 @@ fn put(out: &mut dyn std::io::Write, device: &Device) -> Result<()> {
 /// Takes the lock for as long as the file is open; `None` where somebody has it.
 #[cfg(unix)]
 fn take(path: &Path) -> std::io::Result<Option<fs::File>> {
-    let file = OpenOptions::new().create(true).append(true).open(path)?;
+    use rustix::fs::{Mode, OFlags};
+    // Neither a pipe, which would wait for somebody who reads, nor what a link leads to.
+    let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let no_file = || std::io::Error::other("the lock file beside it is no ordinary file");
+    let file = match rustix::fs::open(path, flags, Mode::from_raw_mode(0o666)) {
+        Ok(file) => fs::File::from(file),
+        Err(rustix::io::Errno::NXIO | rustix::io::Errno::LOOP) => return Err(no_file()),
+        Err(e) => return Err(e.into()),
+    };
+    if !file.metadata()?.is_file() {
+        return Err(no_file());
+    }
     match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
@@ -166,6 +183,7 @@ fn take(path: &Path) -> std::io::Result<Option<fs::File>> {
 /// Takes the lock for as long as the file is open; `None` where somebody has it.
 #[cfg(windows)]
 fn take(path: &Path) -> std::io::Result<Option<fs::File>> {
+    use std::fs::OpenOptions;
     use std::os::windows::fs::OpenOptionsExt;
     /// ERROR_SHARING_VIOLATION
     const SHARED: i32 = 32;

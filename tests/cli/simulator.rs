@@ -278,6 +278,41 @@ fn a_state_file_is_used_by_one_program_and_only_if_it_is_one() {
 }
 
 #[test]
+fn a_shield_that_cannot_be_written_leaves_nothing_and_blames_no_driver() {
+    let bench = Bench::empty("not_written");
+    let make = |file: &str, dir: &str| bench.bare(&["--simulator", file, "make-test-shield", "--dir", dir]);
+    let entries = || {
+        let mut names: Vec<_> =
+            fs::read_dir(&bench.dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let before = entries();
+    make("no-folder/desk.shield", "shield").expect(3, &["SH-102D", "desk.shield has no folder"]);
+    // The folder of its files cannot be one.
+    make("desk.shield", "order.txt/shield").expect(7, &["SH-7002", "order.txt"]);
+    assert_eq!(entries(), before);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere", bench.dir.join("a.shield")).unwrap();
+        let before = entries();
+        let refused = make("a.shield", "shield").expect(7, &["SH-7002", "a.shield is there already"]);
+        assert!(!refused.err.contains("driver"), "{}", refused.err);
+        assert_eq!(entries(), before, "neither a folder nor a lock");
+    }
+    make("desk.shield", "shield").expect(0, &["SIM"]);
+}
+
+#[test]
+fn doctor_says_that_it_looks_at_a_simulator_and_not_at_the_service() {
+    let bench = Bench::new("doctor_simulator", &[]);
+    let doctor = bench.shield(&["doctor"]).expect(0, &["Simulator: desk.shield"]);
+    assert!(!doctor.out.contains("Smart-card service: runs"), "{}", doctor.out);
+    assert_eq!(bench.shield(&["doctor", "--json"]).json()["services"][0]["state"], "simulator");
+    bench.shield(&["doctor", "--lang", "zh"]).expect(0, &["模拟器：desk.shield"]);
+}
+
+#[test]
 fn the_teaching_example_signs_in_process() {
     let bench = Bench::new("teaching", &[]);
     let run = |pin: &str| {

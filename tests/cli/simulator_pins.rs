@@ -118,7 +118,8 @@ fn a_wrong_dialect_costs_a_try_at_a_time_and_ends_at_two() {
     bench.profile("name = \"usbtool\"", "name = \"gm3000\"");
     bench.profile(&proven, "proven = []");
     for left in [4, 3, 2] {
-        let refused = bench.sign("customs", "CUSTOMS_PIN", &["--try-dialect"]).expect(4, &["SH-2001"]);
+        let refused = bench.sign("customs", "CUSTOMS_PIN", &["--try-dialect"]);
+        let refused = refused.expect(4, &["SH-2001", "dialect gm3000", "ask the maker for the device's dialect"]);
         assert!(!refused.err.contains("proven ="), "{}", refused.err);
         assert_eq!(bench.tries(), [left, 6]);
     }
@@ -127,6 +128,47 @@ fn a_wrong_dialect_costs_a_try_at_a_time_and_ends_at_two() {
     // A name that no driver speaks is a mistake in the profile.
     bench.profile("name = \"gm3000\"", "name = \"gm2999\"");
     bench.shield(&["list"]).expect(7, &["SH-6001", "dialect"]);
+}
+
+#[test]
+fn a_dialect_with_the_other_order_of_octets_is_named_as_the_reason() {
+    let bench = Bench::new("dialect_order", &[]);
+    bench.profile("name = \"syno-2015\"", "name = \"gm3000\"");
+    let words = ["SH-102A", "other order of octets", "may not be this device's"];
+    let list = bench.shield(&["list"]);
+    let said = format!("{}{}", list.out, list.err);
+    assert!(words.iter().all(|word| said.contains(word)) && !said.contains("SH-1015"), "{said}");
+    bench.sign("customs", "CUSTOMS_PIN", &[]).expect(5, &["SH-3001", "other order of octets"]);
+    bench.profile("name = \"gm3000\"", "name = \"syno-2015\"");
+    assert_eq!(bench.tries(), [5, 6]);
+}
+
+#[test]
+fn a_new_pin_or_unlock_code_that_cannot_be_one_is_named_by_what_it_is() {
+    let bench = Bench::new("new_refused", &[]);
+    let run = |args: &[&str]| {
+        let args = [&["--simulator", "desk.shield", "--profile", "shield/profile.toml"], args].concat();
+        let mut command = bench.command(crate::program::built("shield"));
+        crate::program::Ran::of(&command.env("SHORT", "12345").args(&args).output().unwrap())
+    };
+    let another = "Now: choose another new one";
+    for args in [
+        ["change-pin", "--role", "customs", "--pin-env", "CUSTOMS_PIN", "--new-pin-env", "SHORT"],
+        ["unblock", "--role", "customs", "--puk-env", "CUSTOMS_PUK", "--new-pin-env", "SHORT"],
+    ] {
+        run(&args).expect(4, &["SH-2011", "new customs PIN", another]);
+    }
+    let refused = run(&["change-puk", "--role", "customs", "--puk-env", "CUSTOMS_PUK", "--new-puk-env", "SHORT"]);
+    let refused = refused.expect(4, &["SH-2011", "new unlock code (PUK)", another]);
+    assert!(!refused.err.contains("customs PIN"), "{}", refused.err);
+    for args in [
+        ["unblock", "--role", "customs", "--puk-env", "SHORT", "--new-pin-env", "NEW_PIN"],
+        ["change-puk", "--role", "customs", "--puk-env", "SHORT", "--new-puk-env", "NEW_PIN"],
+    ] {
+        let refused = run(&args).expect(4, &["SH-2006", "unlock code (PUK) has a length", "right unlock code"]);
+        assert!(!refused.err.contains("customs PIN"), "{}", refused.err);
+    }
+    assert_eq!(bench.tries(), [5, 6]);
 }
 
 #[test]

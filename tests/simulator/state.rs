@@ -215,3 +215,30 @@ fn what_a_killed_program_left_half_written_is_swept_away() {
     assert!(!part.exists() && others.iter().all(|name| folder.join(name).exists()));
     fs::remove_dir_all(&folder).unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_or_a_link_where_the_lock_belongs_is_refused_and_not_waited_for() {
+    let folder = folder("lock");
+    let path = folder.join("shield.toml");
+    drop(saved(&path));
+    let lock = folder.join("shield.toml.lock");
+    fs::remove_file(&lock).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&lock).status().unwrap();
+    assert!(made.success());
+    let error = refused(&path, "cannot be locked");
+    assert!(error.to_string().contains("no ordinary file"), "{error}");
+    // With somebody who reads it can be opened, and is a pipe still.
+    let reader = fs::OpenOptions::new().read(true).write(true).open(&lock).unwrap();
+    let error = refused(&path, "cannot be locked");
+    assert!(error.to_string().contains("no ordinary file"), "{error}");
+    drop(reader);
+    fs::remove_file(&lock).unwrap();
+    let other = folder.join("other");
+    std::os::unix::fs::symlink(&other, &lock).unwrap();
+    refused(&path, "cannot be locked");
+    assert!(!other.exists(), "nothing is made where a link leads");
+    fs::remove_file(&lock).unwrap();
+    Simulator::open(&path).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+}

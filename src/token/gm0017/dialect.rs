@@ -22,6 +22,13 @@ pub enum Order {
 }
 
 impl Order {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Order::Big => Order::Little,
+            Order::Little => Order::Big,
+        }
+    }
+
     /// Four octets.
     #[must_use]
     pub fn word(self, value: u32) -> [u8; 4] {

@@ -2,7 +2,7 @@
 
 use super::dialect::{Dialect, Order};
 use super::info::DeviceInfo;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Recovery, Result};
 use crate::policy;
 use crate::token::{Insertion, PinForm};
 use crate::tries::PinStatus;
@@ -69,6 +69,25 @@ impl Form {
         let unknown = self.unknown.as_ref()?;
         let what = format!("{:?} is no dialect; known are {}", unknown, Dialect::names());
         Some(Error::new(ErrorKind::DialectMissing, name).detail(what))
+    }
+
+    /// A refusal of a PIN that went out in a form which this device has never accepted: nobody knows which of the two was wrong.
+    pub(super) fn doubted(&self, at: &Insertion, error: Error) -> Error {
+        use ErrorKind as K;
+        let (is_refusal, is_locked) = match error.kind() {
+            K::PinLocked | K::PukLocked => (true, true),
+            K::PinIncorrect | K::PukIncorrect | K::LoginFailed => (true, false),
+            _ => (false, false),
+        };
+        let unproven = matches!(self.state(at), PinForm::Unproven { .. });
+        let Some(dialect) = self.dialect.filter(|_| is_refusal && unproven) else { return error };
+        let name = dialect.name;
+        let error = error.detail(format!(
+            "this device has never accepted a PIN in the dialect {name}: the PIN may be right and the dialect wrong, so ask the maker before \
+             trying again"
+        ));
+        // Once it is locked the office helps, whatever was wrong.
+        if is_locked { error } else { error.helped_by(Recovery::AskAdministrator) }
     }
 
     /// The dialect in which a PIN may go out now. Whoever asks a person has looked at this before; a token that is asked to send a PIN in a

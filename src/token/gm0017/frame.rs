@@ -109,15 +109,20 @@ impl<'a> Fields<'a> {
     }
 
     /// A length of four octets and so many octets; a device may give all that its file has room for, so what comes after them is passed over.
-    /// Where the order is not known, either may be meant: a length that fits in one is far too long in the other.
+    /// Where the order is not known, either may be meant: a length that fits in one is far too long in the other. One that fits in the other
+    /// alone speaks against the dialect.
     pub(super) fn counted(mut self, order: Option<Order>) -> Result<&'a [u8]> {
         let length = self.take()?;
-        let orders = order.map_or(vec![Order::Big, Order::Little], |order| vec![order]);
         let of = |order: Order| self.rest.get(..usize::try_from(order.read(length)).ok()?);
-        orders
-            .into_iter()
-            .find_map(of)
-            .ok_or_else(|| nonsense(self.name, format!("{} octets, and a greater length in front", self.rest.len())))
+        let orders = order.map_or(vec![Order::Big, Order::Little], |order| vec![order]);
+        if let Some(counted) = orders.into_iter().find_map(of) {
+            return Ok(counted);
+        }
+        Err(match order {
+            Some(order) if of(order.other()).is_some() => Error::new(ErrorKind::DialectMissing, self.name)
+                .detail("a length fits in the other order of octets alone: the dialect that the profile names may not be this device's"),
+            _ => nonsense(self.name, format!("{} octets, and a greater length in front", self.rest.len())),
+        })
     }
 
     /// There is nothing more.
@@ -151,6 +156,10 @@ mod tests {
         assert_eq!(counted(Some(Order::Little)), Some(vec![8, 9]));
         assert_eq!(counted(None), Some(vec![8, 9]));
         assert_eq!(counted(Some(Order::Big)), None);
+        let kind = |octets: &[u8], order| Fields::of(octets, "X").counted(order).unwrap_err().kind();
+        assert_eq!(kind(&little, Some(Order::Big)), ErrorKind::DialectMissing);
+        assert_eq!(kind(&[0, 0, 0, 2, 8, 9], Some(Order::Little)), ErrorKind::DialectMissing);
+        assert_eq!(kind(&[3, 0, 0, 0, 8, 9], Some(Order::Big)), ErrorKind::TokenAnswer);
         assert_eq!(Fields::of(&[0, 0, 0, 1, 2, 3], "X").counted(None).unwrap(), [2]);
         for bad in [&[][..], &[0, 0, 0], &[0, 0, 0, 1], &[0xFF; 9], &[0, 0, 0, 3, 1, 2]] {
             assert!(Fields::of(bad, "X").counted(None).is_err(), "{bad:?}");

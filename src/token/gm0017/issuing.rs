@@ -78,7 +78,7 @@ impl GmToken {
                 );
             }
         };
-        let (numbers, order) = (self.container(spot)?, self.form.order());
+        let (numbers, order) = (self.container_to_write(spot)?, self.form.order());
         let key = container::export_public_key(&mut self.card, numbers, (spot.half, kind), order)?;
         Ok((key, numbers))
     }
@@ -132,7 +132,7 @@ impl Issuing for GmToken {
         }
         self.check_to_write(pin, GENERATE)?;
         let order = self.form.dialect(GENERATE)?.order;
-        let there = match self.container(&spot) {
+        let there = match self.container_to_write(&spot) {
             Ok(numbers) => Some(numbers),
             Err(error) if error.kind() == ErrorKind::KeyMissing => None,
             Err(error) => return Err(error),
@@ -202,7 +202,7 @@ impl GmToken {
     fn create(&mut self, spot: &Spot) -> Result<(AppId, ContainerId)> {
         let application = self.open(&spot.application)?;
         let id = container::create(&mut self.card, application, &spot.container)?;
-        self.memory(|memory| memory.keep_container(&spot.application, &spot.container, id));
+        self.was_given(spot, id);
         Ok((application, id))
     }
 }

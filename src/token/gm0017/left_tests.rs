@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::model::{BANK_PIN, CUSTOMS_PIN, Card, Model};
-use super::shield_tests::{READER, again, known, shield, sign, typist, unlock};
+use super::shield_tests::{READER, again, known, receipt, shield, sign, typist, unlock};
 use super::tests::{CLEAR, CONTAINER, INFO, OPEN, RANDOM, SIGN, VERIFY};
 use crate::credential::Selector;
 use crate::error::ErrorKind;
+use crate::note::Note;
 use crate::policy::{self, Policy};
 use crate::request::Unlock;
 use crate::role::Role;
@@ -202,4 +203,34 @@ fn what_a_batch_kept_is_over_when_it_ends_though_none_of_its_leases_is_there_any
     card.set(|model| model.unreached = vec![CLEAR]);
     session.end();
     assert!(!card.set(|model| model.applications[0].login) && card.set(|model| model.unreached.is_empty()));
+}
+
+#[test]
+fn whoever_signs_is_told_of_a_login_that_the_device_did_not_let_us_end() {
+    let card = Card::new("gm3000");
+    let (readers, scanner) = known(&card);
+    let shield = shield(&scanner);
+    let notes = |role, pin| receipt(&shield, role, pin).unwrap().notes;
+    assert!(!notes(Role::Bank, BANK_PIN).contains(&Note::LoginLeft) && !shield.may_be_logged_in());
+    // One that a batch keeps is open on purpose, and the batch ends it.
+    let policy = Policy { keep_login: true, ..Policy::of(Role::Customs) };
+    let kept = Unlock::of(Role::Customs).policy(policy);
+    let kept = shield.unlock(kept, &mut typist(CUSTOMS_PIN), &Wait::default()).unwrap();
+    again(&kept).unwrap();
+    assert!(!notes(Role::Bank, BANK_PIN).contains(&Note::LoginLeft) && !shield.may_be_logged_in());
+    // The payment has ended its login too.
+    again(&kept).unwrap();
+    assert!(!shield.may_be_logged_in());
+    card.set(|model| drop(model.always.insert(CLEAR, vec![0x6F, 0x00])));
+    kept.end();
+    assert!(shield.may_be_logged_in(), "the batch is over");
+    card.set(|model| model.always.clear());
+    shield.pin_status(Role::Customs, &Selector::default(), &Wait::default()).unwrap();
+    assert!(!shield.may_be_logged_in(), "another lease has ended it");
+    card.set(|model| drop(model.always.insert(CLEAR, vec![0x6F, 0x00])));
+    assert!(notes(Role::Bank, BANK_PIN).contains(&Note::LoginLeft) && shield.may_be_logged_in());
+    let out = readers.remove(READER).unwrap();
+    readers.insert(READER, out);
+    card.set(|model| model.always.clear());
+    assert!(!notes(Role::Bank, BANK_PIN).contains(&Note::LoginLeft) && !shield.may_be_logged_in());
 }

@@ -5,7 +5,7 @@ use super::model::{ADMIN_PIN, BANK_PIN, CUSTOMS_PIN, Card, certificate, point, r
 use super::tests::{BANK, EPORT, pin, pin_of, sign, spot};
 use super::{Dialect, FileAttributes, Rights};
 use crate::apdu::Exchange;
-use crate::error::{ErrorKind, Result, Status};
+use crate::error::{ErrorKind, Recovery, Result, Status};
 use crate::suite::{KeyKind, Suite};
 use crate::token::{AdminAuth, Auth, CardRules, ContentKey, Insertion, KeyRef, Recipient, Token, Wants};
 use crate::tries::PinStatus;
@@ -51,6 +51,26 @@ fn pins_that_cannot_be_ones_and_locked_ones_are_not_sent() {
     for new in ["12345", "12345678901234567", "密码密码"] {
         assert_eq!(change(&card, &at, CUSTOMS_PIN, new).unwrap_err().kind(), ErrorKind::NewPinRefused);
     }
+    assert!(card.sent().is_empty());
+    // Each is told of the one that it is about.
+    let mut token = card.lease(&at);
+    let pins = token.pins().unwrap();
+    let (short, right) = (pin("12345"), pin("123456"));
+    for error in [
+        pins.unblock(&pin_of(EPORT), AdminAuth::Pin(&short), &right).unwrap_err(),
+        pins.change_puk(&pin_of(EPORT), &short, &right).unwrap_err(),
+        pins.change_puk(&pin_of(EPORT), &right, &short).unwrap_err(),
+    ] {
+        let text = error.to_string();
+        assert!(error.is_of_unlock_code() && text.contains("unlock code (PUK)") && !text.contains("{role}"), "{text}");
+    }
+    for error in [
+        pins.unblock(&pin_of(EPORT), AdminAuth::Pin(&right), &short).unwrap_err(),
+        pins.change(&pin_of(EPORT), &right, &short).unwrap_err(),
+    ] {
+        assert_eq!((error.is_of_unlock_code(), error.recovery()), (false, Recovery::ChooseNewPin), "{error}");
+    }
+    drop(token);
     assert!(card.sent().is_empty());
     card.set(|model| model.applications[0].pins = [(ADMIN_PIN.into(), 0, 8), (CUSTOMS_PIN.into(), 0, 5)]);
     let mut token = card.lease(&at);

@@ -167,3 +167,24 @@ fn an_application_that_was_opened_just_now_is_closed_for_the_next_whatever_is_in
     assert_eq!(slots[0].label, BANK);
     assert!(card.set(|model| model.applications.iter().all(|a| a.open.is_none())));
 }
+
+/// Numbers of containers may follow the order in which they were opened or made: then another program shifts them.
+#[test]
+fn a_key_is_made_in_the_container_that_was_named_though_its_number_is_another_ones_by_now() {
+    let card = Card::new("gm3000");
+    let at = card.known(&[]);
+    card.lease(&at).slots().unwrap();
+    let other = model::container("other", 2, 9);
+    card.set(|model| model.applications[0].containers.insert(0, other));
+    let (place, by) = (super::place("eport", "customs").unwrap(), pin(CUSTOMS_PIN));
+    let mut token = card.lease(&at);
+    let issuing = token.issuing().unwrap();
+    let of = |key: &crate::suite::PublicKey| key.point().unwrap().to_vec();
+    assert_eq!(of(&issuing.public_key(&place).unwrap())[1..], model::point(2, &[3; 32]));
+    drop(token);
+    card.set(|model| model.applications[0].containers.swap(0, 1));
+    let key = card.lease(&at).issuing().unwrap().generate(&place, Suite::Sm2Sm3, AdminAuth::Pin(&by)).unwrap();
+    assert_eq!(of(&key)[1..], model::point(2, &[0x21; 32]));
+    let keys = card.set(|model| model.applications[0].containers.iter().map(|c| c.signing).collect::<Vec<_>>());
+    assert_eq!(keys, [Some([0x21; 32]), Some([9; 32])], "the other program's key is there");
+}

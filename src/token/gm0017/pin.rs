@@ -83,7 +83,10 @@ pub(super) fn application(pin: &PinRef) -> Result<Name> {
 pub(super) fn info(card: &mut Exchange<'_>, id: AppId, holder: Holder) -> Result<(PinStatus, Option<u8>, bool)> {
     const NAME: &str = "GetPINInfo";
     let command = frame::command(NAME, 0x14, 0, holder.octet()).data(&id.0).expect(Expect::Exactly(3));
-    let answer = frame::run(card, &command)?;
+    let answer = frame::run(card, &command).map_err(|error| match error.kind() {
+        ErrorKind::Unsupported => error.detail("the device does not tell the tries of its PINs, so none is sent to it"),
+        _ => error,
+    })?;
     let mut fields = Fields::of(&answer, NAME);
     let [most, left, default] = fields.take()?;
     fields.end()?;
@@ -227,7 +230,11 @@ impl GmToken {
             // Whatever else it says, it may have counted.
             _ => ErrorKind::LoginFailed,
         };
-        sw.as_kind(kind, VERIFY).tries(left)
+        let error = self.form.doubted(&self.at, sw.as_kind(kind, VERIFY).tries(left));
+        match sw.raw() {
+            0x6581 | 0x6A97 => error.detail("the device could not write its memory; a simulator's is its state file"),
+            _ => error,
+        }
     }
 
     /// The tries after a PIN was not accepted. A card that does not tell them is remembered to have refused.

@@ -14,17 +14,23 @@ use crate::pin::Pin;
 use crate::token::{AdminAuth, PinRef, Pins};
 use crate::tries::PinStatus;
 
-/// One of the two commands: what it is called, its instruction, whose PIN entitles to it, and whose PIN P2 names.
+/// One of the two commands: what it is called, its instruction, whose PIN entitles to it, whose PIN it sets, and whose PIN P2 names.
 struct Kind {
     name: &'static str,
     ins: u8,
     by: Holder,
+    sets: Holder,
     p2: u8,
 }
 
-const CHANGE_USER: Kind = Kind { name: "ChangePIN", ins: 0x16, by: Holder::User, p2: 1 };
-const CHANGE_ADMIN: Kind = Kind { name: "ChangePIN", ins: 0x16, by: Holder::Admin, p2: 0 };
-const UNBLOCK: Kind = Kind { name: "UnblockPIN", ins: 0x1A, by: Holder::Admin, p2: 0 };
+const CHANGE_USER: Kind = Kind { name: "ChangePIN", ins: 0x16, by: Holder::User, sets: Holder::User, p2: 1 };
+const CHANGE_ADMIN: Kind = Kind { name: "ChangePIN", ins: 0x16, by: Holder::Admin, sets: Holder::Admin, p2: 0 };
+const UNBLOCK: Kind = Kind { name: "UnblockPIN", ins: 0x1A, by: Holder::Admin, sets: Holder::User, p2: 0 };
+
+/// An error about the PIN of this holder: the admin's is the unlock code of the user's.
+fn about(holder: Holder, error: Error) -> Error {
+    if holder == Holder::Admin { error.of_unlock_code() } else { error }
+}
 
 /// Under which name the tries of an application's admin PIN are remembered: no application's name has a NUL.
 fn key_of(name: &Name, holder: Holder) -> Vec<u8> {
@@ -38,10 +44,10 @@ impl GmToken {
     /// AppID, the new PIN under the key of the one that entitles, MAC4. Both PINs are looked at before anything is sent, and both commands go
     /// right after the random that their MAC is made with.
     fn replace(&mut self, kind: &Kind, name: &Name, by: &Pin, new: &Pin) -> Result<()> {
-        crypto::check(by)?;
+        crypto::check(by).map_err(|error| about(kind.by, error))?;
         crypto::check(new).map_err(|error| {
             let what = error.what().unwrap_or_default().to_owned();
-            Error::new(ErrorKind::NewPinRefused, kind.name).detail(what)
+            about(kind.sets, Error::new(ErrorKind::NewPinRefused, kind.name).detail(what))
         })?;
         let form = self.form.dialect(kind.name)?.mac.ok_or_else(|| unknown_mac(kind.name))?;
         let before = self.status_of(name, kind.by)?;
@@ -77,7 +83,9 @@ impl GmToken {
             return Ok(());
         }
         let left = self.tries_after(&pin, id, kind.by);
-        Err(sw.as_kind(refusal(sw, left, kind.by), kind.name).tries(left))
+        let error = sw.as_kind(refusal(sw, left, kind.by), kind.name).tries(left);
+        let error = if error.kind() == ErrorKind::NewPinRefused { about(kind.sets, error) } else { error };
+        Err(self.form.doubted(&self.at, error))
     }
 
     /// The state of a PIN, read in this transaction in the application that was opened last.

@@ -7,11 +7,12 @@ use super::model::{BANK_PIN, CUSTOMS_PIN, Card, MODEL, SERIAL};
 use super::tests::{CLEAR, CONTAINER, EPORT, INFO, OPEN, RANDOM, SIGN, VERIFY, spot};
 use crate::cert::Certificate;
 use crate::credential::Selector;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Recovery, Result};
 use crate::link::card::VirtualReaders;
 use crate::policy::Policy;
 use crate::profile::Profile;
 use crate::prompt::{Declined, PinEntry, PinQuestion};
+use crate::receipt::Receipt;
 use crate::request::{Request, Unlock};
 use crate::role::Role;
 use crate::scan::Scanner;
@@ -58,10 +59,14 @@ pub(super) fn typist(pin: &'static str) -> impl FnMut(&PinQuestion<'_>) -> Resul
 }
 
 pub(super) fn sign(shield: &Shield, role: Role, pin: &'static str) -> Result<PinStatus> {
+    receipt(shield, role, pin).map(|receipt| receipt.tries)
+}
+
+pub(super) fn receipt(shield: &Shield, role: Role, pin: &'static str) -> Result<Receipt> {
     let mut out = Vec::new();
     let receipt = shield.sign(request(role), &mut typist(pin), &Wait::default(), &mut out)?;
     assert!(!out.is_empty());
-    Ok(receipt.tries)
+    Ok(receipt)
 }
 
 pub(super) fn unlock(shield: &Shield, role: Role, pin: &'static str) -> Session {
@@ -221,4 +226,48 @@ fn an_unlock_that_nobody_waited_for_leaves_no_login_behind() {
         assert!(!card.set(|model| model.applications[0].login), "after {steps} steps");
     }
     assert!(late > 0, "no login came too late");
+}
+
+#[test]
+fn a_refusal_in_a_dialect_that_was_never_proved_blames_nobody() {
+    let card = Card::new("usbtool");
+    let (_readers, scanner) = desk(&card, "");
+    let wrong = Arc::new(profile("gm3000", ""));
+    let shield = shield(&scanner.profile(wrong).try_unproven_dialects());
+    for left in [4, 3] {
+        let error = sign(&shield, Role::Customs, CUSTOMS_PIN).unwrap_err();
+        assert_eq!((error.kind(), error.tries_left()), (ErrorKind::PinIncorrect, Some(PinStatus::Known(left))));
+        assert!(error.to_string().contains("the PIN may be right and the dialect wrong"), "{error}");
+        assert!(error.to_string().contains("gm3000"), "{error}");
+        assert_eq!(error.recovery(), Recovery::AskAdministrator);
+    }
+    // Where the dialect is known the PIN was wrong.
+    let card = Card::new("usbtool");
+    let (_readers, scanner) = known(&card);
+    let error = sign(&self::shield(&scanner), Role::Customs, "000000").unwrap_err();
+    assert_eq!((error.kind(), error.what()), (ErrorKind::PinIncorrect, None));
+    assert_eq!(error.recovery(), Recovery::EnterPin(Some(Role::Customs)));
+}
+
+#[test]
+fn a_device_that_does_not_tell_tries_says_what_it_lacks() {
+    let card = Card::new("gm3000");
+    let (_readers, scanner) = known(&card);
+    let shield = shield(&scanner);
+    card.set(|model| drop(model.always.insert(INFO, vec![0x6D, 0])));
+    let error = sign(&shield, Role::Customs, CUSTOMS_PIN).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("does not tell the tries of its PINs"), "{error}");
+    assert_eq!(card.logins(), 0);
+}
+
+#[test]
+fn a_device_that_could_not_write_is_said_to_be_one() {
+    let card = Card::new("gm3000");
+    let (_readers, scanner) = known(&card);
+    let shield = shield(&scanner);
+    card.set(|model| drop(model.always.insert(VERIFY, vec![0x65, 0x81])));
+    let error = sign(&shield, Role::Customs, CUSTOMS_PIN).unwrap_err();
+    assert_eq!((error.kind(), error.tries_left()), (ErrorKind::LoginFailed, Some(PinStatus::Known(5))));
+    assert!(error.to_string().contains("could not write its memory; a simulator's is its state file"), "{error}");
 }

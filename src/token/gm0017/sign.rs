@@ -7,7 +7,7 @@ use super::name::{Half, Name, Spot};
 use super::pin;
 use super::token::GmToken;
 use crate::apdu::{Command, Expect, Sw};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Recovery, Result};
 use crate::pin::Pin;
 use crate::suite::{KeyKind, PublicKey, RawSignature, Sm2Id, Suite, ToBeSigned};
 use crate::token::{Auth, KeyRef, PinRef, Wants};
@@ -74,7 +74,7 @@ impl GmToken {
             Auth::Pin(typed) => {
                 self.verify(name, typed)?;
                 self.once(spot, numbers, &act).map_err(|error| match error.kind() {
-                    ErrorKind::PinRequired => error.detail("the PIN was accepted and the key wants more"),
+                    ErrorKind::PinRequired => denied(&error),
                     _ => error,
                 })
             }
@@ -161,6 +161,13 @@ impl GmToken {
         let data = [&head, &order.word(length)[..], id.octets(), message].concat();
         Ok(frame::command(NAME, 0x74, MESSAGE, 0).data(&data).expect(Expect::Exactly(68)))
     }
+}
+
+/// The PIN was accepted just now, so whoever enters it again gets no further.
+fn denied(error: &Error) -> Error {
+    let what = "the PIN was accepted and the key wants more: entering it again does not help";
+    let denied = Error::new(ErrorKind::Unsupported, NAME).detail(what).helped_by(Recovery::UnlockAtIssuer(None));
+    error.raw_status().cloned().map_or(denied.clone(), |status| denied.status(status))
 }
 
 /// P1 = 2: AppID, ContainerID, e.

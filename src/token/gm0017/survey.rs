@@ -27,6 +27,8 @@ fn is_of_the_place(error: &Error) -> bool {
             | K::KeyMalformed
             | K::Argument
             | K::Busy
+            // A length that speaks against the dialect, met in what this place holds.
+            | K::DialectMissing
     )
 }
 

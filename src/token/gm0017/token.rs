@@ -34,6 +34,8 @@ pub(super) struct GmToken {
     open: Option<Open>,
     /// Applications that were opened in this transaction: their numbers are theirs for certain.
     opened: BTreeSet<Name>,
+    /// Containers that were opened in this transaction, by application: nobody has given their numbers to others.
+    given: BTreeSet<(Name, Name)>,
     /// What a number of an earlier lease told.
     pub(super) glanced: Option<(Name, Seen)>,
     /// Applications whose PIN was accepted in this lease, and whose login is there as far as known.
@@ -55,6 +57,7 @@ impl GmToken {
             info,
             open: None,
             opened: BTreeSet::new(),
+            given: BTreeSet::new(),
             glanced: None,
             logins: BTreeSet::new(),
             touched: BTreeSet::new(),
@@ -178,7 +181,7 @@ impl GmToken {
                 true
             }
             Err(error) => {
-                tracing::warn!(%error, "a login could not be ended");
+                warn(name, &error);
                 self.owe(name);
                 false
             }
@@ -231,8 +234,25 @@ impl GmToken {
             return Ok((application, known));
         }
         let id = container::open(&mut self.card, application, &spot.container)?;
-        self.memory(|memory| memory.keep_container(&spot.application, &spot.container, id));
+        self.was_given(spot, id);
         Ok((application, id))
+    }
+
+    /// As [`GmToken::container`], for what is written: given in this transaction. A number that an earlier lease was given may be another
+    /// container's by now, and what is written under it would take the place of that one's.
+    pub(super) fn container_to_write(&mut self, spot: &Spot) -> Result<(AppId, ContainerId)> {
+        // The application first: by its containers it is known as ours where a device opens none twice.
+        self.open(&spot.application)?;
+        if !self.given.contains(&(spot.application.clone(), spot.container.clone())) {
+            self.memory(|memory| memory.forget_container(&spot.application, &spot.container));
+        }
+        self.container(spot)
+    }
+
+    /// A container was opened, or made.
+    pub(super) fn was_given(&mut self, spot: &Spot, id: ContainerId) {
+        self.memory(|memory| memory.keep_container(&spot.application, &spot.container, id));
+        self.given.insert((spot.application.clone(), spot.container.clone()));
     }
 
     /// Ends every login that this process owes an end, at the end of the lease.
@@ -241,8 +261,9 @@ impl GmToken {
         let keep = self.keep.as_ref().filter(|_| !self.card.has_failed());
         if let Some(keep) = keep {
             for name in &self.logins {
-                self.at.left(|left| left.insert(name.octets().to_vec()));
+                // In this order: what is kept is never seen as owed.
                 self.memory(|memory| memory.keep(name, keep));
+                self.at.left(|left| left.insert(name.octets().to_vec()));
             }
         }
         // Asked after that: a batch that ends from now on sees what is left to be ended.
@@ -268,12 +289,24 @@ impl GmToken {
                 // Its login went with it.
                 Err(error) if error.kind() == ErrorKind::CardApplication => self.paid(&name),
                 Err(error) => {
-                    tracing::warn!(%error, "a login could not be ended");
+                    warn(&name, &error);
                     self.owe(&name);
                 }
             }
         }
     }
+}
+
+/// Not the error's own sentence: that is for a person whose job failed, and this one was done.
+fn warn(name: &Name, error: &Error) {
+    let status = error.raw_status().map(ToString::to_string);
+    let (application, code) = (name.label(), error.code());
+    tracing::warn!(
+        application,
+        status,
+        code,
+        "a login could not be ended: it may be open until the shield is pulled out"
+    );
 }
 
 impl Drop for GmToken {

@@ -24,10 +24,11 @@ impl PivToken {
     fn replace(&mut self, name: &'static str, ins: u8, reference: u8, known: (&Pin, Shown), new: &Pin) -> Result<()> {
         let (known, shown) = known;
         let mut octets = pin::buffer();
-        pin::write(&mut octets, known)?;
+        pin::write(&mut octets, known).map_err(|e| if shown == Shown::Puk { e.of_unlock_code() } else { e })?;
+        let of_new = |error: Error| if reference == PUK { error.of_unlock_code() } else { error };
         pin::write(&mut octets, new).map_err(|error| {
             let what = error.what().unwrap_or_default().to_owned();
-            Error::new(ErrorKind::NewPinRefused, name).detail(what)
+            of_new(Error::new(ErrorKind::NewPinRefused, name).detail(what))
         })?;
         if shown == Shown::Pin && self.pins.look(&mut self.card, reference)?.status() == PinStatus::Locked {
             return Err(Error::new(ErrorKind::PinLocked, name).tries(PinStatus::Locked));
@@ -50,7 +51,8 @@ impl PivToken {
             }
             other => other,
         };
-        Err(refusal(name, sw, left, shown))
+        let error = refusal(name, sw, left, shown);
+        Err(if error.kind() == ErrorKind::NewPinRefused { of_new(error) } else { error })
     }
 }
 
