@@ -156,10 +156,13 @@ impl<'m> Judge<'m> {
             (None, None) => return Ok(()),
         };
         let place = self.message.place_in_signer(signer.signature.as_bytes());
-        let (raw, otherwise) = match proof::read(suite, signer.signature.as_bytes(), Form::Der) {
+        let (raw, otherwise) = match proof::read(key, suite, signer.signature.as_bytes(), Form::Der) {
             Ok(read) => read,
             Err(finding) => {
-                self.report.add(finding.maybe_at(place));
+                let value = (signer.signature.as_bytes(), suite);
+                let by_other = self.by_other(value, &certificate, attributes.as_deref());
+                let said = by_other.unwrap_or_else(|| vec![*finding]);
+                self.report.findings.extend(said.into_iter().map(|f| f.maybe_at(place)));
                 return Ok(());
             }
         };
@@ -197,11 +200,11 @@ impl<'m> Judge<'m> {
         let fits =
             |hasher: usize, digest: &Digest| algorithms.get(hasher).filter(|_| digest.octets() == expected).copied();
         let found = self.find(hashers, fits)?;
-        let Some((other, variant)) = found else {
+        let Some((other, variants)) = found else {
             self.report.add(unknown(("the digest", "摘要")).maybe_at(place));
             return Ok(());
         };
-        self.report.findings.extend(variant.map(|f| f.maybe_at(place)));
+        self.report.findings.extend(variants.into_iter().map(|f| f.maybe_at(place)));
         if other != algorithm {
             let finding = Finding::new(FindingKind::DigestAlgorithmOther).compared(algorithm.name(), other.name());
             self.report.add(finding.maybe_at(place));
@@ -214,10 +217,10 @@ impl<'m> Judge<'m> {
         &self,
         hashers: impl Fn() -> Vec<Hasher>,
         fits: impl Fn(usize, &Digest) -> Option<T>,
-    ) -> Result<Option<(T, Option<Finding>)>> {
+    ) -> Result<Option<(T, Vec<Finding>)>> {
         let found = self.variants(hashers)?.and_then(|variants| variants.find(fits));
         let placed = |f: Finding| Finding { place: f.place.and_then(|p| self.message.place_of_content(p)), ..f };
-        Ok(found.map(|(found, variant)| (found, variant.map(placed))))
+        Ok(found.map(|(found, variants)| (found, variants.into_iter().map(placed).collect())))
     }
 
     /// The document in the ways in which documents change; `None` where only its digest is there.
@@ -234,34 +237,45 @@ impl<'m> Judge<'m> {
 
     /// Why the value is wrong; that no reason is known where none is.
     fn causes(&self, proof: &Proof, certificate: &Certificate, attributes: Option<&[u8]>) -> Result<Vec<Finding>> {
-        let search = |proof: &Proof| -> Result<Option<Vec<Finding>>> {
-            if let Some(attributes) = attributes {
-                return Ok(over_attributes(proof, attributes));
-            }
-            let mut ways = proof.ways();
-            ways.extend(self.whole_content_info(proof));
-            // An RSA value tells by itself that this key did not make it.
-            if ways.is_empty() {
-                return Ok(None);
-            }
-            let hashers = || ways.iter().filter_map(|(_, start)| start.fresh().ok()).collect();
-            let fits = |hasher: usize, digest: &Digest| {
-                let (way, _) = ways.get(hasher)?;
-                proof.is_made_over(digest).then_some(*way)
-            };
-            let found = self.find(hashers, fits)?;
-            Ok(found.map(|(way, variant)| variant.into_iter().chain(way.finding(proof)).collect()))
-        };
-        if let Some(causes) = search(proof)? {
+        if let Some(causes) = self.search(proof, attributes)? {
             return Ok(causes);
         }
+        let by_other = self.by_other((proof.octets(), proof.suite()), certificate, attributes);
+        Ok(by_other.unwrap_or_else(|| vec![unknown(("the signature value", "签名值"))]))
+    }
+
+    /// What the value is over, if it is over attributes or document in one of the known ways.
+    fn search(&self, proof: &Proof, attributes: Option<&[u8]>) -> Result<Option<Vec<Finding>>> {
+        if let Some(attributes) = attributes {
+            return Ok(over_attributes(proof, attributes));
+        }
+        let mut ways = proof.ways();
+        ways.extend(self.whole_content_info(proof));
+        // An RSA value tells by itself that this key did not make it.
+        if ways.is_empty() {
+            return Ok(None);
+        }
+        let hashers = || ways.iter().filter_map(|(_, start)| start.fresh().ok()).collect();
+        let fits = |hasher: usize, digest: &Digest| {
+            let (way, _) = ways.get(hasher)?;
+            proof.is_made_over(digest).then_some(*way)
+        };
+        let found = self.find(hashers, fits)?;
+        Ok(found.map(|(way, variants)| variants.into_iter().chain(way.finding(proof)).collect()))
+    }
+
+    /// Another certificate, brought along or trusted, made the value.
+    fn by_other(
+        &self,
+        (value, suite): (&[u8], Suite),
+        own: &Certificate,
+        attributes: Option<&[u8]>,
+    ) -> Option<Vec<Finding>> {
         let known: Vec<Arc<Certificate>> =
             self.brought().into_iter().chain(self.context.known_certificates()).collect();
-        let by_other = proof.other_signer(certificate, &known, |other| search(other).ok().flatten());
-        Ok(match by_other {
-            Some((finding, causes)) => std::iter::once(finding).chain(causes).collect(),
-            None => vec![unknown(("the signature value", "签名值"))],
-        })
+        let tried = |other: &Proof| self.search(other, attributes).ok().flatten();
+        let (signer, causes) = proof::other_signer(value, &[suite], &self.context.sm2_id, own, &known, tried)?;
+        Some(std::iter::once(signer).chain(causes).collect())
     }
 
     /// The way of GmSSL 3 with a message without attributes: what is hashed begins with the header of the inner ContentInfo.

@@ -137,7 +137,10 @@ fn json_fields(text: &str) -> Result<Members, read::Fault> {
     let payment = read::document(text, false)?;
     let signed = [NUMBER, VALUE].into_iter().find(|name| payment.get(FIELDS, name).is_some());
     match signed {
-        Some(name) => Err(read::Fault::new(ErrorKind::DocumentSigned, format!("{name} stands in it already"))),
+        Some(name) => {
+            let said = (format!("{name} stands in it already"), format!("其中已有 {name}"));
+            Err(read::Fault::new(ErrorKind::DocumentSigned, said))
+        }
         None => Ok(payment),
     }
 }
