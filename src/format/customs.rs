@@ -114,12 +114,17 @@ impl<'g> Given<'g> {
             format!("{text}{}", "=".repeat(text.len().wrapping_neg() & 3))
         };
         if decodes(&bare(&text.replace(' ', "+"))) {
-            return Some(("blanks stand where + has to, as in a form field that was not percent-encoded", "本应为 + 处是空格（表单字段未做百分号编码时会如此）"));
+            return Some((
+                "blanks stand where + has to, as in a form field that was not percent-encoded",
+                "本应为 + 处是空格（表单字段未做百分号编码时会如此）",
+            ));
         }
         let standard = bare(text).replace('-', "+").replace('_', "/");
         match (bare(text) == standard, decodes(&padded(&standard))) {
             (false, true) => Some(("base64 in the URL-safe alphabet, with - and _", "使用 - 和 _ 的 URL 安全 base64")),
-            (true, true) => Some(("base64 without its padding (=), or with another one", "base64 缺少填充（=）或填充有误")),
+            (true, true) => {
+                Some(("base64 without its padding (=), or with another one", "base64 缺少填充（=）或填充有误"))
+            }
             _ => None,
         }
     }
@@ -131,7 +136,7 @@ impl<'g> Given<'g> {
         match found {
             Some(found) => finding.compared(expected, found),
             None => {
-                let count = self.octets.len();
+                let count = String::from_utf8_lossy(self.octets).chars().count();
                 let found = (format!("{count} characters that are no base64"), format!("{count} 个字符，不是 base64"));
                 finding.compared(expected, found)
             }
@@ -173,7 +178,9 @@ impl Judge {
     ) -> Option<Self> {
         let certificate = certificate(report, context)?;
         let Some(given) = given else {
-            report.add(Finding::new(FindingKind::NoSignature));
+            let (expected, found) = (("a signature value", "签名值"), ("none", "无"));
+            let finding = Finding::new(FindingKind::NoSignature).compared(expected, found);
+            report.add(finding.at(Place { offset: 0, line: 1 }));
             return None;
         };
         let key = match certificate.key() {
@@ -191,7 +198,8 @@ impl Judge {
             return None;
         }
         let octets = given.decoded();
-        let values = octets.iter().flat_map(|octets| fitting.iter().map(|suite| proof::read(key, *suite, octets, form)));
+        let values =
+            octets.iter().flat_map(|octets| fitting.iter().map(|suite| proof::read(key, *suite, octets, form)));
         let (read, refused): (Vec<_>, Vec<_>) = values.partition(Result::is_ok);
         let proofs = read.into_iter().flatten().map(|(signature, told)| {
             report.findings.extend(told.map(|f| f.maybe_at(given.place)));

@@ -142,7 +142,8 @@ impl Format for Ems {
                 return Ok(report);
             }
             report.add(judge.wrong(&text).at(BESIDE));
-            let by_other = || judge.other_signer(context, |other| other.made(&text)).map(|(signer, way)| (Some(signer), way));
+            let by_other =
+                || judge.other_signer(context, |other| other.made(&text)).map(|(signer, way)| (Some(signer), way));
             let (signer, way) = judge.made(&text).map(|way| (None, way)).or_else(by_other).unwrap_or_default();
             let unknown = Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值"));
             let unknown = (signer.is_none() && way.is_none()).then_some(unknown);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::cert::Certificate;
 use crate::error::Result;
 use crate::suite::{
-    Digest, DigestAlgorithm, Hasher, KeyKind, PublicKey, RawSignature, Recovered, SM2_DEFAULT_ID, Sm2Id, Suite, ToBeSigned,
+    Digest, DigestAlgorithm, Hasher, KeyKind, PublicKey, RawSignature, Recovered, SM2_DEFAULT_ID, Sm2Id, Suite,
+    ToBeSigned, hex,
 };
 use crate::verify::{Finding, FindingKind, Words};
 
@@ -63,7 +64,8 @@ pub(super) fn read(
 /// as SKF (GM/T 0016) has them.
 fn other_type(kind: KeyKind, octets: &[u8]) -> Option<(&'static str, &'static str)> {
     let is_rsa = matches!(kind, KeyKind::Rsa { .. });
-    let of_curve = |suite| RawSignature::new(suite, octets.to_vec()).is_ok() || RawSignature::from_wire(suite, octets).is_ok();
+    let of_curve =
+        |suite| RawSignature::new(suite, octets.to_vec()).is_ok() || RawSignature::from_wire(suite, octets).is_ok();
     if is_rsa && [Suite::P256Sha256, Suite::Sm2Sm3].into_iter().any(of_curve) {
         return Some(("as SM2 and P-256 have", "为 SM2、P-256 签名值的形式"));
     }
@@ -77,10 +79,7 @@ fn unreadable(kind: KeyKind, octets: &[u8]) -> Box<Finding> {
             let size = bits.div_ceil(8);
             (format!("a value of {kind}, {size} octets"), format!("{kind} 签名值，{size} 字节"))
         }
-        _ => (
-            format!("a value of {kind}: r and s, 64 octets or DER"),
-            format!("{kind} 签名值：r 与 s，64 字节或 DER"),
-        ),
+        _ => (format!("a value of {kind}: r and s, 64 octets or DER"), format!("{kind} 签名值：r 与 s，64 字节或 DER")),
     };
     let found = match other_type(kind, octets) {
         Some((english, chinese)) => (format!("{length} octets, {english}"), format!("{length} 字节，{chinese}")),
@@ -261,6 +260,7 @@ impl Proof {
                 .into_iter()
                 .find(|a| a.of(message).is_ok_and(|made| made.octets() == octets.as_slice()))
                 .map(Way::BareDigest),
+            Recovered::Foreign(..) => None,
         }
     }
 
@@ -306,7 +306,7 @@ impl Proof {
                 .map(|a| (Way::BareDigest(a), plain(a)))
                 .collect(),
             (None, Suite::P256Sha256) => vec![(Way::Right, plain(asked))],
-            (None, _) => Vec::new(),
+            (Some(Recovered::Foreign(..)) | None, _) => Vec::new(),
         }
     }
 
@@ -315,18 +315,9 @@ impl Proof {
         match &self.recovered {
             Some(Recovered::Digest(signed)) => signed == digest,
             Some(Recovered::Bare(signed)) => signed == digest.octets(),
+            Some(Recovered::Foreign(..)) => false,
             None => self.is_over_digest(digest),
         }
-    }
-
-    /// The certificate among `known`, other than `own`, whose key made the signature: `tried` says what it is over.
-    pub(super) fn other_signer<T>(
-        &self,
-        own: &Certificate,
-        known: &[Arc<Certificate>],
-        tried: impl Fn(&Proof) -> Option<T>,
-    ) -> Option<(Finding, T)> {
-        other_signer(self.signature.octets(), &[self.suite()], &self.sm2_id, own, known, tried)
     }
 
     /// What programs are known to put in the place of Z: nothing, Z of an empty identifier, Z of the default one where another was agreed.
@@ -358,6 +349,10 @@ impl Proof {
                 .into(),
             Some(Recovered::Digest(digest)) => {
                 let digest = format!("{} {}", digest.algorithm().name(), digest.hex());
+                (format!("this key signed {digest}"), format!("该密钥所签摘要为 {digest}")).into()
+            }
+            Some(Recovered::Foreign(name, octets)) => {
+                let digest = format!("{name} {}", hex(octets));
                 (format!("this key signed {digest}"), format!("该密钥所签摘要为 {digest}")).into()
             }
             Some(Recovered::Bare(octets)) => {

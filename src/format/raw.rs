@@ -147,12 +147,7 @@ fn search(source: &dyn Source, proof: &Proof) -> Result<Option<Vec<Finding>>> {
 }
 
 /// Another certificate that the caller trusts made the value, whatever its key's type.
-fn by_other(
-    source: &dyn Source,
-    own: &Certificate,
-    wire: &[u8],
-    context: &VerifyContext,
-) -> Option<Vec<Finding>> {
+fn by_other(source: &dyn Source, own: &Certificate, wire: &[u8], context: &VerifyContext) -> Option<Vec<Finding>> {
     let tried = |other: &Proof| search(source, other).ok().flatten();
     let (suites, known) = ([Suite::P256Sha256, Suite::Sm2Sm3, Suite::RsaSha256], context.known_certificates());
     let (signer, causes) = proof::other_signer(wire, &suites, &context.sm2_id, own, &known, tried)?;

@@ -217,7 +217,9 @@ impl Variants {
             Lines::Crlf => (("line ends CRLF", "换行为 CRLF"), ("LF", "LF"), self.ends.lf),
             Lines::Lf => (("line ends LF", "换行为 LF"), ("CRLF", "CRLF"), self.ends.crlf),
         };
-        Some(Finding::new(FindingKind::LineEndsConverted).compared(expected, found).at(place.unwrap_or(self.ends.end())))
+        Some(
+            Finding::new(FindingKind::LineEndsConverted).compared(expected, found).at(place.unwrap_or(self.ends.end())),
+        )
     }
 
     fn of_last(&self, last: Last) -> Option<Finding> {

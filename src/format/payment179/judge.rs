@@ -36,9 +36,13 @@ pub(super) fn judge(
         true => write::unform(document),
         false => Some(document.to_vec()),
     };
-    let Some(text) = octets.and_then(|o| String::from_utf8(o).ok()) else {
+    let read = octets.map(String::from_utf8);
+    let Some(Ok(text)) = read else {
         let said = ("not UTF-8, or not percent-encoded as it says", "不是 UTF-8，或百分号编码有误");
-        report.add(Finding::new(FindingKind::StringShape).detail(said));
+        // Of the body of a POST only its beginning is known.
+        let at = read.and_then(Result::err).filter(|_| !form).map_or(0, |e| e.utf8_error().valid_up_to());
+        let finding = Finding::new(FindingKind::StringShape).detail(said).at(Place::of(document, at));
+        report.add(finding.compared("UTF-8", ("octets that are none", "不是 UTF-8 的字节")));
         match signature {
             Some(given) => {
                 open(report, Some(Given::beside(given, START)), context, None);
@@ -311,8 +315,10 @@ impl Judge<'_> {
         }
         let text = as_posted(self.text, payment).filter(|_| read.posted)?;
         let way = made(&text)?;
-        let said =
-            ("head and lists were signed as they are posted, white space included", "表头和表体按提交的写法（含空白）签名");
+        let said = (
+            "head and lists were signed as they are posted, white space included",
+            "表头和表体按提交的写法（含空白）签名",
+        );
         Some((self.reasons(payment, vec![hints::Reason::new(FindingKind::InnerSpaces, said, text)]), way))
     }
 

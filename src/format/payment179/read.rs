@@ -51,7 +51,7 @@ pub(super) struct Fault {
     /// What a verifier calls it, where it has a finding of its own.
     pub(super) finding: Option<FindingKind>,
     /// What stands where it is, as it has to be and as it is.
-    pub(super) compared: Option<(String, String)>,
+    pub(super) compared: Option<(Words, Words)>,
     /// Line and column, from 1, where the reader stopped.
     pub(super) at: Option<(usize, usize)>,
     /// The octet where it is, where that is known.
@@ -127,12 +127,11 @@ impl Reader {
     ) -> Result<T, Fault> {
         let mut de = serde_json::Deserializer::from_str(json);
         let value = read(&self, &mut de).map_err(|e| self.explain(&e))?;
-        de.end()
-            .map_err(|e| {
-                let (english, chinese) = place(&e);
-                let said = (format!("more text after the JSON, {english}"), format!("JSON 之后还有内容，{chinese}"));
-                Fault::new(ErrorKind::JsonMalformed, said)
-            })?;
+        de.end().map_err(|e| {
+            let (english, chinese) = place(&e);
+            let said = (format!("more text after the JSON, {english}"), format!("JSON 之后还有内容，{chinese}"));
+            Fault::new(ErrorKind::JsonMalformed, said)
+        })?;
         Ok(value)
     }
 
@@ -177,7 +176,24 @@ impl Reader {
             format!("{path}{colon}{has_to_be}{what}, {line}"),
             format!("{path}{colon_zh}{has_to_be_zh}{chinese}，{line_zh}"),
         );
-        Fault { at: Some((error.line(), error.column())), ..Fault::new(kind, said) }
+        let name = path.rsplit(['.', ']']).next().unwrap_or_default().to_owned();
+        let compared = Some(compared(kind, name, (what, chinese)));
+        Fault { at: Some((error.line(), error.column())), compared, ..Fault::new(kind, said) }
+    }
+}
+
+/// What is expected of a field, and what it is: `what` is the type that it has to have.
+fn compared(kind: ErrorKind, name: String, what: (String, String)) -> (Words, Words) {
+    match kind {
+        ErrorKind::FieldTwice => (("once", "一次").into(), ("twice", "两次").into()),
+        ErrorKind::FieldUnknown => (("a field of announcement 179", "第179号公告的字段").into(), name.into()),
+        ErrorKind::FieldMissing => (name.into(), ("nothing", "无").into()),
+        ErrorKind::FieldType => (what.into(), ("another type", "其他类型").into()),
+        ErrorKind::FieldNumber => (
+            ("digits, with a fraction where there is one", "数字，可带小数").into(),
+            ("a number in another form", "其他写法的数字").into(),
+        ),
+        _ => ("JSON".into(), ("a text that is none", "不是 JSON 的文本").into()),
     }
 }
 
@@ -223,7 +239,9 @@ impl<'de> Visitor<'de> for Object<'_> {
             let known = fields.iter().enumerate().find(|(_, f)| f.name == name);
             let Some((at, field)) = known else {
                 reader.path.borrow_mut().push(shown(&name));
-                return Err(reader.stop(ErrorKind::FieldUnknown, ("not a field of announcement 179", "不是第179号公告的字段")));
+                return Err(
+                    reader.stop(ErrorKind::FieldUnknown, ("not a field of announcement 179", "不是第179号公告的字段"))
+                );
             };
             if members.iter().any(|(seen, _)| *seen == at) {
                 reader.path.borrow_mut().push(name);
@@ -312,8 +330,9 @@ fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de str, D::Error>
 }
 
 fn unquote<E: serde::de::Error>(reader: &Reader, raw: &str) -> Result<String, E> {
-    serde_json::from_str(raw)
-        .map_err(|_| reader.stop(ErrorKind::JsonMalformed, ("an escape that stands for no character", "转义不表示任何字符")))
+    serde_json::from_str(raw).map_err(|_| {
+        reader.stop(ErrorKind::JsonMalformed, ("an escape that stands for no character", "转义不表示任何字符"))
+    })
 }
 
 fn number<E: serde::de::Error>(reader: &Reader, raw: &str) -> Result<String, E> {

@@ -12,7 +12,8 @@ use crate::verify::{FindingKind, Words};
 /// Takes a string apart. `quoted` takes a number in quotes for one.
 pub(super) fn parse(text: &str, quoted: bool) -> Result<Members, Fault> {
     // A fault that has no octet of its own stands at the beginning of what was not read yet.
-    let placed = |rest: &str, fault: Fault| Fault { octet: fault.octet.or(text.len().checked_sub(rest.len())), ..fault };
+    let placed =
+        |rest: &str, fault: Fault| Fault { octet: fault.octet.or(text.len().checked_sub(rest.len())), ..fault };
     let expect = |rest, wanted: &str| expect(rest, wanted).map_err(|fault| placed(rest, fault));
     let until_quote = |rest, name| until_quote(rest, name).map_err(|fault| placed(rest, fault));
     let json = |rest, name| json(rest, name).map_err(|fault| placed(rest, fault));
@@ -25,7 +26,9 @@ pub(super) fn parse(text: &str, quoted: bool) -> Result<Members, Fault> {
     let rest = expect(rest, &format!("\"||\"{TIME}\":\""))?;
     let (time, rest) = until_quote(rest, TIME)?;
     if !rest.is_empty() {
-        return Err(placed(rest, shape((format!("text after {TIME}"), format!("{TIME} 之后还有内容")))));
+        let fault = shape((format!("text after {TIME}"), format!("{TIME} 之后还有内容")));
+        let compared = Some((("nothing", "无").into(), hints::around(rest, 0).into()));
+        return Err(placed(rest, Fault { compared, ..fault }));
     }
     let head = read::object(head, HEAD, HEAD_FIELDS, quoted)?;
     let lists = read::array(lists, LISTS, LIST_FIELDS, quoted)?;
@@ -46,7 +49,7 @@ pub(super) fn otherwise(text: &str, payment: &Members) -> Option<Fault> {
         return None;
     }
     let at = hints::first_difference(&exact, text);
-    let compared = Some((hints::around(&exact, at), hints::around(text, at)));
+    let compared = Some((hints::around(&exact, at).into(), hints::around(text, at).into()));
     if write::string(payment, Style { order: Order::Met, ..Style::default() }) == text {
         let said = ("the fields stand in another order than the announcement's", "字段顺序与公告不一致");
         return Some(Fault { finding: Some(FindingKind::FieldOrder), octet: Some(at), compared, ..shape(said) });
@@ -80,12 +83,14 @@ pub(super) fn unescaped(text: &str) -> String {
 
 /// What stands wrong before the string or at its end, with a kind of its own.
 pub(super) fn edges(text: &str) -> Option<Fault> {
-    if text.starts_with('\u{FEFF}') {
-        let said = ("a byte order mark at its beginning", "开头有字节顺序标记（BOM）");
-        return Some(Fault { octet: Some(0), ..shape(said) });
-    }
-    if text.starts_with(char::is_whitespace) {
-        return Some(Fault { octet: Some(0), ..shape(("white space at its beginning", "开头有空白")) });
+    let said = match text.chars().next() {
+        Some('\u{FEFF}') => Some(("a byte order mark at its beginning", "开头有字节顺序标记（BOM）")),
+        Some(c) if c.is_whitespace() => Some(("white space at its beginning", "开头有空白")),
+        _ => None,
+    };
+    if let Some(said) = said {
+        let compared = Some((format!("\"{SESSION}\"").into(), hints::around(text, 0).into()));
+        return Some(Fault { octet: Some(0), compared, ..shape(said) });
     }
     if text.ends_with(['\n', '\r']) {
         let at = text.trim_end_matches(['\n', '\r']).len();
@@ -100,13 +105,13 @@ fn shape(what: impl Into<Words>) -> Fault {
 
 fn expect<'t>(text: &'t str, wanted: &str) -> Result<&'t str, Fault> {
     text.strip_prefix(wanted).ok_or_else(|| {
-        shape((format!("{wanted} does not stand where it has to"), format!("{wanted} 不在应有的位置")))
+        let fault = shape((format!("{wanted} does not stand where it has to"), format!("{wanted} 不在应有的位置")));
+        Fault { compared: Some((wanted.into(), hints::around(text, 0).into())), ..fault }
     })
 }
 
 fn until_quote<'t>(text: &'t str, name: &str) -> Result<(&'t str, &'t str), Fault> {
-    text.split_once('"')
-        .ok_or_else(|| shape((format!("{name} has no closing quote"), format!("{name} 缺少结束引号"))))
+    text.split_once('"').ok_or_else(|| shape((format!("{name} has no closing quote"), format!("{name} 缺少结束引号"))))
 }
 
 /// One JSON value and what follows it: the parser finds its end, never a search for a delimiter that a value could hold.
@@ -114,7 +119,7 @@ fn json<'t>(text: &'t str, name: &str) -> Result<(&'t str, &'t str), Fault> {
     if text.starts_with("{\\") || text.starts_with("[{\\") || text.starts_with("[\\") {
         let escape = text.find('\\').unwrap_or_default();
         let found = hints::few(text, escape);
-        let compared = Some((format!("{:?}", unescaped(&found)), format!("{found:?}")));
+        let compared = Some((format!("{:?}", unescaped(&found)).into(), format!("{found:?}").into()));
         let said = (format!("{name} is escaped a second time"), format!("{name} 被二次转义"));
         return Err(Fault { finding: Some(FindingKind::EscapedTwice), compared, ..shape(said) });
     }
