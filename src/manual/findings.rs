@@ -2,7 +2,12 @@
 //!
 //! A finding is a code of this table with what was expected, what was found and where. A wrong signature or digest (VF-101, VF-102) is a
 //! symptom; the cause stands beside it as a finding of its own. A cause is named only when undoing it makes signature or digest true:
-//! the verifier tries the known ways to break a signature, alone and in pairs, and says VF-199 where none of them fits. It does not guess.
+//! the verifier tries the known ways to break a signature, each alone, and says VF-199 where none of them fits. It does not guess.
+//!
+//! Pairs are tried too, as far as this: in announcement 179 two ways of writing the string (strings of up to 64 KiB), and one of them with a signed newline,
+//! with another hash or Z, or with another signer's key; in raw signatures and CMS, line ends with the last newline, and both with another hash or Z; in
+//! logins, the form of the challenge with another hash or Z; in customs messages, some changes of the body with some of SignedInfo. Where two changes meet
+//! that are not among these, the report says VF-199.
 //!
 //! | range | about |
 //! |---|---|

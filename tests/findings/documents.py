@@ -468,6 +468,7 @@ def other_cases():
     case("login-base64", ["VF-222"], text, signature=sig(SM2, random, "login"), given="customs-sm2", **login)
     case("login-base64-line", ["VF-222"], text + b"\n", signature=sig(RSA, random, "login"), given="customs-rsa", **login)
     case("login-base64-signed", ["VF-222"], text, signature=sig(SM2, text, "login"), given="customs-sm2", **login)
+    case("login-hex-text", [], random.hex().encode(), signature=sig(SM2, random.hex(), "login"), given="customs-sm2", **login)
     case("login-short-text", [], b"c2hvcnQ=", signature=sig(SM2, b"c2hvcnQ=", "login"), given="customs-sm2", **login)
     case("login-rsa-value", ["VF-108"], random, signature=sig(RSA, random, "login"), given="customs-sm2", **login)
     case("login-other-text", ["VF-109", "VF-221"], random, signature=sig(OTHER, text, "login"), given="customs-rsa",

@@ -244,7 +244,9 @@ const RANDOM: usize = 16;
 fn value(octets: &[u8], judge: &Judge, report: &mut Report, context: &VerifyContext) {
     if let Some(suite) = judge.fits(octets) {
         judge.accept(report, suite, context.role == Some(Role::Customs));
-        let random = decoded(octets).filter(|random| random.len() >= RANDOM);
+        // Hex digits are base64 characters too, and a text of them is no base64.
+        let is_hex = octets.trim_ascii().iter().all(u8::is_ascii_hexdigit);
+        let random = decoded(octets).filter(|random| random.len() >= RANDOM && !is_hex);
         report.findings.extend(random.map(|random| {
             let said = ("the signature is over the text as it stands", "签名针对该文本本身");
             let finding = Finding::new(FindingKind::ChallengeIsBase64).detail(said);
