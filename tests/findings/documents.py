@@ -388,7 +388,8 @@ def cases_179():
         add("base64-blanks", ["VF-114"], right.replace("+", " "))
         add("base64-not-padded", ["VF-114"], re.sub('=+"}$', '"}', right))
         add("base64-other", ["VF-114"], right.replace("+", "*"))
-        add("base64-wrapped", [], right.replace("+", "+\\n").replace("/", "/\\r\\n "))
+        before, value = right.split('"signValue":')
+        add("base64-wrapped", [], before + '"signValue":' + value.replace("+", "+\\n").replace("/", "/\\r\\n "))
         # The string by itself, as it was signed.
         order = string(swapped(HEAD))
         add("string-order", ["VF-204"], order, signature=sig(signer, order, kind))

@@ -305,10 +305,12 @@ impl Judge<'_> {
             return Some(added(way));
         }
         let payment = read.payment.as_ref()?;
-        if let Some(way) = made(&write::string(payment, Style::default())).filter(|_| !read.posted) {
+        let exact = write::string(payment, Style::default());
+        if let Some(way) = made(&exact).filter(|_| !read.posted) {
             let said = ("the signature is right over the announcement's form", "签名与公告规定的写法相符");
-            let told = Finding::new(FindingKind::PostedOtherwise).detail(said).at(self.places.of_octet(0));
-            return Some((vec![told], way));
+            let at = hints::first_difference(&exact, message);
+            let told = Finding::new(FindingKind::PostedOtherwise).detail(said).at(self.places.of_octet(at));
+            return Some((vec![told.compared(hints::around(&exact, at), hints::around(message, at))], way));
         }
         if let Some((reasons, way)) = hints::of(payment, made) {
             return Some((self.reasons(payment, reasons), way));
