@@ -4,9 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::value::RawValue;
 
+use super::inside::Inside;
 use super::places::Places;
 use super::read::{self, Fault, Members};
-use super::shape::{AMOUNT, FIELDS, HEAD, HEAD_FIELDS, LISTS, NUMBER, SESSION, TIME, VALUE};
+use super::shape::{AMOUNT, FIELDS, HEAD, HEAD_FIELDS, LISTS, NUMBER, TIME, VALUE};
 use super::write::{self, Style};
 use super::{hints, ready, rules};
 use crate::cert::Certificate;
@@ -62,7 +63,7 @@ pub(super) fn judge(
             ("a signing string in place of JSON in the body of a POST", "POST 正文中应为 JSON，实为待签名字符串");
         report.add(Finding::new(FindingKind::StringShape).detail(said).at(places.of_octet(0)));
     }
-    let inside = Inside::of(&read, &text);
+    let inside = Inside::of(read.payment.as_ref(), read.posted, &text);
     if read.payment.is_some() && matches!(inside, Inside::Value(_)) && signature.is_some() {
         return Err(Error::new(ErrorKind::Argument, "verify announcement 179")
             .detail("a signature stands in what is posted; none may be given beside it"));
@@ -102,36 +103,6 @@ fn open(
 ) -> Option<Proofs> {
     let over = |other: &Proof| message.is_some_and(|message| other.is_over(message.as_bytes()));
     Proofs::open(report, given, context, &SUITES, Form::Raw, over)
-}
-
-/// What a document says of its signature.
-enum Inside {
-    Value(String),
-    Nothing,
-    /// It cannot be read so far.
-    Unknown,
-}
-
-impl Inside {
-    fn of(read: &Document, text: &str) -> Self {
-        /// As it is posted, whatever else is wrong with it.
-        #[derive(serde::Deserialize)]
-        struct Signed<'a> {
-            #[serde(borrow, default, rename = "signValue")]
-            value: Option<std::borrow::Cow<'a, str>>,
-        }
-        let value = match &read.payment {
-            Some(payment) => payment.text(FIELDS, VALUE).to_owned(),
-            None if read.posted => match serde_json::from_str::<Signed<'_>>(text.trim_start_matches('\u{FEFF}')) {
-                Ok(Signed { value }) => value.unwrap_or_default().into_owned(),
-                Err(_) => return Inside::Unknown,
-            },
-            // The string has no place for one.
-            None if text.contains(SESSION) => String::new(),
-            None => return Inside::Unknown,
-        };
-        if value.is_empty() { Inside::Nothing } else { Inside::Value(value) }
-    }
 }
 
 /// P-256 and RSA with SHA-256 are what a test profile signs with: said, not refused here.

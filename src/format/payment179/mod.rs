@@ -38,6 +38,7 @@
 //! An upload that is accepted proves nothing about the signature (manual::customs §2.2): verify here.
 
 mod hints;
+mod inside;
 mod judge;
 mod places;
 mod read;
