@@ -38,7 +38,7 @@ pub(super) fn read(
     if !matches!(suite, Suite::P256Sha256 | Suite::Sm2Sm3) {
         // RFC 8017 §8.2.2, step 1: as long as the modulus, neither shorter nor longer.
         let size = key.modulus().map(|n| n.len());
-        let raw = raw.filter(|raw| Some(raw.octets().len()) == size);
+        let raw = raw.filter(|raw| size.is_none_or(|size| size == raw.octets().len()));
         return raw.map(|raw| (raw, None)).ok_or_else(|| unreadable(key.kind(), octets));
     }
     let der = RawSignature::from_wire(suite, octets).ok();
