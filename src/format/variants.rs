@@ -238,6 +238,9 @@ mod tests {
     use super::*;
     use crate::suite::DigestAlgorithm;
 
+    /// A document, how it is written otherwise, and what comes out where it can be.
+    type Case<'c> = (&'c [u8], Variant, Option<&'c [u8]>);
+
     /// What one pass over a document tells that is read in pieces of `step` octets.
     fn read(document: &[u8], step: usize) -> Variants {
         struct Steps<'d>(&'d [u8], usize);
@@ -286,7 +289,7 @@ mod tests {
     fn line_ends_and_the_last_newline_are_written_otherwise_whatever_the_pieces() {
         use Last::{AsItIs, Cut, Newline, NewlineCrlf};
         use Lines::{AsTheyAre, Crlf, Lf};
-        let cases: [(&[u8], Variant, Option<&[u8]>); 22] = [
+        let cases: [Case<'_>; 22] = [
             (b"a\nb\n", (Crlf, AsItIs), Some(b"a\r\nb\r\n")),
             (b"a\r\nb\n\n", (Crlf, AsItIs), Some(b"a\r\nb\r\n\r\n")),
             (b"a\rb\r\nc\r", (Lf, AsItIs), Some(b"a\rb\nc\r")),

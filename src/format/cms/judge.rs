@@ -137,11 +137,9 @@ impl<'m> Judge<'m> {
         self.report.suite = Some(suite);
         let id = &self.context.sm2_id;
         let hasher = if signer.signed.is_some() { digest.hasher()? } else { key.hasher_with(suite, id)? };
-        let measured = self.measure(hasher, digest, signer.signed.is_none())?;
-        let (tbs, attributes) = match (signer.signed, measured) {
+        let (tbs, attributes) = match (signer.signed, self.measure(hasher, digest, signer.signed.is_none())?) {
             (Some(set), measured) => {
-                let said = Said::read(set, &mut self.report);
-                let Some(said) = said else { return Ok(()) };
+                let Some(said) = Said::read(set, &mut self.report) else { return Ok(()) };
                 let expected = said.judge(self.message.content_type, &certificate, &mut self.report, self.context);
                 if let (Some(expected), Some(measured)) = (expected, measured) {
                     self.digest(digest, expected, &measured)?;
@@ -155,14 +153,13 @@ impl<'m> Judge<'m> {
             }
             (None, None) => return Ok(()),
         };
-        let place = self.message.place_in_signer(signer.signature.as_bytes());
-        let (raw, otherwise) = match proof::read(key, suite, signer.signature.as_bytes(), Form::Der) {
+        let value = signer.signature.as_bytes();
+        let place = self.message.place_in_signer(value);
+        let (raw, otherwise) = match proof::read(key, suite, value, Form::Der) {
             Ok(read) => read,
             Err(finding) => {
-                let value = (signer.signature.as_bytes(), suite);
-                let by_other = self.by_other(value, &certificate, attributes.as_deref());
-                let said = by_other.unwrap_or_else(|| vec![*finding]);
-                self.report.findings.extend(said.into_iter().map(|f| f.maybe_at(place)));
+                let told = self.by_other((value, suite), &certificate, attributes.as_deref(), *finding);
+                self.report.findings.extend(told.into_iter().map(|f| f.maybe_at(place)));
                 return Ok(());
             }
         };
@@ -240,8 +237,8 @@ impl<'m> Judge<'m> {
         if let Some(causes) = self.search(proof, attributes)? {
             return Ok(causes);
         }
-        let by_other = self.by_other((proof.octets(), proof.suite()), certificate, attributes);
-        Ok(by_other.unwrap_or_else(|| vec![unknown(("the signature value", "签名值"))]))
+        let unknown = unknown(("the signature value", "签名值"));
+        Ok(self.by_other((proof.octets(), proof.suite()), certificate, attributes, unknown))
     }
 
     /// What the value is over, if it is over attributes or document in one of the known ways.
@@ -264,18 +261,21 @@ impl<'m> Judge<'m> {
         Ok(found.map(|(way, variants)| variants.into_iter().chain(way.finding(proof)).collect()))
     }
 
-    /// Another certificate, brought along or trusted, made the value.
+    /// That another certificate, brought along or trusted, made the value, and over what; else what is said where none did.
     fn by_other(
         &self,
         (value, suite): (&[u8], Suite),
         own: &Certificate,
         attributes: Option<&[u8]>,
-    ) -> Option<Vec<Finding>> {
+        none: Finding,
+    ) -> Vec<Finding> {
         let known: Vec<Arc<Certificate>> =
             self.brought().into_iter().chain(self.context.known_certificates()).collect();
         let tried = |other: &Proof| self.search(other, attributes).ok().flatten();
-        let (signer, causes) = proof::other_signer(value, &[suite], &self.context.sm2_id, own, &known, tried)?;
-        Some(std::iter::once(signer).chain(causes).collect())
+        match proof::other_signer(value, &[suite], &self.context.sm2_id, own, &known, tried) {
+            Some((signer, causes)) => std::iter::once(signer).chain(causes).collect(),
+            None => vec![none],
+        }
     }
 
     /// The way of GmSSL 3 with a message without attributes: what is hashed begins with the header of the inner ContentInfo.

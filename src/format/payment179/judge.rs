@@ -141,8 +141,8 @@ impl Judge<'_> {
             _ => FindingKind::FieldFault,
         };
         let finding = Finding::new(kind).detail(words(fault)).maybe_at(self.places.of_fault(fault));
-        self.report.add(match &fault.compared {
-            Some((expected, found)) => finding.compared(expected.clone(), found.clone()),
+        self.report.add(match fault.compared.as_deref().cloned() {
+            Some((expected, found)) => finding.compared(expected, found),
             None => finding,
         });
     }

@@ -51,7 +51,7 @@ pub(super) struct Fault {
     /// What a verifier calls it, where it has a finding of its own.
     pub(super) finding: Option<FindingKind>,
     /// What stands where it is, as it has to be and as it is.
-    pub(super) compared: Option<(Words, Words)>,
+    pub(super) compared: Option<Box<(Words, Words)>>,
     /// Line and column, from 1, where the reader stopped.
     pub(super) at: Option<(usize, usize)>,
     /// The octet where it is, where that is known.
@@ -177,7 +177,7 @@ impl Reader {
             format!("{path}{colon_zh}{has_to_be_zh}{chinese}，{line_zh}"),
         );
         let name = path.rsplit(['.', ']']).next().unwrap_or_default().to_owned();
-        let compared = Some(compared(kind, name, (what, chinese)));
+        let compared = Some(Box::new(compared(kind, name, (what, chinese))));
         Fault { at: Some((error.line(), error.column())), compared, ..Fault::new(kind, said) }
     }
 }

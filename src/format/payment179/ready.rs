@@ -27,7 +27,7 @@ pub(super) fn parse(text: &str, quoted: bool) -> Result<Members, Fault> {
     let (time, rest) = until_quote(rest, TIME)?;
     if !rest.is_empty() {
         let fault = shape((format!("text after {TIME}"), format!("{TIME} 之后还有内容")));
-        let compared = Some((("nothing", "无").into(), hints::around(rest, 0).into()));
+        let compared = Some(Box::new((("nothing", "无").into(), hints::around(rest, 0).into())));
         return Err(placed(rest, Fault { compared, ..fault }));
     }
     let head = read::object(head, HEAD, HEAD_FIELDS, quoted)?;
@@ -49,7 +49,7 @@ pub(super) fn otherwise(text: &str, payment: &Members) -> Option<Fault> {
         return None;
     }
     let at = hints::first_difference(&exact, text);
-    let compared = Some((hints::around(&exact, at).into(), hints::around(text, at).into()));
+    let compared = Some(Box::new((hints::around(&exact, at).into(), hints::around(text, at).into())));
     if write::string(payment, Style { order: Order::Met, ..Style::default() }) == text {
         let said = ("the fields stand in another order than the announcement's", "字段顺序与公告不一致");
         return Some(Fault { finding: Some(FindingKind::FieldOrder), octet: Some(at), compared, ..shape(said) });
@@ -89,7 +89,7 @@ pub(super) fn edges(text: &str) -> Option<Fault> {
         _ => None,
     };
     if let Some(said) = said {
-        let compared = Some((format!("\"{SESSION}\"").into(), hints::around(text, 0).into()));
+        let compared = Some(Box::new((format!("\"{SESSION}\"").into(), hints::around(text, 0).into())));
         return Some(Fault { octet: Some(0), compared, ..shape(said) });
     }
     if text.ends_with(['\n', '\r']) {
@@ -106,7 +106,7 @@ fn shape(what: impl Into<Words>) -> Fault {
 fn expect<'t>(text: &'t str, wanted: &str) -> Result<&'t str, Fault> {
     text.strip_prefix(wanted).ok_or_else(|| {
         let fault = shape((format!("{wanted} does not stand where it has to"), format!("{wanted} 不在应有的位置")));
-        Fault { compared: Some((wanted.into(), hints::around(text, 0).into())), ..fault }
+        Fault { compared: Some(Box::new((wanted.into(), hints::around(text, 0).into()))), ..fault }
     })
 }
 
@@ -119,7 +119,7 @@ fn json<'t>(text: &'t str, name: &str) -> Result<(&'t str, &'t str), Fault> {
     if text.starts_with("{\\") || text.starts_with("[{\\") || text.starts_with("[\\") {
         let escape = text.find('\\').unwrap_or_default();
         let found = hints::few(text, escape);
-        let compared = Some((format!("{:?}", unescaped(&found)).into(), format!("{found:?}").into()));
+        let compared = Some(Box::new((format!("{:?}", unescaped(&found)).into(), format!("{found:?}").into())));
         let said = (format!("{name} is escaped a second time"), format!("{name} 被二次转义"));
         return Err(Fault { finding: Some(FindingKind::EscapedTwice), compared, ..shape(said) });
     }
