@@ -97,7 +97,7 @@ fn a_string_that_was_signed_in_another_form_is_explained() {
         assert_eq!(found.is_empty(), another, "{signed}: {found:?}");
     }
     let found = reasons(&verify(swapped.clone(), Some(rsa_over(&swapped).as_bytes())));
-    assert_eq!(found, [K::StringShape], "fields in another order");
+    assert_eq!(found, [K::FieldOrder], "fields in another order");
 }
 
 #[test]

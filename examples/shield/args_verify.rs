@@ -18,6 +18,9 @@ pub(crate) struct Verify {
     /// Signature beside FILE: of sign-raw, sign-179 --signature-only, sign-login (FILE holds the challenge), or a detached CMS message
     #[arg(long, value_name = "SIG")]
     pub(crate) signature: Option<PathBuf>,
+    /// FILE holds a login challenge in base64, as the site sent it: the signature has to be over what it stands for
+    #[arg(long, requires = "signature", conflicts_with = "content")]
+    pub(crate) challenge_base64: bool,
     /// The document that FILE, a detached CMS message, is about
     #[arg(long, value_name = "FILE", conflicts_with = "signature")]
     pub(crate) content: Option<PathBuf>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
-use shared_shield::format::login::SIGNATURE_OUT as LOGIN;
+use shared_shield::format::login::{Challenge, MAX_OCTETS, SIGNATURE_OUT as LOGIN};
 use shared_shield::format::payment179::VALUE_OUT;
 use shared_shield::format::{Format, ceb::CEB, cms::CMS, raw::RAW};
 use shared_shield::{
@@ -66,11 +66,12 @@ fn refused(why: &str) -> Error {
 fn judge(file: &Path, args: &Verify, signature: Option<&[u8]>, context: &VerifyContext) -> Result<Report> {
     let format = match args.format {
         FormatName::Auto if args.content.is_some() => FormatName::Cms,
+        FormatName::Auto if args.challenge_base64 => FormatName::Login,
         FormatName::Auto => recognise(file, signature)?,
         named => named,
     };
     check(format, args, signature)?;
-    let content = Content::file(file);
+    let content = if args.challenge_base64 { challenge(file)? } else { Content::file(file) };
     match format {
         FormatName::Cms => match &args.content {
             Some(document) => CMS.verify(&Content::file(document), Some(&read(file, policy::CMS_MEMORY_MAX)?), context),
@@ -89,6 +90,9 @@ fn check(format: FormatName, args: &Verify, signature: Option<&[u8]>) -> Result<
     if args.content.is_some() && format != Cms {
         return Err(refused("--content belongs to a detached CMS message"));
     }
+    if args.challenge_base64 && format != Login {
+        return Err(refused("--challenge-base64 belongs to a login"));
+    }
     if matches!(format, Payment179 | Login | Raw) && args.certificate.is_none() {
         return Err(refused("the signer's certificate does not stand in it: give --certificate"));
     }
@@ -102,6 +106,13 @@ fn check(format: FormatName, args: &Verify, signature: Option<&[u8]>) -> Result<
         return Err(Error::new(ErrorKind::SignatureMalformed, "verify").detail("--signature: too long for a signature"));
     }
     Ok(())
+}
+
+/// What a file with base64 text stands for, found fit for a challenge.
+fn challenge(file: &Path) -> Result<Content> {
+    // Base64 is longer by a third, and lines have ends.
+    let text = read(file, MAX_OCTETS * 2)?;
+    Challenge::Base64(&String::from_utf8_lossy(&text)).octets().map(Content::bytes).map_err(|e| named(e, file))
 }
 
 /// A login with its signature value as it is, or out of what the login page posts.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use base64ct::{Base64, Encoding};
 
-use super::customs::{self, Judge};
-use super::proof::Form;
+use super::customs::{self, Given, Judge};
+use super::proof::{Form, Proof};
 use super::{Format, Prepared, SignContext};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
@@ -65,13 +65,15 @@ impl Format for DigestAlone {
         let customs = context.role == Some(Role::Customs);
         let suites: Vec<Suite> = Suite::ALL.into_iter().filter(|s| s.digest() == digest.algorithm()).collect();
         let form = if customs { Form::Raw } else { Form::Either };
-        if let Some(judge) = Judge::open(&mut report, signature.map(|s| (s, Some(BESIDE))), context, &suites, form) {
+        let given = signature.map(|s| Given::beside(s, BESIDE));
+        let over = |other: &Proof| other.is_over_digest(&digest);
+        if let Some(judge) = Judge::open(&mut report, given, context, &suites, form, over) {
             if let Some(suite) = judge.fits_digest(&digest) {
                 judge.accept(&mut report, suite, customs);
                 return Ok(report);
             }
             report.add(judge.wrong_digest(&digest).at(BESIDE));
-            let cause = judge.other_signer_of(&digest, context);
+            let cause = judge.other_signer(context, |other| over(other).then_some(())).map(|(finding, ())| finding);
             let unknown = || Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值"));
             report.add(cause.unwrap_or_else(unknown).maybe_at(Some(BESIDE)));
         }

@@ -12,9 +12,9 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use super::customs::{self, Judge};
+use super::customs::{self, Given, Judge};
 use super::double::{self, START};
-use super::proof::Form;
+use super::proof::{Form, Proof};
 use super::{Format, Prepared, SignContext};
 use crate::cert::{Certificate, plain};
 use crate::error::{Error, ErrorKind, Result};
@@ -134,16 +134,20 @@ impl Format for Ems {
         let text = content.read(MAX_OCTETS, "verify EMS form")?;
         let mut report = Report::new(self.name());
         let suites = [Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256];
-        let given = signature.map(|s| (s, Some(BESIDE)));
-        if let Some(judge) = Judge::open(&mut report, given, context, &suites, Form::Raw) {
+        let given = signature.map(|s| Given::beside(s, BESIDE));
+        let over = |other: &Proof| other.is_over(&text);
+        if let Some(judge) = Judge::open(&mut report, given, context, &suites, Form::Raw, over) {
             if let Some(suite) = judge.fits(&text) {
                 judge.accept(&mut report, suite, true);
                 return Ok(report);
             }
             report.add(judge.wrong(&text).at(BESIDE));
-            let cause = judge.other_way(&text).or_else(|| judge.other_signer(&text, context));
-            let unknown = || Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值"));
-            report.add(cause.unwrap_or_else(unknown).maybe_at(Some(BESIDE)));
+            let by_other =
+                || judge.other_signer(context, |other| other.made(&text)).map(|(signer, way)| (Some(signer), way));
+            let (signer, way) = judge.made(&text).map(|way| (None, way)).or_else(by_other).unwrap_or_default();
+            let unknown = Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值"));
+            let unknown = (signer.is_none() && way.is_none()).then_some(unknown);
+            report.findings.extend([signer, way, unknown].into_iter().flatten().map(|f| f.maybe_at(Some(BESIDE))));
         }
         Ok(report)
     }

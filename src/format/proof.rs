@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::cert::Certificate;
 use crate::error::Result;
 use crate::suite::{
-    Digest, DigestAlgorithm, Hasher, PublicKey, RawSignature, Recovered, SM2_DEFAULT_ID, Sm2Id, Suite, ToBeSigned,
+    Digest, DigestAlgorithm, Hasher, KeyKind, PublicKey, RawSignature, Recovered, SM2_DEFAULT_ID, Sm2Id, Suite,
+    ToBeSigned, hex,
 };
 use crate::verify::{Finding, FindingKind, Words};
 
-/// Certificates whose keys are tried where the one that should have signed did not.
+/// Certificates whose keys are tried for each suite where the one that should have signed did not.
 const MAX_OTHERS: usize = 8;
 
 /// How ECDSA and SM2 values are wanted.
@@ -23,18 +24,22 @@ pub(super) enum Form {
     Either,
 }
 
-/// Reads a value in the form that is wanted, or in the other one, with the finding that says so.
+/// Reads a value of `key` in the form that is wanted, or in the other one, with the finding that says so.
 ///
 /// # Errors
-/// The finding that it is neither.
+/// The finding that it is neither: with the length that a value of this key has, and the one that was found.
 pub(super) fn read(
+    key: &PublicKey,
     suite: Suite,
     octets: &[u8],
     form: Form,
 ) -> std::result::Result<(RawSignature, Option<Finding>), Box<Finding>> {
     let raw = RawSignature::new(suite, octets.to_vec()).ok();
     if !matches!(suite, Suite::P256Sha256 | Suite::Sm2Sm3) {
-        return raw.map(|raw| (raw, None)).ok_or_else(|| unreadable(octets.len()));
+        // RFC 8017 §8.2.2, step 1: as long as the modulus, neither shorter nor longer.
+        let size = key.modulus().map(|n| n.len());
+        let raw = raw.filter(|raw| size.is_none_or(|size| size == raw.octets().len()));
+        return raw.map(|raw| (raw, None)).ok_or_else(|| unreadable(key.kind(), octets));
     }
     let der = RawSignature::from_wire(suite, octets).ok();
     let told =
@@ -51,14 +56,72 @@ pub(super) fn read(
             let found = ("r and s, 64 octets".to_owned(), "r 与 s，64 字节".to_owned());
             Ok((raw, told(FindingKind::RawForDer, ("DER", "DER"), found)))
         }
-        (None, None, _) => Err(unreadable(length)),
+        (None, None, _) => Err(unreadable(key.kind(), octets)),
     }
 }
 
-fn unreadable(length: usize) -> Box<Finding> {
-    Box::new(
-        Finding::new(FindingKind::SignatureUnreadable).detail((format!("{length} octets"), format!("{length} 字节"))),
-    )
+/// What values of keys look like that are not of this type. Only the usual lengths of RSA are taken for RSA: 128 octets may also be r and s of 64 each,
+/// as SKF (GM/T 0016) has them.
+fn other_type(kind: KeyKind, octets: &[u8]) -> Option<(&'static str, &'static str)> {
+    let is_rsa = matches!(kind, KeyKind::Rsa { .. });
+    let of_curve =
+        |suite| RawSignature::new(suite, octets.to_vec()).is_ok() || RawSignature::from_wire(suite, octets).is_ok();
+    if is_rsa && [Suite::P256Sha256, Suite::Sm2Sm3].into_iter().any(of_curve) {
+        return Some(("as SM2 and P-256 have", "为 SM2、P-256 签名值的形式"));
+    }
+    (!is_rsa && matches!(octets.len(), 256 | 384 | 512)).then_some(("as RSA has", "为 RSA 签名值的长度"))
+}
+
+fn unreadable(kind: KeyKind, octets: &[u8]) -> Box<Finding> {
+    let length = octets.len();
+    let expected = match kind {
+        KeyKind::Rsa { bits } => {
+            let size = bits.div_ceil(8);
+            (format!("a value of {kind}, {size} octets"), format!("{kind} 签名值，{size} 字节"))
+        }
+        _ => (format!("a value of {kind}: r and s, 64 octets or DER"), format!("{kind} 签名值：r 与 s，64 字节或 DER")),
+    };
+    let found = match other_type(kind, octets) {
+        Some((english, chinese)) => (format!("{length} octets, {english}"), format!("{length} 字节，{chinese}")),
+        None if !matches!(kind, KeyKind::Rsa { .. }) && length == 64 => {
+            ("64 octets that are no r and s of this curve".to_owned(), "64 字节，但不是该曲线的 r 与 s".to_owned())
+        }
+        None => (format!("{length} octets"), format!("{length} 字节")),
+    };
+    Box::new(Finding::new(FindingKind::SignatureUnreadable).compared(expected, found))
+}
+
+/// The finding of [`read`] where nothing beside the value names an algorithm: one that another type of key makes says that the certificate is
+/// of the wrong type.
+pub(super) fn mismatch(finding: Finding, kind: KeyKind, octets: &[u8]) -> Finding {
+    match other_type(kind, octets) {
+        Some(_) => Finding { kind: FindingKind::KeyMismatch, ..finding },
+        None => finding,
+    }
+}
+
+/// The certificate among `known`, other than `own`, whose key made the value: `tried` says what it is over. The value may be of any of `suites`.
+pub(super) fn other_signer<T>(
+    value: &[u8],
+    suites: &[Suite],
+    id: &Sm2Id,
+    own: &Certificate,
+    known: &[Arc<Certificate>],
+    tried: impl Fn(&Proof) -> Option<T>,
+) -> Option<(Finding, T)> {
+    let proofs = |suite: &Suite| {
+        let suite = *suite;
+        let others = known.iter().filter(|other| other.der() != own.der());
+        let keys = others.filter_map(move |other| Some((other, other.key().ok().filter(|k| suite.fits(k.kind()))?)));
+        keys.take(MAX_OTHERS).filter_map(move |(other, key)| {
+            let (signature, _) = read(key, suite, value, Form::Either).ok()?;
+            Some((other, Proof::new(key, signature, id)))
+        })
+    };
+    let (signer, tried) = suites.iter().flat_map(proofs).find_map(|(other, proof)| Some((other, tried(&proof)?)))?;
+    let number =
+        |c: &Certificate| (format!("the key of certificate {}", c.number()), format!("证书 {} 的密钥", c.number()));
+    Some((Finding::new(FindingKind::KeyNotSigner).compared(number(own), number(signer)), tried))
 }
 
 /// How a signature was made over octets.
@@ -160,6 +223,11 @@ impl Proof {
         self.signature.suite()
     }
 
+    /// r‖s, or the RSA octets.
+    pub(super) fn octets(&self) -> &[u8] {
+        self.signature.octets()
+    }
+
     /// Whether this is the key's signature over `message`, as its suite has it.
     pub(super) fn is_over(&self, message: &[u8]) -> bool {
         ToBeSigned::over_with(self.suite(), &self.key, &self.sm2_id, message)
@@ -177,7 +245,9 @@ impl Proof {
             return if self.is_over(message) { Some(Way::Right) } else { self.way_of_z(message) };
         }
         let Some(recovered) = &self.recovered else {
-            return self.is_over(message).then_some(Way::Right);
+            // An RSA value tells by itself that this key did not make it.
+            let is_open = !matches!(self.suite(), Suite::RsaSha1 | Suite::RsaSha256);
+            return (is_open && self.is_over(message)).then_some(Way::Right);
         };
         let asked = self.suite().digest();
         match recovered {
@@ -190,7 +260,13 @@ impl Proof {
                 .into_iter()
                 .find(|a| a.of(message).is_ok_and(|made| made.octets() == octets.as_slice()))
                 .map(Way::BareDigest),
+            Recovered::Foreign(..) => None,
         }
+    }
+
+    /// Whether the value is one over `message`: the inner `None` says as its suite has it, a finding in which other way.
+    pub(super) fn made(&self, message: &[u8]) -> Option<Option<Finding>> {
+        self.way(message).map(|way| way.finding(self))
     }
 
     /// That the value is wrong over `message`, with what is known of it: for RSA what the key signed in place of that.
@@ -230,7 +306,7 @@ impl Proof {
                 .map(|a| (Way::BareDigest(a), plain(a)))
                 .collect(),
             (None, Suite::P256Sha256) => vec![(Way::Right, plain(asked))],
-            (None, _) => Vec::new(),
+            (Some(Recovered::Foreign(..)) | None, _) => Vec::new(),
         }
     }
 
@@ -239,25 +315,9 @@ impl Proof {
         match &self.recovered {
             Some(Recovered::Digest(signed)) => signed == digest,
             Some(Recovered::Bare(signed)) => signed == digest.octets(),
+            Some(Recovered::Foreign(..)) => false,
             None => self.is_over_digest(digest),
         }
-    }
-
-    /// The certificate among `known`, other than `own`, whose key made the signature: `tried` says what it is over.
-    pub(super) fn other_signer<T>(
-        &self,
-        own: &Certificate,
-        known: &[Arc<Certificate>],
-        tried: impl Fn(&Proof) -> Option<T>,
-    ) -> Option<(Finding, T)> {
-        let others = known.iter().filter(|other| other.der() != own.der());
-        let keys = others.filter_map(|other| Some((other, other.key().ok().filter(|k| self.suite().fits(k.kind()))?)));
-        let proofs =
-            keys.take(MAX_OTHERS).map(|(other, key)| (other, Proof::new(key, self.signature.clone(), &self.sm2_id)));
-        let (signer, tried) = proofs.into_iter().find_map(|(other, proof)| Some((other, tried(&proof)?)))?;
-        let number =
-            |c: &Certificate| (format!("the key of certificate {}", c.number()), format!("证书 {} 的密钥", c.number()));
-        Some((Finding::new(FindingKind::KeyNotSigner).compared(number(own), number(signer)), tried))
     }
 
     /// What programs are known to put in the place of Z: nothing, Z of an empty identifier, Z of the default one where another was agreed.
@@ -289,6 +349,10 @@ impl Proof {
                 .into(),
             Some(Recovered::Digest(digest)) => {
                 let digest = format!("{} {}", digest.algorithm().name(), digest.hex());
+                (format!("this key signed {digest}"), format!("该密钥所签摘要为 {digest}")).into()
+            }
+            Some(Recovered::Foreign(name, octets)) => {
+                let digest = format!("{name} {}", hex(octets));
                 (format!("this key signed {digest}"), format!("该密钥所签摘要为 {digest}")).into()
             }
             Some(Recovered::Bare(octets)) => {

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use base64ct::{Base64, Encoding};
+
 use super::double::{self, START};
 use super::proof::{self, Form, Proof};
 use super::variants::Variants;
@@ -10,7 +12,7 @@ use super::{Format, Prepared, SignContext, small};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::note::Note;
-use crate::source::Content;
+use crate::source::{Content, Source};
 use crate::suite::{Digest, PublicKey, RawSignature, Sm2Id, Suite, Summary, ToBeSigned, names};
 use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext};
 
@@ -79,10 +81,11 @@ impl Format for Raw {
         };
         report.suite = Some(suite);
         report.judge_certificate(certificate, context);
-        let (raw, otherwise) = match proof::read(suite, wire, Form::Der) {
+        let (raw, otherwise) = match proof::read(key, suite, wire, Form::Der) {
             Ok(read) => read,
             Err(finding) => {
-                report.add(finding.at(START_OF_SIGNATURE));
+                let unread = unread(content, certificate, wire, *finding, context)?;
+                report.findings.extend(unread.into_iter().map(|f| f.maybe_at(Some(START_OF_SIGNATURE))));
                 return Ok(report);
             }
         };
@@ -117,28 +120,64 @@ fn causes(
     let unknown = || vec![Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值"))];
     // Of a pushed digest nothing else can be known.
     let Content::Source(source) = content else { return Ok(unknown()) };
-    let failed = |e: std::io::Error| Error::new(ErrorKind::InputFailed, "read document").io(&e);
-    let search = |proof: &Proof| -> Result<Option<Vec<Finding>>> {
-        let ways = proof.ways();
-        // An RSA value tells by itself that this key did not make it.
-        if ways.is_empty() {
-            return Ok(None);
-        }
-        let hashers = || ways.iter().filter_map(|(_, hasher)| hasher.fresh().ok()).collect();
-        let read = Variants::read(&mut *source.open().map_err(failed)?, hashers).map_err(failed)?;
-        let fits = |hasher: usize, digest: &Digest| {
-            let (way, _) = ways.get(hasher)?;
-            proof.is_made_over(digest).then_some(*way)
-        };
-        let Some((way, variant)) = read.find(fits) else { return Ok(None) };
-        let told = way.finding(proof).map(|f| f.at(START_OF_SIGNATURE));
-        Ok(Some(variant.into_iter().chain(told).collect()))
-    };
-    if let Some(causes) = search(proof)? {
+    if let Some(causes) = search(&**source, proof)? {
         return Ok(causes);
     }
-    let by_other = proof.other_signer(certificate, &context.known_certificates(), |other| search(other).ok().flatten());
-    Ok(by_other.map_or_else(unknown, |(finding, causes)| std::iter::once(finding).chain(causes).collect()))
+    let by_other = by_other(&**source, certificate, proof.octets(), context);
+    Ok(by_other.unwrap_or_else(unknown))
+}
+
+/// What `proof` is over, if it is over the document in one of the known ways.
+fn search(source: &dyn Source, proof: &Proof) -> Result<Option<Vec<Finding>>> {
+    let failed = |e: std::io::Error| Error::new(ErrorKind::InputFailed, "read document").io(&e);
+    let ways = proof.ways();
+    // An RSA value tells by itself that this key did not make it.
+    if ways.is_empty() {
+        return Ok(None);
+    }
+    let hashers = || ways.iter().filter_map(|(_, hasher)| hasher.fresh().ok()).collect();
+    let read = Variants::read(&mut *source.open().map_err(failed)?, hashers).map_err(failed)?;
+    let fits = |hasher: usize, digest: &Digest| {
+        let (way, _) = ways.get(hasher)?;
+        proof.is_made_over(digest).then_some(*way)
+    };
+    let Some((way, variants)) = read.find(fits) else { return Ok(None) };
+    let told = way.finding(proof).map(|f| f.at(START_OF_SIGNATURE));
+    Ok(Some(variants.into_iter().chain(told).collect()))
+}
+
+/// Another certificate that the caller trusts made the value, whatever its key's type.
+fn by_other(source: &dyn Source, own: &Certificate, wire: &[u8], context: &VerifyContext) -> Option<Vec<Finding>> {
+    let tried = |other: &Proof| search(source, other).ok().flatten();
+    let (suites, known) = ([Suite::P256Sha256, Suite::Sm2Sm3, Suite::RsaSha256], context.known_certificates());
+    let (signer, causes) = proof::other_signer(wire, &suites, &context.sm2_id, own, &known, tried)?;
+    Some(std::iter::once(signer).chain(causes).collect())
+}
+
+/// What is said of a value that this certificate's key cannot have made: whose it is; else `finding`, or that text stands where octets have to.
+fn unread(
+    content: &Content,
+    certificate: &Certificate,
+    wire: &[u8],
+    finding: Finding,
+    context: &VerifyContext,
+) -> Result<Vec<Finding>> {
+    let key = certificate.key()?;
+    if let Content::Source(source) = content
+        && let Some(found) = by_other(&**source, certificate, wire, context)
+    {
+        return Ok(found);
+    }
+    let text: Vec<u8> = wire.iter().copied().filter(|o| !o.is_ascii_whitespace()).collect();
+    let decoded = std::str::from_utf8(&text).ok().and_then(|text| Base64::decode_vec(text).ok());
+    let suite = Suite::preferred(key.kind());
+    if decoded.zip(suite).is_some_and(|(octets, suite)| proof::read(key, suite, &octets, Form::Either).is_ok()) {
+        let count = text.len();
+        let found = (format!("{count} characters of base64"), format!("{count} 个 base64 字符"));
+        let expected = ("the octets of the signature", "签名的字节");
+        return Ok(vec![Finding::new(FindingKind::SignatureUnreadable).compared(expected, found)]);
+    }
+    Ok(vec![proof::mismatch(finding, key.kind(), wire)])
 }
 
 /// What a document is that another format signs: a raw signature over it would pass as one of that format, and the reverse.

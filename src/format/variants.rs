@@ -6,14 +6,20 @@ use std::io::{self, Read};
 use crate::suite::{Digest, Hasher};
 use crate::verify::{Finding, FindingKind, Place};
 
-/// How the signer may have had the document.
+/// How the signer may have had the line ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Variant {
-    AsItIs,
+enum Lines {
+    AsTheyAre,
     /// CRLF where LF stands: what mail programs and text modes make.
     Crlf,
     /// LF where CRLF stands.
     Lf,
+}
+
+/// How the signer may have had the end of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    AsItIs,
     /// Without the newline at the end.
     Cut,
     /// With a newline at the end.
@@ -22,8 +28,21 @@ pub(super) enum Variant {
     NewlineCrlf,
 }
 
-const ALL: [Variant; 6] =
-    [Variant::AsItIs, Variant::Crlf, Variant::Lf, Variant::Cut, Variant::Newline, Variant::NewlineCrlf];
+type Variant = (Lines, Last);
+
+/// Each alone, then in pairs.
+const ALL: [Variant; 10] = [
+    (Lines::AsTheyAre, Last::AsItIs),
+    (Lines::Crlf, Last::AsItIs),
+    (Lines::Lf, Last::AsItIs),
+    (Lines::AsTheyAre, Last::Cut),
+    (Lines::AsTheyAre, Last::Newline),
+    (Lines::AsTheyAre, Last::NewlineCrlf),
+    (Lines::Crlf, Last::Cut),
+    (Lines::Crlf, Last::NewlineCrlf),
+    (Lines::Lf, Last::Cut),
+    (Lines::Lf, Last::Newline),
+];
 
 /// What one pass over a document tells.
 #[derive(Debug)]
@@ -50,6 +69,11 @@ struct Ends {
 }
 
 impl Ends {
+    /// Behind the last octet.
+    fn end(&self) -> Place {
+        Place { offset: self.length, line: self.count.saturating_add(1) }
+    }
+
     fn add(&mut self, piece: &[u8]) {
         for (at, octet) in piece.iter().copied().enumerate() {
             if octet == b'\n' {
@@ -69,76 +93,96 @@ impl Ends {
     }
 }
 
-/// A document that is written otherwise, piece by piece.
+/// A document whose lines are written otherwise, piece by piece.
 struct Rewriter {
-    variant: Variant,
+    lines: Lines,
     hashers: Vec<Hasher>,
-    /// A CR, or the end of the last line, which is not passed on yet.
-    held: Vec<u8>,
+    /// A CR that may belong to the end of a line.
+    held: bool,
+    /// The end of the last line, which is not hashed yet.
+    last: &'static [u8],
 }
 
 impl Rewriter {
-    fn put(&mut self, octets: &[u8]) {
+    fn new(lines: Lines, hashers: Vec<Hasher>) -> Self {
+        Rewriter { lines, hashers, held: false, last: b"" }
+    }
+
+    fn hash(&mut self, octets: &[u8]) {
         self.hashers.iter_mut().for_each(|h| h.update(octets));
     }
 
+    /// Hashes all but a line end at the end.
+    fn put(&mut self, octets: &[u8]) {
+        if octets.is_empty() {
+            return;
+        }
+        if octets == b"\n" && self.last == b"\r" {
+            self.last = b"\r\n";
+            return;
+        }
+        self.hash(self.last);
+        let ends: [&'static [u8]; 3] = [b"\r\n", b"\n", b"\r"];
+        self.last = ends.into_iter().find(|end| octets.ends_with(end)).unwrap_or_default();
+        self.hash(octets.strip_suffix(self.last).unwrap_or(octets));
+    }
+
     fn release(&mut self) {
-        let held = std::mem::take(&mut self.held);
-        self.put(&held);
+        if std::mem::take(&mut self.held) {
+            self.put(b"\r");
+        }
     }
 
     fn add(&mut self, piece: &[u8]) {
-        match self.variant {
-            Variant::AsItIs | Variant::Newline | Variant::NewlineCrlf => self.put(piece),
-            Variant::Crlf | Variant::Lf => {
-                let end: &[u8] = if self.variant == Variant::Crlf { b"\r\n" } else { b"\n" };
-                for line in piece.split_inclusive(|o| *o == b'\n') {
-                    let text = line.strip_suffix(b"\n");
-                    // A CR that was held ends this line, or stands in the middle of one.
-                    if line != b"\n" {
-                        self.release();
-                    }
-                    self.held.clear();
-                    let body = text.unwrap_or(line);
-                    let bare = body.strip_suffix(b"\r");
-                    self.put(bare.unwrap_or(body));
-                    match (text, bare) {
-                        (Some(_), _) => self.put(end),
-                        (None, Some(_)) => self.held = b"\r".to_vec(),
-                        (None, None) => {}
-                    }
-                }
+        let end: &[u8] = match self.lines {
+            Lines::AsTheyAre => return self.put(piece),
+            Lines::Crlf => b"\r\n",
+            Lines::Lf => b"\n",
+        };
+        for line in piece.split_inclusive(|o| *o == b'\n') {
+            let text = line.strip_suffix(b"\n");
+            // A CR that was held ends this line, or stands in the middle of one.
+            if line != b"\n" {
+                self.release();
             }
-            Variant::Cut => {
-                let all = [self.held.as_slice(), piece].concat();
-                let keep = if all.ends_with(b"\r\n") {
-                    2
-                } else {
-                    usize::from(all.last().is_some_and(|o| matches!(o, b'\n' | b'\r')))
-                };
-                let (now, later) = all.split_at_checked(all.len().saturating_sub(keep)).unwrap_or((&all, &[]));
-                self.put(now);
-                self.held = later.to_vec();
+            self.held = false;
+            let body = text.unwrap_or(line);
+            let bare = body.strip_suffix(b"\r");
+            self.put(bare.unwrap_or(body));
+            match (text, bare) {
+                (Some(_), _) => self.put(end),
+                (None, Some(_)) => self.held = true,
+                (None, None) => {}
             }
         }
     }
 
-    fn finish(mut self) -> Vec<Digest> {
-        match self.variant {
-            Variant::Newline => self.put(b"\n"),
-            Variant::NewlineCrlf => self.put(b"\r\n"),
-            Variant::Cut if matches!(self.held.as_slice(), b"\n" | b"\r\n") => {}
-            _ => self.release(),
-        }
-        self.hashers.into_iter().map(Hasher::finish).collect()
+    /// What each hasher gives with another end of the document; `None` where it has no such end.
+    fn ended(&self, last: Last) -> Option<Vec<Digest>> {
+        let added: &[u8] = match last {
+            Last::AsItIs => b"",
+            Last::Cut if self.last.ends_with(b"\n") => return Some(self.finish(b"", b"")),
+            Last::Cut => return None,
+            Last::Newline => b"\n",
+            Last::NewlineCrlf => b"\r\n",
+        };
+        Some(self.finish(self.last, added))
+    }
+
+    fn finish(&self, last: &[u8], added: &[u8]) -> Vec<Digest> {
+        let finished = self.hashers.iter().cloned().map(|mut hasher| {
+            hasher.update(last);
+            hasher.update(added);
+            hasher.finish()
+        });
+        finished.collect()
     }
 }
 
 impl Variants {
-    /// Reads a document to its end. `hashers` makes a fresh set of hashers for each variant: the same in each.
+    /// Reads a document to its end. `hashers` makes a fresh set of hashers for each form of the lines: the same in each.
     pub(super) fn read(reader: &mut dyn Read, hashers: impl Fn() -> Vec<Hasher>) -> io::Result<Self> {
-        let mut all: Vec<Rewriter> =
-            ALL.iter().map(|variant| Rewriter { variant: *variant, hashers: hashers(), held: Vec::new() }).collect();
+        let mut all = [Lines::AsTheyAre, Lines::Crlf, Lines::Lf].map(|lines| Rewriter::new(lines, hashers()));
         let mut ends = Ends::default();
         let mut buffer = vec![0_u8; 64 * 1024];
         loop {
@@ -151,37 +195,41 @@ impl Variants {
             ends.add(piece);
             all.iter_mut().for_each(|rewriter| rewriter.add(piece));
         }
-        let digests = all.into_iter().flat_map(|rewriter| {
-            let variant = rewriter.variant;
-            rewriter.finish().into_iter().enumerate().map(move |(hasher, digest)| (hasher, variant, digest))
+        all.iter_mut().for_each(Rewriter::release);
+        let digests = ALL.into_iter().flat_map(|variant| {
+            let (lines, last) = variant;
+            let made = all.iter().find(|rewriter| rewriter.lines == lines).and_then(|rewriter| rewriter.ended(last));
+            made.into_iter().flatten().enumerate().map(move |(hasher, digest)| (hasher, variant, digest))
         });
         Ok(Variants { digests: digests.collect(), ends })
     }
 
-    /// What `fits` takes of the digests, the document as it is first; with the number of the hasher and the finding that names the variant.
-    pub(super) fn find<T>(&self, fits: impl Fn(usize, &Digest) -> Option<T>) -> Option<(T, Option<Finding>)> {
+    /// What `fits` takes of the digests, the document as it is first; with the number of the hasher and the findings that name the variant.
+    pub(super) fn find<T>(&self, fits: impl Fn(usize, &Digest) -> Option<T>) -> Option<(T, Vec<Finding>)> {
         let met = |(hasher, variant, digest): &(usize, Variant, Digest)| Some((fits(*hasher, digest)?, *variant));
-        let (found, variant) = self.digests.iter().find_map(met)?;
-        Some((found, self.finding(variant)))
+        let (found, (lines, last)) = self.digests.iter().find_map(met)?;
+        Some((found, self.of_lines(lines).into_iter().chain(self.of_last(last)).collect()))
     }
 
-    fn finding(&self, variant: Variant) -> Option<Finding> {
-        let Ends { crlf, lf, last, length, count, .. } = self.ends;
-        let end = Place { offset: length, line: count.saturating_add(1) };
-        let (kind, expected, found, place) = match variant {
-            Variant::AsItIs => return None,
-            Variant::Crlf => (FindingKind::LineEndsConverted, ("line ends CRLF", "换行为 CRLF"), ("LF", "LF"), lf),
-            Variant::Lf => (FindingKind::LineEndsConverted, ("line ends LF", "换行为 LF"), ("CRLF", "CRLF"), crlf),
-            Variant::Cut => {
-                let found = ("a newline at the end", "末尾有换行");
-                (FindingKind::ContentNewline, ("no newline at the end", "末尾无换行"), found, last)
-            }
-            Variant::Newline | Variant::NewlineCrlf => {
-                let found = ("no newline at the end", "末尾无换行");
-                (FindingKind::ContentNewline, ("a newline at the end", "末尾有换行"), found, None)
-            }
+    fn of_lines(&self, lines: Lines) -> Option<Finding> {
+        let (expected, found, place) = match lines {
+            Lines::AsTheyAre => return None,
+            Lines::Crlf => (("line ends CRLF", "换行为 CRLF"), ("LF", "LF"), self.ends.lf),
+            Lines::Lf => (("line ends LF", "换行为 LF"), ("CRLF", "CRLF"), self.ends.crlf),
         };
-        Some(Finding::new(kind).compared(expected, found).at(place.unwrap_or(end)))
+        Some(
+            Finding::new(FindingKind::LineEndsConverted).compared(expected, found).at(place.unwrap_or(self.ends.end())),
+        )
+    }
+
+    fn of_last(&self, last: Last) -> Option<Finding> {
+        let (without, with) = (("no newline at the end", "末尾无换行"), ("a newline at the end", "末尾有换行"));
+        let (expected, found, place) = match last {
+            Last::AsItIs => return None,
+            Last::Cut => (without, with, self.ends.last),
+            Last::Newline | Last::NewlineCrlf => (with, without, None),
+        };
+        Some(Finding::new(FindingKind::ContentNewline).compared(expected, found).at(place.unwrap_or(self.ends.end())))
     }
 }
 
@@ -189,6 +237,9 @@ impl Variants {
 mod tests {
     use super::*;
     use crate::suite::DigestAlgorithm;
+
+    /// A document, how it is written otherwise, and what comes out where it can be.
+    type Case<'c> = (&'c [u8], Variant, Option<&'c [u8]>);
 
     /// What one pass over a document tells that is read in pieces of `step` octets.
     fn read(document: &[u8], step: usize) -> Variants {
@@ -206,8 +257,8 @@ mod tests {
     }
 
     /// What each variant makes of a document, whatever the sizes in which it is read.
-    fn made(document: &[u8], step: usize, variant: Variant) -> Digest {
-        read(document, step).digests.into_iter().find(|(_, v, _)| *v == variant).unwrap().2
+    fn made(document: &[u8], step: usize, variant: Variant) -> Option<Digest> {
+        read(document, step).digests.into_iter().find(|(_, v, _)| *v == variant).map(|(_, _, digest)| digest)
     }
 
     #[test]
@@ -228,31 +279,44 @@ mod tests {
             for step in 1..5 {
                 let fits = |_, made: &Digest| (*made == digest).then_some(());
                 let ((), finding) = read(document, step).find(fits).unwrap();
-                assert_eq!(finding.unwrap().place, Some(Place { offset, line }), "{document:?} {step}");
+                assert_eq!(finding.len(), 1, "{document:?} {step}");
+                assert_eq!(finding[0].place, Some(Place { offset, line }), "{document:?} {step}");
             }
         }
     }
 
     #[test]
     fn line_ends_and_the_last_newline_are_written_otherwise_whatever_the_pieces() {
-        let cases: [(&[u8], Variant, &[u8]); 12] = [
-            (b"a\nb\n", Variant::Crlf, b"a\r\nb\r\n"),
-            (b"a\r\nb\n\n", Variant::Crlf, b"a\r\nb\r\n\r\n"),
-            (b"a\rb\r\nc\r", Variant::Lf, b"a\rb\nc\r"),
-            (b"\r\n\r\n", Variant::Lf, b"\n\n"),
-            (b"\r\r\n", Variant::Lf, b"\r\n"),
-            (b"a\n", Variant::Cut, b"a"),
-            (b"a\r\n", Variant::Cut, b"a"),
-            (b"a\n\n", Variant::Cut, b"a\n"),
-            (b"a\r", Variant::Cut, b"a\r"),
-            (b"a", Variant::Newline, b"a\n"),
-            (b"a", Variant::NewlineCrlf, b"a\r\n"),
-            (b"a\nb", Variant::AsItIs, b"a\nb"),
+        use Last::{AsItIs, Cut, Newline, NewlineCrlf};
+        use Lines::{AsTheyAre, Crlf, Lf};
+        let cases: [Case<'_>; 22] = [
+            (b"a\nb\n", (Crlf, AsItIs), Some(b"a\r\nb\r\n")),
+            (b"a\r\nb\n\n", (Crlf, AsItIs), Some(b"a\r\nb\r\n\r\n")),
+            (b"a\rb\r\nc\r", (Lf, AsItIs), Some(b"a\rb\nc\r")),
+            (b"\r\n\r\n", (Lf, AsItIs), Some(b"\n\n")),
+            (b"\r\r\n", (Lf, AsItIs), Some(b"\r\n")),
+            (b"a\n", (AsTheyAre, Cut), Some(b"a")),
+            (b"a\r\n", (AsTheyAre, Cut), Some(b"a")),
+            (b"a\n\n", (AsTheyAre, Cut), Some(b"a\n")),
+            (b"\r\n\r\r\n", (AsTheyAre, Cut), Some(b"\r\n\r")),
+            (b"a\r", (AsTheyAre, Cut), None),
+            (b"", (AsTheyAre, Cut), None),
+            (b"a", (AsTheyAre, Newline), Some(b"a\n")),
+            (b"a", (AsTheyAre, NewlineCrlf), Some(b"a\r\n")),
+            (b"a\r\n", (AsTheyAre, Newline), Some(b"a\r\n\n")),
+            (b"a\nb", (AsTheyAre, AsItIs), Some(b"a\nb")),
+            (b"\r\r\n\r", (AsTheyAre, AsItIs), Some(b"\r\r\n\r")),
+            (b"a\nb\n", (Crlf, Cut), Some(b"a\r\nb")),
+            (b"a\nb", (Crlf, NewlineCrlf), Some(b"a\r\nb\r\n")),
+            (b"a\r\nb\r\n", (Lf, Cut), Some(b"a\nb")),
+            (b"a\r\nb", (Lf, Newline), Some(b"a\nb\n")),
+            (b"a\r\nb\r", (Lf, Newline), Some(b"a\nb\r\n")),
+            (b"a\r\nb\r", (Lf, Cut), None),
         ];
         for (document, variant, expected) in cases {
+            let expected = expected.map(|octets| DigestAlgorithm::Sha256.of(octets).unwrap());
             for step in 1..5 {
-                let digest = made(document, step, variant);
-                assert_eq!(digest, DigestAlgorithm::Sha256.of(expected).unwrap(), "{document:?} {variant:?} {step}");
+                assert_eq!(made(document, step, variant), expected, "{document:?} {variant:?} {step}");
             }
         }
     }

@@ -2,7 +2,12 @@
 //!
 //! A finding is a code of this table with what was expected, what was found and where. A wrong signature or digest (VF-101, VF-102) is a
 //! symptom; the cause stands beside it as a finding of its own. A cause is named only when undoing it makes signature or digest true:
-//! the verifier tries the known ways to break a signature, alone and in pairs, and says VF-199 where none of them fits. It does not guess.
+//! the verifier tries the known ways to break a signature, each alone, and says VF-199 where none of them fits. It does not guess.
+//!
+//! Pairs are tried too, as far as this: in announcement 179 two ways of writing the string (strings of up to 64 KiB), and one of them with a signed newline,
+//! with another hash or Z, or with another signer's key; in raw signatures and CMS, line ends with the last newline, and both with another hash or Z; in
+//! logins, the form of the challenge with another hash or Z; in customs messages, some changes of the body with some of SignedInfo. Where two changes meet
+//! that are not among these, the report says VF-199.
 //!
 //! | range | about |
 //! |---|---|
@@ -73,8 +78,9 @@ Structure = "VF-113", Wrong,
     "the Signature element is not built as the standard says", "write the elements of XML Signature in their order, once each, and sign again",
     "Signature 元素结构不符合标准", "请按标准顺序各写一次 Signature 的元素，然后重新签名";
 SignatureUnreadable = "VF-114", Wrong,
-    "the signature value cannot be read", "write it as the format has it, in base64 without other characters",
-    "签名值无法读取", "请按格式要求以 base64 写入签名值，不含其他字符";
+    "the signature value cannot be read",
+    "write it as the format has it: base64 without other characters in customs messages, announcement 179 and logins, the octets themselves in raw signatures and CMS",
+    "签名值无法读取", "请按格式要求写入：海关报文、第179号公告和登录为不含其他字符的 base64，裸签名和 CMS 为签名字节本身";
 DerForRaw = "VF-115", Wrong,
     "the signature value is DER, where r and s are wanted as 64 octets", "write r and s one after the other, 32 octets each; no new signature is needed",
     "签名值为 DER 编码，而应为 r 与 s 共 64 字节", "请将 r、s 各写成 32 字节并连接；无需重新签名";
@@ -236,6 +242,10 @@ ChallengeShape = "VF-220", Wrong,
 ChallengeAsText = "VF-221", Wrong,
     "the base64 text of the challenge was signed, not its octets", "decode the random from base64, and sign what comes out",
     "签名的是随机数的 base64 文本，而不是其字节", "请先将随机数 base64 解码，再对所得字节签名";
+ChallengeIsBase64 = "VF-222", Warning,
+    "the challenge was given as base64 text: the e-port signs the octets that it stands for",
+    "sign what the text stands for; to verify that, say that the challenge is base64, or give it decoded",
+    "所给的随机数是 base64 文本：电子口岸对其解码后的字节签名", "请对解码后的字节签名；验签时请注明随机数为 base64，或提供解码后的字节";
 CmsStructure = "VF-301", Wrong,
     "the message is not built as RFC 5652 says", "have it made again by a program that keeps to RFC 5652",
     "消息结构不符合 RFC 5652", "请用符合 RFC 5652 的程序重新生成";

@@ -66,6 +66,7 @@ impl DigestAlgorithm {
     }
 }
 
+#[derive(Clone)]
 enum State {
     Sha256(sha2::Sha256),
     #[cfg(feature = "rsa")]
@@ -75,6 +76,7 @@ enum State {
 }
 
 /// A digest under way.
+#[derive(Clone)]
 pub struct Hasher(State);
 
 impl Hasher {

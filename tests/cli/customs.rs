@@ -134,7 +134,8 @@ fn a_login_random_is_signed_decoded_and_openssl_takes_it() {
     desk.write("login.b64", &value);
     for signature in ["login.json", "login.b64"] {
         verify(&desk, &["random", "--signature", signature]).expect(0, &["random: valid"]);
-        verify(&desk, &["text", "--signature", signature]).expect(6, &["VF-101"]);
+        verify(&desk, &["text", "--signature", signature]).expect(6, &["VF-101", "VF-222"]);
+        verify(&desk, &["text", "--signature", signature, "--challenge-base64"]).expect(0, &["text: valid"]);
     }
     desk.write("login.json", json.out.replace(&number, "0000"));
     verify(&desk, &["random", "--signature", "login.json"]).expect(6, &["SH-5002", "certNo"]);

@@ -261,6 +261,7 @@ def ceb_cases():
         case(f"number-upper-case-{kind}", ["VF-212"], Message(signer, key_name=signer.number.upper()).text())
         case(f"key-name-of-another-{kind}", ["VF-120"], Message(signer, key_name="0badcafe").text())
         case(f"der-{kind}", [] if kind == "rsa" else ["VF-115"], Message(signer, form=lambda der: der).text())
+        case(f"value-cut-{kind}", ["VF-114"], Message(signer, form=lambda der: signer.raw(der)[:-1]).text())
         case(f"body-changed-{kind}", [], instead(right, "合成样例</ceb:note>", "合成样本</ceb:note>"), unexplained=True)
         case(f"another-declarant-{kind}", ["VF-141"], Message(signer, code="91000000MA0SYN002X").text())
         case(f"expired-at-signing-{kind}", ["VF-135"], Message(signer, time="20980101000000").text(), at="2099-01-01")
@@ -409,12 +410,78 @@ def cases_179():
         add("changed", [], posted(signer, string(instead(HEAD, "88.5", "88.6"))), unexplained=True)
         add("expired-at-signing", ["VF-135"], posted(signer, string(time="4070908800000"), time="4070908800000"), at="2099-01-01")
         add("expired", ["VF-130"], posted(signer, string()), at="2099-01-01")
+        # What cannot be read has a signature all the same; and each damage to its base64 is no change of the value.
+        twice = '"currency":"142","currency":"142"'
+        add("field-twice", ["VF-208"], posted(signer, string(), head=instead(HEAD, '"currency":"142"', twice)))
+        add("field-unknown", ["VF-208"], posted(signer, string(), head=HEAD.replace("inital", "initial")))
+        add("number-exponent", ["VF-208"], posted(signer, string(), head=instead(HEAD, "88.5", "8.85e1")))
+        add("field-deep", ["VF-208"], posted(signer, string(), head=instead(HEAD, '"142"', "[" * 200 + "]" * 200)))
+        add("cut-off", ["VF-208"], posted(signer, string())[:-30])
+        add("gbk", ["VF-207"], posted(signer, string()).encode("gbk"))
+        add("no-signature", ["VF-110"], re.sub('"signValue":"[^"]*"', '"signValue":""', posted(signer, string())))
+        add("field-twice-no-signature", ["VF-110", "VF-208"], re.sub(
+            ',"signValue":"[^"]*"', "", posted(signer, string(), head=instead(HEAD, '"currency":"142"', twice))))
+        right = value_with(signer, "+")
+        add("base64-url", ["VF-114"], right.replace("+", "-"))
+        add("base64-blanks", ["VF-114"], right.replace("+", " "))
+        add("base64-not-padded", ["VF-114"], re.sub('=+"}$', '"}', right))
+        add("base64-other", ["VF-114"], right.replace("+", "*"))
+        before, value = right.split('"signValue":')
+        add("base64-wrapped", [], before + '"signValue":' + value.replace("+", "+\\n").replace("/", "/\\r\\n "))
+        # The string by itself, as it was signed.
+        order = string(swapped(HEAD))
+        add("string-order", ["VF-204"], order, signature=sig(signer, order, kind))
+        double = string(escaped(HEAD), escaped(LISTS))
+        add("string-escaped", ["VF-202"], double, signature=sig(signer, double, kind))
+        add("string-escaped-later", ["VF-202", "VF-210"], double, signature=sig(signer, string(), kind))
+        slashes = string(HEAD.replace("/", "\\/"), LISTS)
+        add("string-slashes", ["VF-205"], slashes, signature=sig(signer, slashes, kind))
+        white = string(instead(HEAD, ",", ", "))
+        add("string-space", ["VF-206"], white, signature=sig(signer, white, kind))
+        add("string-bom", ["VF-207"], "\ufeff" + string(), signature=sig(signer, string(), kind))
+        add("string-blank", ["VF-207"], " " + string(), signature=sig(signer, string(), kind))
+        add("string-blank-behind", ["VF-207"], string() + " ", signature=sig(signer, string(), kind))
+        add("string-bom-newline", ["VF-201", "VF-207"], "\ufeff" + string() + "\n", signature=sig(signer, string(), kind))
+        add("string-bom-changed", ["VF-207"], "\ufeff" + string(), signature=sig(signer, string(time="1893456000001"), kind),
+            unexplained=True)
+        # Pairs.
+        quoted = instead(swapped(HEAD), "88.5", '"88.5"')
+        add("order-and-quotes", ["VF-203", "VF-204"], posted(signer, string(quoted), head=swapped(HEAD)))
+        both = instead(HEAD, "88.5", '"88.5"').replace("/", "\\/")
+        add("quotes-and-slashes", ["VF-203", "VF-205"], posted(signer, string(both, LISTS.replace("/", "\\/"))))
+        add("escaped-and-newline", ["VF-201", "VF-202"], posted(signer, double + "\n"))
+    case("179-without-z-newline", ["VF-117", "VF-201"], posted(SM2, string() + "\n", z=False), kind="179", given="customs-sm2")
+    case("179-without-z-order", ["VF-117", "VF-204"], posted(SM2, string(swapped(HEAD)), head=swapped(HEAD), z=False), kind="179",
+         given="customs-sm2")
+    case("179-sha256-order", ["VF-204", "VF-209"], posted(RSA, string(swapped(HEAD)), head=swapped(HEAD), hash_name="sha256"),
+         kind="179", given="customs-rsa")
+    case("179-other-signer-newline", ["VF-109", "VF-201"], posted(OTHER, string() + "\n", number=RSA.number), kind="179",
+         given="customs-rsa", anchors=["ca", "customs-other"])
+    # A value of another type of key: known by its length; whose it is where the certificate is trusted.
+    for signer, given in ((SM2, RSA), (RSA, SM2)):
+        octets = posted(signer, string(), number=given.number)
+        case(f"179-{signer.kind}-value", ["VF-108"], octets, kind="179", given=given.name)
+        case(f"179-{signer.kind}-value-of-known", ["VF-109"], octets, kind="179", given=given.name, anchors=["ca", signer.name])
+    case("179-short-rsa", ["VF-114"], posted(RSA, string(), form=lambda value: value[:-1]), kind="179", given="customs-rsa")
+    case("179-long-rsa", ["VF-114"], posted(RSA, string(), form=lambda value: b"\0" + value), kind="179", given="customs-rsa")
+    case("179-skf-sm2", ["VF-114"], posted(SM2, string(), form=lambda der: bytes(32) + SM2.raw(der)[:32] + bytes(32) + SM2.raw(der)[32:]),
+         kind="179", given="customs-sm2")
     case("179-der", ["VF-115"], posted(SM2, string(), form=lambda der: der), kind="179", given="customs-sm2")
     case("179-without-z", ["VF-117"], posted(SM2, string(), z=False), kind="179", given="customs-sm2")
     case("179-empty-identifier", ["VF-118"], posted(SM2, string(), identifier=""), kind="179", given="customs-sm2")
     case("179-sha256", ["VF-209"], posted(RSA, string(), hash_name="sha256"), kind="179", given="customs-rsa")
     case("179-other-signer", ["VF-109"], posted(OTHER, string(), number=RSA.number), kind="179", given="customs-rsa",
          anchors=["ca", "customs-other"])
+
+
+def value_with(signer, character):
+    """Posted data whose signature value has a character."""
+    for second in range(1000):
+        time = str(1893456000000 + second)
+        text = posted(signer, string(time=time), time=time)
+        if character in text.split('"signValue":"')[1]:
+            return text
+    sys.exit(f"no value with {character}")
 
 
 def sig(signer, message, name, form=None, **how):
@@ -437,6 +504,14 @@ def other_cases():
     case("login-der", ["VF-115"], random, signature=sig(SM2, random, "login", form=lambda d: d), given="customs-sm2", **login)
     case("login-sha256", ["VF-209"], random, signature=sig(RSA, random, "login", hash_name="sha256"), given="customs-rsa", **login)
     case("login-newline", ["VF-167"], random, signature=sig(RSA, random + b"\n", "login"), given="customs-rsa", **login)
+    case("login-base64", ["VF-222"], text, signature=sig(SM2, random, "login"), given="customs-sm2", **login)
+    case("login-base64-line", ["VF-222"], text + b"\n", signature=sig(RSA, random, "login"), given="customs-rsa", **login)
+    case("login-base64-signed", ["VF-222"], text, signature=sig(SM2, text, "login"), given="customs-sm2", **login)
+    case("login-hex-text", [], random.hex().encode(), signature=sig(SM2, random.hex(), "login"), given="customs-sm2", **login)
+    case("login-short-text", [], b"c2hvcnQ=", signature=sig(SM2, b"c2hvcnQ=", "login"), given="customs-sm2", **login)
+    case("login-rsa-value", ["VF-108"], random, signature=sig(RSA, random, "login"), given="customs-sm2", **login)
+    case("login-other-text", ["VF-109", "VF-221"], random, signature=sig(OTHER, text, "login"), given="customs-rsa",
+         anchors=["ca", "customs-other"], **login)
     case("login-other", [], random, signature=sig(RSA, random[::-1], "login"), given="customs-rsa", unexplained=True, **login)
     raw_cases()
     cms_cases()
@@ -463,6 +538,10 @@ def raw_cases():
         add("newline-added", ["VF-167"], order, order[:-1])
         add("newline-cut", ["VF-167"], order[:-1], order)
         add("changed", [], order, order.replace(b"1", b"9"), unexplained=True)
+        add("crlf-newline-added", ["VF-166", "VF-167"], order, order[:-1].replace(b"\n", b"\r\n"))
+        add("lf-newline-cut", ["VF-166", "VF-167"], order[:-1].replace(b"\n", b"\r\n"), order)
+        add("base64", ["VF-114"], order, order, form=lambda der: b64(der).encode() + b"\n")
+        add("empty", ["VF-114"], order, order, form=lambda der: b"")
         if signer.kind != "rsa":
             add("raw-for-der", ["VF-116"], order, order, form=signer.raw)
         if signer.kind == "rsa":
@@ -470,6 +549,13 @@ def raw_cases():
         if signer.kind == "sm2":
             add("without-z", ["VF-117"], order, order, more={"z": False})
             add("empty-id", ["VF-118"], order, order, more={"identifier": ""})
+    case("raw-sha512", [], order, kind="raw", given="customs-rsa", unexplained=True,
+         signature=raw_file(RSA, order, "raw", hash_name="sha512"))
+    for signer, anchor in ((SM2, "customs-sm2"), (RSA, "customs-rsa")):
+        how = {"hash_name": "sha256"} if signer.kind == "rsa" else {}
+        case(f"raw-{signer.kind}-value-of-known", ["VF-109"], order, kind="raw", given="bank-p256", anchors=["bank", anchor],
+             signature=raw_file(signer, order, "raw", **how))
+    case("raw-rsa-value", ["VF-108"], order, kind="raw", given="bank-p256", signature=raw_file(RSA, order, "raw", hash_name="sha256"))
     case("raw-other-signer", ["VF-109"], order, kind="raw", given="bank-p256", anchors=["bank", "bank-other"],
          signature=raw_file(BANK_OTHER, order, "raw"))
 
@@ -484,6 +570,8 @@ def cms_cases():
     put("crlf.p7s", run(*base))
     case("cms-crlf", ["VF-166"], order, kind="cms-detached", signature="crlf.p7s")
     case("cms-newline-added", ["VF-167"], order + b"\n", kind="cms-detached", signature="detached.p7s")
+    put("crlf-cut.p7s", run(*base, "-binary", "-in", put("order-cut.txt", order[:-1].replace(b"\n", b"\r\n"))))
+    case("cms-crlf-newline", ["VF-166", "VF-167"], order, kind="cms-detached", signature="crlf-cut.p7s")
     case("cms-changed", [], order.replace(b"100", b"900"), kind="cms-detached", signature="detached.p7s", unexplained=True)
     case("cms-trailing", ["VF-302"], run(*base, "-binary", "-nodetach") + b"\0", kind="cms")
     attached = run(*base, "-binary", "-nodetach")

@@ -18,12 +18,12 @@ use shared_shield::{
 use crate::ceb_kit::{Folder, have, say};
 
 /// Every finding that a document has to show.
-const ASKED: [&str; 45] = [
+const ASKED: [&str; 49] = [
     "VF-103", "VF-104", "VF-105", "VF-106", "VF-107", "VF-108", "VF-109", "VF-110", "VF-111", "VF-112", "VF-113",
-    "VF-115", "VF-116", "VF-117", "VF-118", "VF-119", "VF-120", "VF-121", "VF-123", "VF-124", "VF-130", "VF-132",
-    "VF-133", "VF-135", "VF-140", "VF-141", "VF-160", "VF-161", "VF-162", "VF-163", "VF-164", "VF-165", "VF-166",
-    "VF-167", "VF-201", "VF-202", "VF-203", "VF-204", "VF-205", "VF-206", "VF-209", "VF-211", "VF-212", "VF-221",
-    "VF-302",
+    "VF-114", "VF-115", "VF-116", "VF-117", "VF-118", "VF-119", "VF-120", "VF-121", "VF-123", "VF-124", "VF-130",
+    "VF-132", "VF-133", "VF-135", "VF-140", "VF-141", "VF-160", "VF-161", "VF-162", "VF-163", "VF-164", "VF-165",
+    "VF-166", "VF-167", "VF-201", "VF-202", "VF-203", "VF-204", "VF-205", "VF-206", "VF-207", "VF-208", "VF-209",
+    "VF-211", "VF-212", "VF-221", "VF-222", "VF-302",
 ];
 
 struct Documents {
@@ -260,6 +260,12 @@ fn places_are_those_of_the_file() {
         ("179-field-order-sm2", "VF-204", "\"payType\""),
         ("179-number-upper-case-sm2", "VF-212", "\"certNo\""),
         ("179-newline-added-rsa", "VF-201", "\n"),
+        ("179-string-order-rsa", "VF-204", "payType\""),
+        ("179-string-escaped-sm2", "VF-202", "{\\\"guid"),
+        ("179-string-slashes-rsa", "VF-205", "\\/"),
+        ("179-string-bom-sm2", "VF-207", "\u{feff}"),
+        ("179-string-blank-behind-rsa", "VF-207", " "),
+        ("179-base64-url-rsa", "VF-114", "\"signValue\""),
         ("raw-newline-added-p256", "VF-167", "\n"),
         ("raw-crlf-sm2", "VF-166", "\nto account"),
         ("raw-lf-rsa", "VF-166", "\r\nto account"),
@@ -290,7 +296,7 @@ fn places_are_those_of_the_file() {
             );
         }
     }
-    assert_eq!(looked_at, 31);
+    assert_eq!(looked_at, 37);
 }
 
 /// "Without the PEM lines" is no help where the certificate can be read.

@@ -137,11 +137,9 @@ impl<'m> Judge<'m> {
         self.report.suite = Some(suite);
         let id = &self.context.sm2_id;
         let hasher = if signer.signed.is_some() { digest.hasher()? } else { key.hasher_with(suite, id)? };
-        let measured = self.measure(hasher, digest, signer.signed.is_none())?;
-        let (tbs, attributes) = match (signer.signed, measured) {
+        let (tbs, attributes) = match (signer.signed, self.measure(hasher, digest, signer.signed.is_none())?) {
             (Some(set), measured) => {
-                let said = Said::read(set, &mut self.report);
-                let Some(said) = said else { return Ok(()) };
+                let Some(said) = Said::read(set, &mut self.report) else { return Ok(()) };
                 let expected = said.judge(self.message.content_type, &certificate, &mut self.report, self.context);
                 if let (Some(expected), Some(measured)) = (expected, measured) {
                     self.digest(digest, expected, &measured)?;
@@ -155,11 +153,13 @@ impl<'m> Judge<'m> {
             }
             (None, None) => return Ok(()),
         };
-        let place = self.message.place_in_signer(signer.signature.as_bytes());
-        let (raw, otherwise) = match proof::read(suite, signer.signature.as_bytes(), Form::Der) {
+        let value = signer.signature.as_bytes();
+        let place = self.message.place_in_signer(value);
+        let (raw, otherwise) = match proof::read(key, suite, value, Form::Der) {
             Ok(read) => read,
             Err(finding) => {
-                self.report.add(finding.maybe_at(place));
+                let told = self.by_other((value, suite), &certificate, attributes.as_deref(), *finding);
+                self.report.findings.extend(told.into_iter().map(|f| f.maybe_at(place)));
                 return Ok(());
             }
         };
@@ -197,11 +197,11 @@ impl<'m> Judge<'m> {
         let fits =
             |hasher: usize, digest: &Digest| algorithms.get(hasher).filter(|_| digest.octets() == expected).copied();
         let found = self.find(hashers, fits)?;
-        let Some((other, variant)) = found else {
+        let Some((other, variants)) = found else {
             self.report.add(unknown(("the digest", "摘要")).maybe_at(place));
             return Ok(());
         };
-        self.report.findings.extend(variant.map(|f| f.maybe_at(place)));
+        self.report.findings.extend(variants.into_iter().map(|f| f.maybe_at(place)));
         if other != algorithm {
             let finding = Finding::new(FindingKind::DigestAlgorithmOther).compared(algorithm.name(), other.name());
             self.report.add(finding.maybe_at(place));
@@ -214,10 +214,10 @@ impl<'m> Judge<'m> {
         &self,
         hashers: impl Fn() -> Vec<Hasher>,
         fits: impl Fn(usize, &Digest) -> Option<T>,
-    ) -> Result<Option<(T, Option<Finding>)>> {
+    ) -> Result<Option<(T, Vec<Finding>)>> {
         let found = self.variants(hashers)?.and_then(|variants| variants.find(fits));
         let placed = |f: Finding| Finding { place: f.place.and_then(|p| self.message.place_of_content(p)), ..f };
-        Ok(found.map(|(found, variant)| (found, variant.map(placed))))
+        Ok(found.map(|(found, variants)| (found, variants.into_iter().map(placed).collect())))
     }
 
     /// The document in the ways in which documents change; `None` where only its digest is there.
@@ -234,34 +234,48 @@ impl<'m> Judge<'m> {
 
     /// Why the value is wrong; that no reason is known where none is.
     fn causes(&self, proof: &Proof, certificate: &Certificate, attributes: Option<&[u8]>) -> Result<Vec<Finding>> {
-        let search = |proof: &Proof| -> Result<Option<Vec<Finding>>> {
-            if let Some(attributes) = attributes {
-                return Ok(over_attributes(proof, attributes));
-            }
-            let mut ways = proof.ways();
-            ways.extend(self.whole_content_info(proof));
-            // An RSA value tells by itself that this key did not make it.
-            if ways.is_empty() {
-                return Ok(None);
-            }
-            let hashers = || ways.iter().filter_map(|(_, start)| start.fresh().ok()).collect();
-            let fits = |hasher: usize, digest: &Digest| {
-                let (way, _) = ways.get(hasher)?;
-                proof.is_made_over(digest).then_some(*way)
-            };
-            let found = self.find(hashers, fits)?;
-            Ok(found.map(|(way, variant)| variant.into_iter().chain(way.finding(proof)).collect()))
-        };
-        if let Some(causes) = search(proof)? {
+        if let Some(causes) = self.search(proof, attributes)? {
             return Ok(causes);
         }
+        let unknown = unknown(("the signature value", "签名值"));
+        Ok(self.by_other((proof.octets(), proof.suite()), certificate, attributes, unknown))
+    }
+
+    /// What the value is over, if it is over attributes or document in one of the known ways.
+    fn search(&self, proof: &Proof, attributes: Option<&[u8]>) -> Result<Option<Vec<Finding>>> {
+        if let Some(attributes) = attributes {
+            return Ok(over_attributes(proof, attributes));
+        }
+        let mut ways = proof.ways();
+        ways.extend(self.whole_content_info(proof));
+        // An RSA value tells by itself that this key did not make it.
+        if ways.is_empty() {
+            return Ok(None);
+        }
+        let hashers = || ways.iter().filter_map(|(_, start)| start.fresh().ok()).collect();
+        let fits = |hasher: usize, digest: &Digest| {
+            let (way, _) = ways.get(hasher)?;
+            proof.is_made_over(digest).then_some(*way)
+        };
+        let found = self.find(hashers, fits)?;
+        Ok(found.map(|(way, variants)| variants.into_iter().chain(way.finding(proof)).collect()))
+    }
+
+    /// That another certificate, brought along or trusted, made the value, and over what; else what is said where none did.
+    fn by_other(
+        &self,
+        (value, suite): (&[u8], Suite),
+        own: &Certificate,
+        attributes: Option<&[u8]>,
+        none: Finding,
+    ) -> Vec<Finding> {
         let known: Vec<Arc<Certificate>> =
             self.brought().into_iter().chain(self.context.known_certificates()).collect();
-        let by_other = proof.other_signer(certificate, &known, |other| search(other).ok().flatten());
-        Ok(match by_other {
-            Some((finding, causes)) => std::iter::once(finding).chain(causes).collect(),
-            None => vec![unknown(("the signature value", "签名值"))],
-        })
+        let tried = |other: &Proof| self.search(other, attributes).ok().flatten();
+        match proof::other_signer(value, &[suite], &self.context.sm2_id, own, &known, tried) {
+            Some((signer, causes)) => std::iter::once(signer).chain(causes).collect(),
+            None => vec![none],
+        }
     }
 
     /// The way of GmSSL 3 with a message without attributes: what is hashed begins with the header of the inner ContentInfo.

@@ -27,9 +27,9 @@ use std::sync::Arc;
 
 use base64ct::{Base64, Encoding};
 
-use super::customs::Judge;
+use super::customs::{Given, Judge};
 use super::double::Named;
-use super::proof::Form;
+use super::proof::{Form, Proof};
 use super::{Format, Prepared, SignContext, customs};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
@@ -226,7 +226,9 @@ impl Format for Login {
             None => &[Suite::RsaSha256, Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256],
         };
         let form = if customs { Form::Raw } else { Form::Either };
-        if let Some(judge) = Judge::open(&mut report, signature.map(|s| (s, Some(START))), context, suites, form) {
+        let given = signature.map(|s| Given::beside(s, START));
+        let over = |other: &Proof| other.is_over(&octets);
+        if let Some(judge) = Judge::open(&mut report, given, context, suites, form, over) {
             value(&octets, &judge, &mut report, context);
         }
         Ok(report)
@@ -236,37 +238,78 @@ impl Format for Login {
 /// The challenge's first octet.
 const START: Place = Place { offset: 0, line: 1 };
 
+/// As many octets as a random has that nobody can guess: base64 of so many is hardly a challenge by itself.
+const RANDOM: usize = 16;
+
 fn value(octets: &[u8], judge: &Judge, report: &mut Report, context: &VerifyContext) {
     if let Some(suite) = judge.fits(octets) {
         judge.accept(report, suite, context.role == Some(Role::Customs));
+        // Hex digits are base64 characters too, and a text of them is no base64.
+        let is_hex = octets.trim_ascii().iter().all(u8::is_ascii_hexdigit);
+        let random = decoded(octets).filter(|random| random.len() >= RANDOM && !is_hex);
+        report.findings.extend(random.map(|random| {
+            let said = ("the signature is over the text as it stands", "签名针对该文本本身");
+            let finding = Finding::new(FindingKind::ChallengeIsBase64).detail(said);
+            finding.compared(octets_of(&random), in_base64(octets)).at(START)
+        }));
         return;
     }
     report.add(judge.wrong(octets).at(START));
-    let one = |finding: Finding| vec![finding];
-    let causes = judge.other_way(octets).map(one).or_else(|| as_text(octets, judge));
-    let causes = causes.or_else(|| judge.other_signer(octets, context).map(one));
-    let unknown = || one(Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值")));
-    report.findings.extend(causes.unwrap_or_else(unknown).into_iter().map(|f| f.maybe_at(Some(START))));
+    let causes = cause(octets, &|octets| judge.made(octets));
+    let by_other = || {
+        let (signer, causes) = judge.other_signer(context, |other| {
+            let made = |octets: &[u8]| other.made(octets);
+            made(octets).map(|way| way.into_iter().collect()).or_else(|| cause(octets, &made))
+        })?;
+        Some(std::iter::once(signer).chain(causes).collect())
+    };
+    let unknown = || vec![Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值"))];
+    let told = causes.or_else(by_other).unwrap_or_else(unknown);
+    report.findings.extend(told.into_iter().map(|f| f.maybe_at(Some(START))));
 }
 
-/// The challenge's base64 was signed, or the challenge with the newline that a file has at its end; and in another way on top of that, where it was.
-fn as_text(octets: &[u8], judge: &Judge) -> Option<Vec<Finding>> {
+fn octets_of(random: &[u8]) -> (String, String) {
+    let length = random.len();
+    (format!("{length} octets, decoded from base64"), format!("base64 解码后的 {length} 字节"))
+}
+
+fn in_base64(text: &[u8]) -> (String, String) {
+    let length = text.trim_ascii().len();
+    (format!("{length} characters of base64"), format!("{length} 个 base64 字符"))
+}
+
+/// What the octets stand for, where they are base64 text.
+fn decoded(octets: &[u8]) -> Option<Vec<u8>> {
+    let text: Vec<u8> = octets.iter().copied().filter(|o| !o.is_ascii_whitespace()).collect();
+    let text = std::str::from_utf8(&text).ok().filter(|text| !text.is_empty())?;
+    Base64::decode_vec(text).ok()
+}
+
+/// In which way the signature was made over the challenge, or over one that stands for it: its base64 was signed, the octets that its base64 stands for, the
+/// challenge with the newline that a file has at its end or without it; and in another way on top of that, where it was.
+fn cause(octets: &[u8], made: &dyn Fn(&[u8]) -> Option<Option<Finding>>) -> Option<Vec<Finding>> {
+    if let Some(way) = made(octets) {
+        return Some(way.into_iter().collect());
+    }
+    let told = |finding: Finding, way: Option<Finding>| Some(std::iter::once(finding).chain(way).collect());
     let text = Base64::encode_string(octets);
-    // The inner `None`: in the way that is asked for.
-    let made = |octets: &[u8]| judge.fits(octets).map(|_| None).or_else(|| judge.other_way(octets).map(Some));
     if let Some(way) = ["", "\n", "\r\n"].iter().find_map(|end| made(format!("{text}{end}").as_bytes())) {
-        let expected =
-            (format!("{} octets, decoded from base64", octets.len()), format!("base64 解码后的 {} 字节", octets.len()));
-        let found = (format!("{} characters of base64", text.len()), format!("{} 个 base64 字符", text.len()));
-        let told = Finding::new(FindingKind::ChallengeAsText).compared(expected, found);
-        return Some(std::iter::once(told).chain(way).collect());
+        let finding = Finding::new(FindingKind::ChallengeAsText);
+        return told(finding.compared(octets_of(octets), in_base64(text.as_bytes())), way);
+    }
+    if let Some(random) = decoded(octets)
+        && let Some(way) = made(&random)
+    {
+        let said = ("the signature is over what the text stands for", "签名针对解码后的字节");
+        let finding = Finding::new(FindingKind::ChallengeIsBase64).detail(said);
+        return told(finding.compared(octets_of(&random), in_base64(octets)), way);
     }
     let with = |end: &'static str| Some((end, made(&[octets, end.as_bytes()].concat())?));
     let (end, way) = ["\n", "\r\n"].into_iter().find_map(with)?;
     let place = Place::of(octets, octets.len());
     let found = format!("\"{}\"", end.escape_debug());
-    let told = Finding::new(FindingKind::ContentNewline).compared(("no newline at the end", "末尾无换行"), found);
-    Some(std::iter::once(told.at(place)).chain(way).collect())
+    let finding = Finding::new(FindingKind::ContentNewline).compared(("no newline at the end", "末尾无换行"), found);
+    told(finding.at(place), way)
 }
 
 fn read(content: &Content) -> Result<Vec<u8>> {

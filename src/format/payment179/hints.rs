@@ -93,27 +93,59 @@ impl Reason {
     }
 }
 
-/// The reasons, where the signature is right over another form of the same fields.
-pub(super) fn of(payment: &Members, fits: impl Fn(&str) -> bool) -> Option<Vec<Reason>> {
+/// The most octets of a string whose deviations are tried in pairs, and by the keys of other certificates: each try hashes the whole of it.
+pub(super) const MAX_TRIED: usize = 64 * 1024;
+
+/// The reasons, where the signature is over another form of the same fields; with what `made` says of how it is.
+pub(super) fn of<W>(payment: &Members, made: impl Fn(&str) -> Option<W>) -> Option<(Vec<Reason>, W)> {
     let exact = write::string(payment, Style::default());
-    if let Some(end) = ENDS.into_iter().find(|end| fits(&format!("{exact}{end}"))) {
-        return Some(vec![Reason::newline(end)]);
+    let with_end = |text: &str| ENDS.into_iter().find_map(|end| Some((end, made(&format!("{text}{end}"))?)));
+    if let Some((end, way)) = with_end(&exact) {
+        return Some((vec![Reason::newline(end)], way));
     }
     for Deviation { kind, detail, style } in deviations() {
         let text = write::string(payment, style);
         if text == exact {
             continue;
         }
-        if fits(&text) {
-            return Some(vec![Reason::new(kind, detail, text)]);
+        if let Some(way) = made(&text) {
+            return Some((vec![Reason::new(kind, detail, text)], way));
         }
-        if let Some(end) = ENDS.into_iter().find(|end| fits(&format!("{text}{end}"))) {
-            return Some(vec![Reason::new(kind, detail, text), Reason::newline(end)]);
+        if let Some((end, way)) = with_end(&text) {
+            return Some((vec![Reason::new(kind, detail, text), Reason::newline(end)], way));
         }
     }
-    let lower = write::string(&lower_guid(payment)?, Style::default());
-    let detail = ("guid was signed in lower case", "guid 以小写签名");
-    fits(&lower).then(|| vec![Reason::new(FindingKind::FieldFault, detail, lower)])
+    if let Some(lower) = lower_guid(payment) {
+        let detail = ("guid was signed in lower case", "guid 以小写签名");
+        let text = write::string(&lower, Style::default());
+        if let Some(way) = made(&text) {
+            return Some((vec![Reason::new(FindingKind::FieldFault, detail, text)], way));
+        }
+    }
+    if exact.len() > MAX_TRIED {
+        return None;
+    }
+    pairs(payment, &exact, made)
+}
+
+/// Two deviations at once, each of which changes something by itself and beside the other one.
+fn pairs<W>(payment: &Members, exact: &str, made: impl Fn(&str) -> Option<W>) -> Option<(Vec<Reason>, W)> {
+    let alone = deviations().map(|d| (write::string(payment, d.style), d));
+    let alone: Vec<_> = alone.into_iter().filter(|(text, _)| text != exact).collect();
+    for (at, (one, first)) in alone.iter().enumerate() {
+        for (other, second) in alone.iter().skip(at.saturating_add(1)) {
+            let Some(style) = first.style.and(second.style) else { continue };
+            let text = write::string(payment, style);
+            if text == *one || text == *other {
+                continue;
+            }
+            if let Some(way) = made(&text) {
+                let reason = |d: &Deviation, text: &str| Reason::new(d.kind, d.detail, text.to_owned());
+                return Some((vec![reason(first, one), reason(second, other)], way));
+            }
+        }
+    }
+    None
 }
 
 /// The first octet that differs.
@@ -127,8 +159,12 @@ pub(super) fn around(text: &str, at: usize) -> String {
     while !text.is_char_boundary(start) {
         start = start.saturating_sub(1);
     }
-    let few: String = text.get(start..).unwrap_or_default().chars().take(8).collect();
-    format!("{few:?}")
+    format!("{:?}", few(text, start))
+}
+
+/// As many characters as are shown, from an octet on where one begins.
+pub(super) fn few(text: &str, start: usize) -> String {
+    text.get(start..).unwrap_or_default().chars().take(8).collect()
 }
 
 /// The same payment with its guid in lower case.

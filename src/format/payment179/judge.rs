@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::value::RawValue;
 
+use super::inside::Inside;
 use super::places::Places;
 use super::read::{self, Fault, Members};
 use super::shape::{AMOUNT, FIELDS, HEAD, HEAD_FIELDS, LISTS, NUMBER, TIME, VALUE};
@@ -11,10 +12,10 @@ use super::write::{self, Style};
 use super::{hints, ready, rules};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::customs::Judge as Proofs;
-use crate::format::proof::Form;
+use crate::format::customs::{self, Given, Judge as Proofs};
+use crate::format::proof::{Form, Proof};
 use crate::suite::Suite;
-use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext};
+use crate::verify::{Finding, FindingKind, Language, Place, Report, VerifyContext};
 
 /// What was found of the document before any signature was looked at.
 struct Document {
@@ -36,10 +37,22 @@ pub(super) fn judge(
         true => write::unform(document),
         false => Some(document.to_vec()),
     };
-    let Some(text) = octets.and_then(|o| String::from_utf8(o).ok()) else {
+    let read = octets.map(String::from_utf8);
+    let Some(Ok(text)) = read else {
         let said = ("not UTF-8, or not percent-encoded as it says", "不是 UTF-8，或百分号编码有误");
-        report.add(Finding::new(FindingKind::StringShape).detail(said));
-        unread(signature, context, report);
+        // Of the body of a POST only its beginning is known.
+        let at = read.and_then(Result::err).filter(|_| !form).map_or(0, |e| e.utf8_error().valid_up_to());
+        let finding = Finding::new(FindingKind::StringShape).detail(said).at(Place::of(document, at));
+        report.add(finding.compared("UTF-8", ("octets that are none", "不是 UTF-8 的字节")));
+        match signature {
+            Some(given) => {
+                open(report, Some(Given::beside(given, START)), context, None);
+            }
+            // What cannot be read may hold one.
+            None => {
+                customs::certificate(report, context);
+            }
+        }
         return Ok(());
     };
     let places = Places::new(document, &text);
@@ -50,19 +63,26 @@ pub(super) fn judge(
             ("a signing string in place of JSON in the body of a POST", "POST 正文中应为 JSON，实为待签名字符串");
         report.add(Finding::new(FindingKind::StringShape).detail(said).at(places.of_octet(0)));
     }
-    let inside = read.payment.as_ref().map(|p| p.text(FIELDS, VALUE).to_owned()).filter(|v| !v.is_empty());
-    if inside.is_some() && signature.is_some() {
+    let inside = Inside::of(read.payment.as_ref(), read.posted, &text);
+    if read.payment.is_some() && matches!(inside, Inside::Value(_)) && signature.is_some() {
         return Err(Error::new(ErrorKind::Argument, "verify announcement 179")
             .detail("a signature stands in what is posted; none may be given beside it"));
     }
-    let given = signature.or(inside.as_deref().map(str::as_bytes));
+    // A signature beside the document begins where it begins.
+    let given = match (signature, &inside) {
+        (Some(given), _) => Some(Given::beside(given, START)),
+        (None, Inside::Value(value)) => Some(Given::inside(value, places.of_field(VALUE))),
+        (None, Inside::Nothing) => None,
+        (None, Inside::Unknown) => {
+            customs::certificate(report, context);
+            return Ok(());
+        }
+    };
     let mut judge = Judge { places: &places, text: &text, report, context };
     if let (Some(payment), Some(certificate)) = (&read.payment, &context.certificate) {
         judge.number(payment, &certificate.number());
     }
-    // A signature beside the document begins where it begins.
-    let place = inside.as_ref().map_or(Some(Place { offset: 0, line: 1 }), |_| places.of_field(VALUE));
-    let proofs = Proofs::open(judge.report, given.map(|g| (g, place)), context, &SUITES, Form::Raw);
+    let proofs = open(judge.report, given, context, read.message.as_deref());
     if let (Some(payment), Some(certificate)) = (&read.payment, &context.certificate) {
         judge.service_time(payment, certificate);
     }
@@ -72,17 +92,25 @@ pub(super) fn judge(
     Ok(())
 }
 
+/// The document's first octet.
+const START: Place = Place { offset: 0, line: 1 };
+
+fn open(
+    report: &mut Report,
+    given: Option<Given<'_>>,
+    context: &VerifyContext,
+    message: Option<&str>,
+) -> Option<Proofs> {
+    let over = |other: &Proof| message.is_some_and(|message| other.is_over(message.as_bytes()));
+    Proofs::open(report, given, context, &SUITES, Form::Raw, over)
+}
+
 /// P-256 and RSA with SHA-256 are what a test profile signs with: said, not refused here.
 const SUITES: [Suite; 3] = [Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256];
 
 /// Values that break a rule of which a report tells, the first: to find a place reads the document, and a document may have ten thousand. All but one at
 /// most (`guid`) make it wrong, so no verdict hangs on the others.
 const MAX_BROKEN: usize = 64;
-
-/// What is said of certificate and signature where the document is none.
-fn unread(signature: Option<&[u8]>, context: &VerifyContext, report: &mut Report) {
-    let _ = Proofs::open(report, signature.map(|s| (s, None)), context, &SUITES, Form::Raw);
-}
 
 struct Judge<'j> {
     places: &'j Places<'j>,
@@ -107,11 +135,16 @@ impl Judge<'_> {
 
     fn add_fault(&mut self, fault: &Fault) {
         let kind = match fault.kind {
+            _ if fault.finding.is_some() => fault.finding.unwrap_or(FindingKind::StringShape),
             ErrorKind::StringShape => FindingKind::StringShape,
             ErrorKind::StringNewline => FindingKind::NewlineAtEnd,
             _ => FindingKind::FieldFault,
         };
-        self.report.add(Finding::new(kind).detail(words(fault)).maybe_at(self.places.of_fault(fault)));
+        let finding = Finding::new(kind).detail(words(fault)).maybe_at(self.places.of_fault(fault));
+        self.report.add(match fault.compared.as_deref().cloned() {
+            Some((expected, found)) => finding.compared(expected, found),
+            None => finding,
+        });
     }
 
     /// Reads strictly; and where that fails because a number stands in quotes, says so and reads on.
@@ -148,23 +181,30 @@ impl Judge<'_> {
     fn string(&mut self) -> Document {
         let text = self.text;
         let bare = text.trim_end_matches(['\n', '\r']);
+        // What stands before the string is one fault, and the string behind it is read as it is.
+        let inner = bare.trim_start_matches(is_around);
+        let before = bare.len().saturating_sub(inner.len());
+        let moved = |fault: Fault| Fault { octet: fault.octet.map(|at| at.saturating_add(before)), ..fault };
         // A newline has a finding of its own, when it is known who put it there.
-        match ready::edges(bare) {
-            Some(fault) => self.add_fault(&fault),
-            None if !bare.starts_with('"') => {
-                let said = ("it does not begin with \"sessionID\"", "不以 \"sessionID\" 开头");
-                self.report.add(Finding::new(FindingKind::StringShape).detail(said).at(self.places.of_octet(0)));
-                return Document { message: Some(text.to_owned()), payment: None, posted: false };
-            }
-            None => {}
-        }
-        let payment = self.tolerant(|quoted| ready::parse(bare, quoted));
-        if !self.report.has(FindingKind::NumberText)
-            && let Some(fault) = payment.as_ref().and_then(|p| ready::otherwise(bare, p))
-        {
+        if let Some(fault) = ready::edges(bare) {
             self.add_fault(&fault);
         }
-        Document { message: Some(text.to_owned()), payment, posted: false }
+        let document = |payment| Document { message: Some(text.to_owned()), payment, posted: false };
+        if !inner.starts_with('"') {
+            let said = ("it does not begin with \"sessionID\"", "不以 \"sessionID\" 开头");
+            self.report.add(Finding::new(FindingKind::StringShape).detail(said).at(self.places.of_octet(before)));
+            return document(None);
+        }
+        let payment = self.tolerant(|quoted| ready::parse(inner, quoted).map_err(moved));
+        if !self.report.has(FindingKind::NumberText)
+            && let Some(fault) = payment.as_ref().and_then(|p| ready::otherwise(inner, p))
+        {
+            self.add_fault(&moved(fault));
+        }
+        if self.report.has(FindingKind::EscapedTwice) {
+            return document(ready::parse(&ready::unescaped(inner), true).ok());
+        }
+        document(payment)
     }
 
     /// certNo is not signed, so it says nothing by itself: customs registers certificates by it.
@@ -193,7 +233,8 @@ impl Judge<'_> {
         if let Some(suite) = proofs.fits(message.as_bytes()) {
             proofs.accept(self.report, suite, true);
             if let Some(end) = ending(message) {
-                self.newline(end, hints::SIGNED);
+                let told = self.newline(end, hints::SIGNED);
+                self.report.add(told);
             }
             if let Some(payment) = read.payment.as_ref().filter(|_| read.posted) {
                 self.compare(payment);
@@ -202,77 +243,80 @@ impl Judge<'_> {
         }
         let place = self.places.of_field(VALUE).unwrap_or(self.places.of_octet(0));
         self.report.add(proofs.wrong(message.as_bytes()).at(place));
-        if !self.cause(read, message, proofs) {
-            let said = ("the signature value", "签名值");
-            self.report.add(Finding::new(FindingKind::NoKnownReason).detail(said).at(place));
-        }
+        let made = |text: &str| proofs.made(text.as_bytes());
+        let of_this = self.cause(read, message, &made).map(|(causes, way)| (causes, None, way));
+        let by_other = || {
+            let (signer, (causes, way)) = proofs.other_signer(self.context, |other| {
+                let made = |text: &str| other.made(text.as_bytes());
+                let exact = || made(message).map(|way| (Vec::new(), way));
+                exact().or_else(|| self.cause(read, message, &made).filter(|_| message.len() <= hints::MAX_TRIED))
+            })?;
+            Some((causes, Some(signer), way))
+        };
+        let told = match of_this.or_else(by_other) {
+            Some((causes, signer, way)) => signer.into_iter().chain(causes).chain(way).collect(),
+            None => vec![Finding::new(FindingKind::NoKnownReason).detail(("the signature value", "签名值"))],
+        };
+        self.report.findings.extend(told.into_iter().map(|f| f.maybe_at(Some(place))));
     }
 
-    /// Adds the cause; whether there is one.
-    fn cause(&mut self, read: &Document, message: &str, proofs: &Proofs) -> bool {
-        let place = self.places.of_field(VALUE).unwrap_or(self.places.of_octet(0));
-        if let Some(finding) = proofs.other_way(message.as_bytes()) {
-            self.report.add(finding.at(place));
-            return true;
+    /// Why the signature is not right, and how it was made on top of that; `None` where none of the known causes, undone, makes it right.
+    fn cause(&self, read: &Document, message: &str, made: Made<'_>) -> Option<(Vec<Finding>, Option<Finding>)> {
+        if let Some(way) = made(message) {
+            return Some((Vec::new(), way));
         }
-        let fits = |text: &str| proofs.fits(text.as_bytes()).is_some();
-        if let Some(end) = ending(message)
-            && fits(message.trim_end_matches(['\n', '\r']))
-        {
-            self.newline(end, hints::ADDED);
-            return true;
+        // What stands around the string, without a newline at its end, has its finding already.
+        let (cut, end) = (message.trim_end_matches(['\n', '\r']), ending(message));
+        let added = |way| (end.map(|end| self.newline(end, hints::ADDED)).into_iter().collect(), way);
+        if let Some(way) = end.and_then(|_| made(cut)) {
+            return Some(added(way));
         }
-        if let Some(payment) = &read.payment {
-            if !read.posted && fits(&write::string(payment, Style::default())) {
-                let said = ("the signature is right over the announcement's form", "签名与公告规定的写法相符");
-                self.report.add(Finding::new(FindingKind::PostedOtherwise).detail(said).at(self.places.of_octet(0)));
-                return true;
-            }
-            if let Some(reasons) = hints::of(payment, fits) {
-                self.reasons(payment, reasons);
-                return true;
-            }
-            if let Some(text) = as_posted(self.text, payment).filter(|_| read.posted)
-                && fits(&text)
-            {
-                let said = (
-                    "head and lists were signed as they are posted, white space included",
-                    "表头和表体按提交的写法（含空白）签名",
-                );
-                self.reasons(payment, vec![hints::Reason::new(FindingKind::InnerSpaces, said, text)]);
-                return true;
-            }
+        let inner = cut.trim_matches(is_around);
+        if let Some(way) = made(inner).filter(|_| inner.len() < cut.len()) {
+            return Some(added(way));
         }
-        let other = proofs.other_signer(message.as_bytes(), self.context);
-        other.is_some_and(|finding| {
-            self.report.add(finding.at(place));
-            true
-        })
-    }
-
-    fn reasons(&mut self, payment: &Members, reasons: Vec<hints::Reason>) {
+        let payment = read.payment.as_ref()?;
         let exact = write::string(payment, Style::default());
-        for reason in reasons {
-            match reason.end {
-                Some(end) => self.newline(end, hints::SIGNED),
-                None => {
-                    let finding = Finding::new(reason.kind).detail(reason.detail);
-                    let at = hints::first_difference(&exact, &reason.signed);
-                    let (expected, found) = (hints::around(&exact, at), hints::around(&reason.signed, at));
-                    let place = self.places.of_field_around(&reason.signed, at).unwrap_or(self.places.of_octet(0));
-                    self.report.add(finding.compared(expected, found).at(place));
-                }
-            }
+        if let Some(way) = made(&exact).filter(|_| !read.posted) {
+            let said = ("the signature is right over the announcement's form", "签名与公告规定的写法相符");
+            let at = hints::first_difference(&exact, message);
+            let told = Finding::new(FindingKind::PostedOtherwise).detail(said).at(self.places.of_octet(at));
+            return Some((vec![told.compared(hints::around(&exact, at), hints::around(message, at))], way));
         }
+        if let Some((reasons, way)) = hints::of(payment, made) {
+            return Some((self.reasons(payment, reasons), way));
+        }
+        let text = as_posted(self.text, payment).filter(|_| read.posted)?;
+        let way = made(&text)?;
+        let said = (
+            "head and lists were signed as they are posted, white space included",
+            "表头和表体按提交的写法（含空白）签名",
+        );
+        Some((self.reasons(payment, vec![hints::Reason::new(FindingKind::InnerSpaces, said, text)]), way))
+    }
+
+    fn reasons(&self, payment: &Members, reasons: Vec<hints::Reason>) -> Vec<Finding> {
+        let exact = write::string(payment, Style::default());
+        let told = reasons.into_iter().map(|reason| match reason.end {
+            Some(end) => self.newline(end, hints::SIGNED),
+            None => {
+                let finding = Finding::new(reason.kind).detail(reason.detail);
+                let at = hints::first_difference(&exact, &reason.signed);
+                let (expected, found) = (hints::around(&exact, at), hints::around(&reason.signed, at));
+                let place = self.places.of_field_around(&reason.signed, at).unwrap_or(self.places.of_octet(0));
+                finding.compared(expected, found).at(place)
+            }
+        });
+        told.collect()
     }
 
     /// A newline at the end: signed, or added later.
-    fn newline(&mut self, end: &str, (english, chinese): (&str, &str)) {
+    fn newline(&self, end: &str, (english, chinese): (&str, &str)) -> Finding {
         let shown = end.escape_debug();
         let finding = Finding::new(FindingKind::NewlineAtEnd)
             .detail((format!("{shown}: {english}"), format!("{shown}：{chinese}")))
             .compared(("no newline at the end", "末尾无换行"), format!("\"{shown}\""));
-        self.report.add(finding.at(self.places.of_octet(self.text.trim_end_matches(['\n', '\r']).len())));
+        finding.at(self.places.of_octet(self.text.trim_end_matches(['\n', '\r']).len()))
     }
 
     /// The signature is right, but is what is posted also written as it was signed?
@@ -290,10 +334,18 @@ impl Judge<'_> {
     }
 }
 
-/// A fault in both languages: the Chinese one is the sentence of the error that signing would give.
+/// Says whether a signature is over a text: the inner `None` that it is as is asked for, a finding in which other way.
+type Made<'m> = &'m dyn Fn(&str) -> Option<Option<Finding>>;
+
+/// A fault in both languages.
 fn words(fault: &Fault) -> (String, String) {
-    let error = fault.clone().error("verify announcement 179");
-    (format!("{}: {}", fault.kind.code(), fault.detail), format!("{}：{}", fault.kind.code(), error.message_zh()))
+    let (code, of) = (fault.kind.code(), |language| fault.detail.of(language));
+    (format!("{code}: {}", of(Language::English)), format!("{code}：{}", of(Language::Chinese)))
+}
+
+/// What programs put around a text: a byte order mark and white space.
+fn is_around(c: char) -> bool {
+    c == '\u{FEFF}' || c.is_whitespace()
 }
 
 /// The line end of a text.

@@ -38,6 +38,7 @@
 //! An upload that is accepted proves nothing about the signature (manual::customs §2.2): verify here.
 
 mod hints;
+mod inside;
 mod judge;
 mod places;
 mod read;
@@ -137,7 +138,10 @@ fn json_fields(text: &str) -> Result<Members, read::Fault> {
     let payment = read::document(text, false)?;
     let signed = [NUMBER, VALUE].into_iter().find(|name| payment.get(FIELDS, name).is_some());
     match signed {
-        Some(name) => Err(read::Fault::new(ErrorKind::DocumentSigned, format!("{name} stands in it already"))),
+        Some(name) => {
+            let said = (format!("{name} stands in it already"), format!("其中已有 {name}"));
+            Err(read::Fault::new(ErrorKind::DocumentSigned, said))
+        }
         None => Ok(payment),
     }
 }

@@ -47,8 +47,11 @@ impl<'d> Places<'d> {
         named("\"").or_else(|| named("\\\"")).map(|at| self.of_octet(at))
     }
 
-    /// Where a fault is: at the field that its path names last, or where the reader stopped.
+    /// Where a fault is: at its octet, at the field that its path names last, or where the reader stopped.
     pub(super) fn of_fault(&self, fault: &Fault) -> Option<Place> {
+        if let Some(octet) = fault.octet {
+            return Some(self.of_octet(octet));
+        }
         let path = fault.detail.split(':').next().unwrap_or_default();
         let name = path.rsplit('.').next().unwrap_or_default().split('[').next().unwrap_or_default();
         let field = (!name.is_empty()).then(|| self.of_field(name)).flatten();

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::shape::{FIELDS, Field, Shape};
 use crate::error::{Error, ErrorKind};
+use crate::verify::{FindingKind, Words};
 
 /// What a field held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,18 +47,24 @@ impl Members {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) kind: ErrorKind,
-    pub(super) detail: String,
+    pub(super) detail: Words,
+    /// What a verifier calls it, where it has a finding of its own.
+    pub(super) finding: Option<FindingKind>,
+    /// What stands where it is, as it has to be and as it is.
+    pub(super) compared: Option<Box<(Words, Words)>>,
     /// Line and column, from 1, where the reader stopped.
     pub(super) at: Option<(usize, usize)>,
+    /// The octet where it is, where that is known.
+    pub(super) octet: Option<usize>,
 }
 
 impl Fault {
-    pub(super) fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Fault { kind, detail: detail.into(), at: None }
+    pub(super) fn new(kind: ErrorKind, detail: impl Into<Words>) -> Self {
+        Fault { kind, detail: detail.into(), finding: None, compared: None, at: None, octet: None }
     }
 
     pub(super) fn error(self, operation: &'static str) -> Error {
-        Error::new(self.kind, operation).detail(self.detail)
+        Error::new(self.kind, operation).detail(self.detail.to_string())
     }
 }
 
@@ -94,7 +101,7 @@ type Json<'de> = serde_json::Deserializer<serde_json::de::StrRead<'de>>;
 struct Reader {
     /// Where the reader is; after an error, where it stopped.
     path: RefCell<Vec<String>>,
-    fault: RefCell<Option<(ErrorKind, String)>>,
+    fault: RefCell<Option<(ErrorKind, (String, String))>>,
     /// What stands at `path`.
     wanted: RefCell<Option<Shape>>,
     /// The last field that was read whole.
@@ -120,14 +127,17 @@ impl Reader {
     ) -> Result<T, Fault> {
         let mut de = serde_json::Deserializer::from_str(json);
         let value = read(&self, &mut de).map_err(|e| self.explain(&e))?;
-        de.end()
-            .map_err(|e| Fault::new(ErrorKind::JsonMalformed, format!("more text after the JSON, {}", place(&e))))?;
+        de.end().map_err(|e| {
+            let (english, chinese) = place(&e);
+            let said = (format!("more text after the JSON, {english}"), format!("JSON 之后还有内容，{chinese}"));
+            Fault::new(ErrorKind::JsonMalformed, said)
+        })?;
         Ok(value)
     }
 
     /// Notes what is wrong at `path`, and stops.
-    fn stop<E: serde::de::Error>(&self, kind: ErrorKind, what: &str) -> E {
-        self.fault.borrow_mut().get_or_insert_with(|| (kind, what.to_owned()));
+    fn stop<E: serde::de::Error>(&self, kind: ErrorKind, what: (&str, &str)) -> E {
+        self.fault.borrow_mut().get_or_insert_with(|| (kind, owned(what)));
         E::custom("")
     }
 
@@ -143,29 +153,57 @@ impl Reader {
     fn explain(&self, error: &serde_json::Error) -> Fault {
         let path = self.path.borrow().join(".").replace(".[", "[");
         let wanted = *self.wanted.borrow();
-        let (kind, what) = match self.fault.take() {
+        let (kind, (what, chinese)) = match self.fault.take() {
             Some(fault) => fault,
-            None if error.is_data() => (ErrorKind::FieldType, wanted.unwrap_or(Shape::Object(&[])).wanted().to_owned()),
+            None if error.is_data() => (ErrorKind::FieldType, owned(wanted.unwrap_or(Shape::Object(&[])).wanted())),
             None if matches!(wanted, Some(Shape::Number)) && error.is_syntax() => {
-                (ErrorKind::FieldNumber, "not a JSON number".to_owned())
+                (ErrorKind::FieldNumber, owned(("not a JSON number", "不是 JSON 数字")))
             }
-            None if error.is_eof() => (ErrorKind::JsonMalformed, "the text ends too early".to_owned()),
+            None if error.is_eof() => (ErrorKind::JsonMalformed, owned(("the text ends too early", "文本提前结束"))),
             None => {
-                let after = self.last.borrow().as_ref().map(|name| format!(" after {name}")).unwrap_or_default();
-                (ErrorKind::JsonMalformed, format!("not JSON{after}"))
+                let said = match self.last.borrow().as_ref() {
+                    Some(name) => (format!("not JSON after {name}"), format!("{name} 之后不是 JSON")),
+                    None => owned(("not JSON", "不是 JSON")),
+                };
+                (ErrorKind::JsonMalformed, said)
             }
         };
-        let what = if kind == ErrorKind::FieldType { format!("has to be {what}") } else { what };
-        let subject = if path.is_empty() { String::new() } else { format!("{path}: ") };
-        Fault {
-            at: Some((error.line(), error.column())),
-            ..Fault::new(kind, format!("{subject}{what}, {}", place(error)))
-        }
+        let is_type = kind == ErrorKind::FieldType;
+        let (has_to_be, has_to_be_zh) = if is_type { ("has to be ", "应为") } else { ("", "") };
+        let (colon, colon_zh) = if path.is_empty() { ("", "") } else { (": ", "：") };
+        let (line, line_zh) = place(error);
+        let said = (
+            format!("{path}{colon}{has_to_be}{what}, {line}"),
+            format!("{path}{colon_zh}{has_to_be_zh}{chinese}，{line_zh}"),
+        );
+        let name = path.rsplit(['.', ']']).next().unwrap_or_default().to_owned();
+        let compared = Some(Box::new(compared(kind, name, (what, chinese))));
+        Fault { at: Some((error.line(), error.column())), compared, ..Fault::new(kind, said) }
     }
 }
 
-fn place(error: &serde_json::Error) -> String {
-    format!("line {}, column {}", error.line(), error.column())
+/// What is expected of a field, and what it is: `what` is the type that it has to have.
+fn compared(kind: ErrorKind, name: String, what: (String, String)) -> (Words, Words) {
+    match kind {
+        ErrorKind::FieldTwice => (("once", "一次").into(), ("twice", "两次").into()),
+        ErrorKind::FieldUnknown => (("a field of announcement 179", "第179号公告的字段").into(), name.into()),
+        ErrorKind::FieldMissing => (name.into(), ("nothing", "无").into()),
+        ErrorKind::FieldType => (what.into(), ("another type", "其他类型").into()),
+        ErrorKind::FieldNumber => (
+            ("digits, with a fraction where there is one", "数字，可带小数").into(),
+            ("a number in another form", "其他写法的数字").into(),
+        ),
+        _ => ("JSON".into(), ("a text that is none", "不是 JSON 的文本").into()),
+    }
+}
+
+fn owned((english, chinese): (&str, &str)) -> (String, String) {
+    (english.to_owned(), chinese.to_owned())
+}
+
+fn place(error: &serde_json::Error) -> (String, String) {
+    let (line, column) = (error.line(), error.column());
+    (format!("line {line}, column {column}"), format!("第 {line} 行第 {column} 列"))
 }
 
 /// A name that came from outside, short and without control characters.
@@ -201,11 +239,13 @@ impl<'de> Visitor<'de> for Object<'_> {
             let known = fields.iter().enumerate().find(|(_, f)| f.name == name);
             let Some((at, field)) = known else {
                 reader.path.borrow_mut().push(shown(&name));
-                return Err(reader.stop(ErrorKind::FieldUnknown, "not a field of announcement 179"));
+                return Err(
+                    reader.stop(ErrorKind::FieldUnknown, ("not a field of announcement 179", "不是第179号公告的字段"))
+                );
             };
             if members.iter().any(|(seen, _)| *seen == at) {
                 reader.path.borrow_mut().push(name);
-                return Err(reader.stop(ErrorKind::FieldTwice, "stands twice"));
+                return Err(reader.stop(ErrorKind::FieldTwice, ("stands twice", "重复出现")));
             }
             let shape = field.shape;
             let value = reader.step(name, Some(shape), || map.next_value_seed(Any { reader, shape }))?;
@@ -214,7 +254,7 @@ impl<'de> Visitor<'de> for Object<'_> {
         let there = |at: usize| members.iter().any(|(seen, _)| *seen == at);
         if let Some((_, missing)) = fields.iter().enumerate().find(|(at, f)| !f.optional && !there(*at)) {
             reader.path.borrow_mut().push(missing.name.to_owned());
-            return Err(reader.stop(ErrorKind::FieldMissing, "missing"));
+            return Err(reader.stop(ErrorKind::FieldMissing, ("missing", "缺失")));
         }
         Ok(Members(members))
     }
@@ -290,8 +330,9 @@ fn raw<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de str, D::Error>
 }
 
 fn unquote<E: serde::de::Error>(reader: &Reader, raw: &str) -> Result<String, E> {
-    serde_json::from_str(raw)
-        .map_err(|_| reader.stop(ErrorKind::JsonMalformed, "an escape that stands for no character"))
+    serde_json::from_str(raw).map_err(|_| {
+        reader.stop(ErrorKind::JsonMalformed, ("an escape that stands for no character", "转义不表示任何字符"))
+    })
 }
 
 fn number<E: serde::de::Error>(reader: &Reader, raw: &str) -> Result<String, E> {
@@ -303,7 +344,7 @@ fn number<E: serde::de::Error>(reader: &Reader, raw: &str) -> Result<String, E> 
     if plain(&text) {
         return Ok(text);
     }
-    Err(reader.stop(ErrorKind::FieldNumber, "written with an exponent, or as -0"))
+    Err(reader.stop(ErrorKind::FieldNumber, ("written with an exponent, or as -0", "使用了指数形式，或写成 -0")))
 }
 
 /// Digits, and a fraction where there is one: the JSON number (RFC 8259 §6) without its exponent.

@@ -37,27 +37,35 @@ fn walk(members: &Members, fields: &[Field], above: &str, faults: &mut Vec<Broke
 }
 
 fn judge(text: &str, rule: Rule, path: &str) -> Option<Broken> {
-    let fault = |kind, what: &str| {
-        Some(Broken { fault: Fault::new(kind, format!("{path}: {what}")), finding: FindingKind::FieldFault })
+    let fault = |kind, (english, chinese): (&str, &str)| {
+        let said = (format!("{path}: {english}"), format!("{path}：{chinese}"));
+        Some(Broken { fault: Fault::new(kind, said), finding: FindingKind::FieldFault })
     };
     match rule {
-        Rule::Plain if text.is_empty() => fault(ErrorKind::FieldValue, "empty"),
+        Rule::Plain if text.is_empty() => fault(ErrorKind::FieldValue, ("empty", "为空")),
         // Outside of JSON nothing says how a quote would be written, so none is.
         Rule::Plain if !text.bytes().all(|o| matches!(o, b'!'..=b'~') && !matches!(o, b'"' | b'\\')) => fault(
             ErrorKind::FieldValue,
-            "has a character that cannot stand in the signing string; visible ASCII without quotes and backslashes can",
+            (
+                "has a character that cannot stand in the signing string; visible ASCII without quotes and backslashes can",
+                "含有不能出现在待签名字符串中的字符；只能是可见 ASCII 字符，不含引号和反斜杠",
+            ),
         ),
         Rule::Millis if text.len() != 13 || !text.bytes().all(|o| o.is_ascii_digit()) => {
-            fault(ErrorKind::FieldValue, "has to be 13 digits, milliseconds since 1970")
+            let said = ("has to be 13 digits, milliseconds since 1970", "应为 13 位数字（1970 年以来的毫秒数）");
+            fault(ErrorKind::FieldValue, said)
         }
         Rule::Upper if text.chars().any(char::is_lowercase) => {
-            let lower = fault(ErrorKind::FieldValue, "has lower-case letters; customs wants upper case");
+            let said = ("has lower-case letters; customs wants upper case", "含小写字母；海关要求大写");
+            let lower = fault(ErrorKind::FieldValue, said);
             lower.map(|broken| Broken { finding: FindingKind::GuidCase, ..broken })
         }
-        Rule::Upper if text.is_empty() => fault(ErrorKind::FieldValue, "empty"),
+        Rule::Upper if text.is_empty() => fault(ErrorKind::FieldValue, ("empty", "为空")),
         _ => text.chars().find(|c| ambiguous(*c)).and_then(|c| {
-            let what = format!("holds U+{:04X}, which JSON writers write in different ways", u32::from(c));
-            fault(ErrorKind::DocumentAmbiguous, &what)
+            let code = u32::from(c);
+            let what = format!("holds U+{code:04X}, which JSON writers write in different ways");
+            let chinese = format!("含 U+{code:04X}，各程序的 JSON 写法不一致");
+            fault(ErrorKind::DocumentAmbiguous, (&what, &chinese))
         }),
     }
 }

@@ -24,12 +24,12 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    pub(super) fn wanted(self) -> &'static str {
+    pub(super) fn wanted(self) -> (&'static str, &'static str) {
         match self {
-            Shape::Text(_) => "text in quotes",
-            Shape::Number => "a number without quotes",
-            Shape::Object(_) => "an object",
-            Shape::Array(_) => "an array of objects",
+            Shape::Text(_) => ("text in quotes", "带引号的文本"),
+            Shape::Number => ("a number without quotes", "不带引号的数字"),
+            Shape::Object(_) => ("an object", "对象"),
+            Shape::Array(_) => ("an array of objects", "对象数组"),
         }
     }
 }

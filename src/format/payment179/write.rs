@@ -56,6 +56,30 @@ pub(super) struct Style {
     pub(super) bare: bool,
 }
 
+impl Style {
+    /// Both at once; `None` where both are about the same.
+    pub(super) fn and(self, other: Style) -> Option<Style> {
+        let usual = Style::default();
+        Some(Style {
+            order: one_of(self.order, other.order, usual.order)?,
+            number: one_of(self.number, other.number, usual.number)?,
+            escapes: one_of(self.escapes, other.escapes, usual.escapes)?,
+            spaces: one_of(self.spaces, other.spaces, false)?,
+            twice: one_of(self.twice, other.twice, false)?,
+            bare: one_of(self.bare, other.bare, false)?,
+        })
+    }
+}
+
+/// The one that is not the usual one; `None` where neither is.
+fn one_of<T: PartialEq>(one: T, other: T, usual: T) -> Option<T> {
+    match (one == usual, other == usual) {
+        (true, _) => Some(other),
+        (_, true) => Some(one),
+        _ => None,
+    }
+}
+
 impl Default for Style {
     fn default() -> Self {
         Style {

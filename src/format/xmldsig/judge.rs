@@ -12,7 +12,7 @@ use super::{DSIG, dsig_elements, why};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::proof::{self, Form, Proof};
-use crate::suite::{DigestAlgorithm, Sm2Id, Suite};
+use crate::suite::{DigestAlgorithm, PublicKey, Sm2Id, Suite};
 use crate::verify::{Finding, FindingKind, Place, Report, Severity, VerifyContext, Words};
 
 /// Judges the one signature of a document.
@@ -70,7 +70,7 @@ pub(crate) fn prove(octets: &[u8], by: &Certificate) -> Result<()> {
         return Err(wrong("digest"));
     }
     let (Some(signed_info), Some(value)) = (parts.signed_info, &parts.value) else { return Err(wrong("no value")) };
-    let value = proof::read(set.suite, value, Form::Raw).ok().filter(|(_, otherwise)| otherwise.is_none());
+    let value = proof::read(by.key()?, set.suite, value, Form::Raw).ok().filter(|(_, otherwise)| otherwise.is_none());
     let (value, _) = value.ok_or_else(|| wrong("the form of the value"))?;
     // Customs messages have the default identifier in Z.
     if !Proof::new(by.key()?, value, &Sm2Id::default()).is_over(&element(&tree, signed_info)?) {
@@ -236,34 +236,31 @@ impl Judge<'_> {
         self.report.add(Finding::new(kind).compared(expected, found).maybe_at(place));
     }
 
+    /// The certificate's key, where the identifiers are for it.
+    fn key<'c>(&mut self, set: Set, certificate: &'c Certificate) -> Option<&'c PublicKey> {
+        let finding = match certificate.key() {
+            Ok(key) if set.suite.fits(key.kind()) => return Some(key),
+            Ok(key) => Finding::new(FindingKind::KeyMismatch).compared(set.suite.name(), key.kind().to_string()),
+            Err(error) => key_unreadable(&error, set.suite),
+        };
+        let place = self.place(self.parts.nodes.certificate);
+        self.report.add(finding.maybe_at(place));
+        None
+    }
+
     fn value(&mut self, set: Set, certificate: &Arc<Certificate>, computed: Option<Vec<u8>>) -> Result<()> {
         let (Some(signed_info), Some(octets)) = (self.parts.signed_info, &self.parts.value) else { return Ok(()) };
         let place = self.place(self.parts.nodes.value);
-        let key = match certificate.key() {
-            Ok(key) if set.suite.fits(key.kind()) => key,
-            Ok(key) => {
-                let finding = Finding::new(FindingKind::KeyMismatch).compared(set.suite.name(), key.kind().to_string());
-                let place = self.place(self.parts.nodes.certificate);
-                self.report.add(finding.maybe_at(place));
-                return Ok(());
-            }
-            Err(error) => {
-                let place = self.place(self.parts.nodes.certificate);
-                self.report.add(key_unreadable(&error, set.suite).maybe_at(place));
-                return Ok(());
-            }
-        };
-        let (signature, otherwise) = match proof::read(set.suite, octets, Form::Raw) {
-            Ok(read) => read,
-            Err(finding) => {
-                self.report.add(finding.maybe_at(place));
-                return Ok(());
-            }
-        };
-        self.report.findings.extend(otherwise.map(|f| f.maybe_at(place)));
-        let proof = Proof::new(key, signature, &self.context.sm2_id);
+        let Some(key) = self.key(set, certificate) else { return Ok(()) };
         let message = element(self.tree, signed_info)?;
-        if proof.is_over(&message) {
+        let proof = match proof::read(key, set.suite, octets, Form::Raw) {
+            Ok((signature, otherwise)) => {
+                self.report.findings.extend(otherwise.map(|f| f.maybe_at(place)));
+                Ok(Proof::new(key, signature, &self.context.sm2_id))
+            }
+            Err(finding) => Err(*finding),
+        };
+        if proof.as_ref().is_ok_and(|proof| proof.is_over(&message)) {
             why::the_value_is_right(self.tree, signed_info, &mut self.report.findings);
             self.report.add(Finding::new(FindingKind::SignatureRight));
             return Ok(());
@@ -274,21 +271,33 @@ impl Judge<'_> {
         let by_other = |proof: &Proof| if proof.is_over(&message) { Some(Vec::new()) } else { search(proof) };
         let by_other = || {
             let known = self.context.known_certificates();
-            let (finding, mut causes) = proof.other_signer(certificate, &known, by_other)?;
+            let (suites, id) = ([set.suite], &self.context.sm2_id);
+            let (finding, mut causes) = proof::other_signer(octets, &suites, id, certificate, &known, by_other)?;
             causes.insert(0, finding.maybe_at(self.place(self.parts.nodes.certificate)));
             Some(causes)
         };
-        let causes = search(&proof).or_else(by_other);
-        let of_both = match causes {
-            Some(_) => None,
-            None => why::of_both(self.checked, self.tree, signed_info, (set, &digests), &proof),
+        let known = proof.as_ref().ok();
+        let causes = known.and_then(search).or_else(by_other);
+        let of_both = match (&causes, known) {
+            (None, Some(proof)) => why::of_both(self.checked, self.tree, signed_info, (set, &digests), proof),
+            _ => None,
         };
         let computed = digests.computed;
-        self.report.add(proof.wrong(&message).maybe_at(place));
-        match (causes, of_both) {
-            (Some(causes), _) => self.value_explained(causes, computed.as_deref()),
-            (None, Some(causes)) => self.both_explained(causes),
-            (None, None) => self.unexplained.push((Symptom::Value, place)),
+        let symptom = proof.map(|proof| proof.wrong(&message));
+        match (causes, symptom) {
+            (Some(causes), symptom) => {
+                self.report.findings.extend(symptom.ok().map(|f| f.maybe_at(place)));
+                self.value_explained(causes, computed.as_deref());
+            }
+            (None, Ok(symptom)) => {
+                self.report.add(symptom.maybe_at(place));
+                match of_both {
+                    Some(causes) => self.both_explained(causes),
+                    None => self.unexplained.push((Symptom::Value, place)),
+                }
+            }
+            // Its length alone says that it is no value of this key.
+            (None, Err(unreadable)) => self.report.add(unreadable.maybe_at(place)),
         }
         Ok(())
     }
