@@ -44,6 +44,11 @@ fn der(hsm: &SoftHsm, role: Role) -> Vec<u8> {
     desk::certificate(&only(&scan(hsm)), role).der().to_vec()
 }
 
+/// Another program, as far as the module can tell, which the library keeps loaded.
+fn beside<R>(work: impl FnOnce(&Host) -> R) -> R {
+    work(&Host::beside(MODULE))
+}
+
 /// A session of a program that knows no PIN.
 fn neighbour(host: &Host, role: Role) -> Session {
     host.p11.open_rw_session(host.slot(name(role))).unwrap()
@@ -65,8 +70,7 @@ fn public_key(certificate: &[u8], id: u8) -> Vec<Attribute> {
 
 /// Whether each token counts a wrong PIN.
 fn wrong_pins() -> [bool; 2] {
-    let host = Host::beside(MODULE);
-    Role::ALL.map(|role| host.p11.get_token_info(host.slot(name(role))).unwrap().user_pin_count_low())
+    beside(|host| Role::ALL.map(|role| host.p11.get_token_info(host.slot(name(role))).unwrap().user_pin_count_low()))
 }
 
 fn sign(shield: &Shield, role: Role) -> Result<(), Error> {
@@ -100,8 +104,8 @@ fn everything_works(hsm: &SoftHsm, planted: Role) {
 }
 
 /// Takes what was planted away again.
-fn tidy(hsm: &SoftHsm, on: Role) {
-    hsm.host(|host| {
+fn tidy(on: Role) {
+    beside(|host| {
         let session = neighbour(host, on);
         let planted = session.find_objects(&[Attribute::Label(b"planted".to_vec())]).unwrap();
         planted.into_iter().for_each(|object| session.destroy_object(object).unwrap());
@@ -109,8 +113,8 @@ fn tidy(hsm: &SoftHsm, on: Role) {
 }
 
 /// The reference of the place on a role's own token.
-fn reference(shield: &Shield, hsm: &SoftHsm, role: Role) -> Reference {
-    let serial = hsm.host(|host| host.p11.get_token_info(host.slot(name(role))).unwrap().serial_number().to_owned());
+fn reference(shield: &Shield, role: Role) -> Reference {
+    let serial = beside(|host| host.p11.get_token_info(host.slot(name(role))).unwrap().serial_number().to_owned());
     let listed = shield.certificates();
     let all = listed.iter().filter(|one| one.role == Some(role)).flat_map(|one| &one.references);
     all.into_iter().find(|one| one.to_string().contains(&serial)).unwrap().clone()
@@ -122,9 +126,9 @@ fn a_copy_on_the_other_partys_token_gets_no_pin() {
         desk::make(hsm, Keys::P256);
         for (planted, on) in BOTH {
             let der = der(hsm, planted);
-            hsm.host(|host| drop(host.certificate(&neighbour(host, on), &der, &[77], "planted")));
+            beside(|host| host.certificate(&neighbour(host, on), &der, &[77], "planted"));
             everything_works(hsm, planted);
-            tidy(hsm, on);
+            tidy(on);
         }
     });
 }
@@ -135,7 +139,7 @@ fn a_copy_with_its_public_key_gets_no_pin_either() {
         desk::make(hsm, Keys::P256);
         for (planted, on) in BOTH {
             let der = der(hsm, planted);
-            hsm.host(|host| {
+            beside(|host| {
                 let session = neighbour(host, on);
                 host.certificate(&session, &der, &[77], "planted");
                 let label = Attribute::Label(b"planted".to_vec());
@@ -147,7 +151,7 @@ fn a_copy_with_its_public_key_gets_no_pin_either() {
                 let _ = session.update_attributes(own.public, &[Attribute::PublicKeyInfo(spki)]);
             });
             everything_works(hsm, planted);
-            tidy(hsm, on);
+            tidy(on);
         }
     });
 }
@@ -159,7 +163,7 @@ fn where_nothing_shows_which_is_the_copy_nobody_is_asked_and_both_places_are_nam
     story("where_nothing_shows_which_is_the_copy_nobody_is_asked_and_both_places_are_named", |hsm| {
         desk::make(hsm, Keys::P256);
         let ders = Role::ALL.map(|role| der(hsm, role));
-        hsm.host(|host| {
+        beside(|host| {
             for ((planted, on), der) in BOTH.into_iter().zip(&ders) {
                 let (session, own) = (neighbour(host, on), neighbour(host, planted));
                 host.certificate(&session, der, &[77], name(planted));
@@ -184,7 +188,7 @@ fn where_nothing_shows_which_is_the_copy_nobody_is_asked_and_both_places_are_nam
         assert_eq!(wrong_pins(), [false, false]);
         // Whoever names the place says whose PIN it is.
         for role in Role::ALL {
-            let named = reference(&shield, hsm, role);
+            let named = reference(&shield, role);
             sign(&only(&scan_with(hsm, |scanner| scanner.reference(named))), role).unwrap();
         }
         assert_eq!(wrong_pins(), [false, false]);
@@ -196,8 +200,8 @@ fn a_reference_leads_to_the_token_that_it_names_or_nowhere() {
     story("a_reference_leads_to_the_token_that_it_names_or_nowhere", |hsm| {
         desk::make(hsm, Keys::P256);
         let der = der(hsm, Role::Customs);
-        let named = reference(&only(&scan(hsm)), hsm, Role::Customs);
-        hsm.host(|host| {
+        let named = reference(&only(&scan(hsm)), Role::Customs);
+        beside(|host| {
             host.certificate(&neighbour(host, Role::Bank), &der, &[77], "planted");
             // As if the customs token were pulled out, as far as this certificate goes.
             let own = neighbour(host, Role::Customs);
@@ -224,7 +228,7 @@ fn a_forged_newer_certificate_on_the_other_partys_token_takes_no_ones_place() {
             let [issuer, subject] = [format!("CN=Story {role} CA"), format!("CN=Story {role}")];
             softhsm::issue(&issuer, &subject, key.key().unwrap().spki(), vec![])
         });
-        hsm.host(|host| {
+        beside(|host| {
             for ((planted, on), der) in BOTH.into_iter().zip(&forged) {
                 host.certificate(&neighbour(host, on), der, &[77], name(planted));
             }
@@ -264,7 +268,7 @@ fn copies_on_a_token_that_nobody_joined_to_the_shield_get_no_pin() {
         let found = scan(hsm);
         let der = found.for_role(Role::Customs, &Selector::default()).unwrap();
         let der = desk::certificate(der, Role::Customs).der().to_vec();
-        hsm.host(|host| drop(host.certificate(&neighbour(host, Role::Bank), &der, &[77], "planted")));
+        beside(|host| host.certificate(&neighbour(host, Role::Bank), &der, &[77], "planted"));
         let found = scan(hsm);
         assert_eq!(found.shields.len(), 2);
         for role in Role::ALL {
