@@ -142,7 +142,7 @@ fn obstacle(
     match (one.routes.as_slice(), one.misplaced.as_slice()) {
         ([], []) => return because(Standing::KeyMissing, "its private key is not on the token"),
         ([], places) => {
-            return Some((Standing::KeyMissing, format!("the key in {} is another one", places.join(" and "))));
+            return Some((Standing::KeyMissing, format!("{} holds no key of it", places.join(" and "))));
         }
         _ => {}
     }
@@ -243,13 +243,13 @@ fn in_doubt(one: &Judged, over: &[(BTreeSet<Scope>, String)], label: Option<&str
     let scopes = one.scopes();
     if scopes.len() > 1 {
         return Some(format!(
-            "it lies in {}, which have a PIN each, and nothing shows where its key is: remove the copy, or name the right place (--credential)",
+            "it lies in {}, where different PINs may open, and nothing shows where its key is: remove the copy, or name the right place (--credential)",
             one.places()
         ));
     }
     let (_, elsewhere) = over.iter().find(|(other, _)| !other.is_subset(&scopes)).filter(|_| !wears(one, label))?;
     Some(format!(
-        "it lies in {}, and one that has expired in {elsewhere}, which have a PIN each: remove the one that is not wanted, or choose by fingerprint \
+        "it lies in {}, and one that has expired in {elsewhere}, where another PIN opens: remove the one that is not wanted, or choose by fingerprint \
          or place (--credential)",
         one.places()
     ))
@@ -339,6 +339,9 @@ pub(super) fn refusal(role: Role, judged: &[Judged], now: SystemTime) -> Error {
     }
 }
 
+#[cfg(test)]
+#[path = "scope_tests.rs"]
+mod scope_tests;
 #[cfg(test)]
 #[path = "choose_tests.rs"]
 mod tests;

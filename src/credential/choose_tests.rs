@@ -9,12 +9,12 @@ use crate::token::{CertRef, KeyRef, KeyShown, PinRef, Slot, Wants};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-fn now() -> SystemTime {
+pub(super) fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
 /// A place that the one PIN of most tests opens.
-fn route(label: &str) -> Route {
+pub(super) fn route(label: &str) -> Route {
     let slot = Slot {
         key: KeyRef(vec![1]),
         certificate: CertRef(vec![1]),
@@ -28,14 +28,14 @@ fn route(label: &str) -> Route {
 }
 
 /// Two authorities and the profile that knows them.
-struct Desk {
+pub(super) struct Desk {
     eport: TestCa,
     bank: TestCa,
-    profile: Profile,
+    pub(super) profile: Profile,
 }
 
 impl Desk {
-    fn new(more: &str) -> Desk {
+    pub(super) fn new(more: &str) -> Desk {
         let (eport, bank) = (TestCa::eport(now()).unwrap(), TestCa::bank(now()).unwrap());
         let id = |ca: &TestCa| crate::cert::hex(ca.key_id());
         let text = format!(
@@ -47,15 +47,15 @@ impl Desk {
         Desk { eport, bank, profile: Profile::parse(&text).unwrap() }
     }
 
-    fn customs(&self, shape: &Shape, label: &str) -> Found {
+    pub(super) fn customs(&self, shape: &Shape, label: &str) -> Found {
         Desk::found(self.eport.issue(shape, &any_key()).unwrap(), label)
     }
 
-    fn bank(&self, shape: &Shape, label: &str) -> Found {
+    pub(super) fn bank(&self, shape: &Shape, label: &str) -> Found {
         Desk::found(self.bank.issue(shape, &any_key()).unwrap(), label)
     }
 
-    fn found(der: Vec<u8>, label: &str) -> Found {
+    pub(super) fn found(der: Vec<u8>, label: &str) -> Found {
         Found {
             certificate: Arc::new(Certificate::from_der(&der).unwrap()),
             routes: vec![route(label)],
@@ -63,28 +63,28 @@ impl Desk {
         }
     }
 
-    fn ask(&self, role: Role, found: &[Found]) -> crate::error::Result<Credential> {
+    pub(super) fn ask(&self, role: Role, found: &[Found]) -> crate::error::Result<Credential> {
         self.select(role, found, &Selector::default())
     }
 
-    fn select(&self, role: Role, found: &[Found], selector: &Selector) -> crate::error::Result<Credential> {
+    pub(super) fn select(&self, role: Role, found: &[Found], selector: &Selector) -> crate::error::Result<Credential> {
         resolve(role, found, &self.profile, selector, now(), false)
     }
 
-    fn list(&self, found: &[Found]) -> Vec<Listed> {
+    pub(super) fn list(&self, found: &[Found]) -> Vec<Listed> {
         list(found, &self.profile, now())
     }
 }
 
-fn holder() -> Holder {
+pub(super) fn holder() -> Holder {
     Holder { person: "PERSON-MARKER".to_owned(), ..Holder::default() }
 }
 
-fn customs(number: u8) -> Shape {
+pub(super) fn customs(number: u8) -> Shape {
     Shape::customs(&holder(), number, now())
 }
 
-fn begun(days: u32, mut shape: Shape) -> Shape {
+pub(super) fn begun(days: u32, mut shape: Shape) -> Shape {
     shape.not_before = now() - DAY * days;
     shape
 }

@@ -48,7 +48,7 @@ pub struct Found {
     pub certificate: Arc<Certificate>,
     /// Routes in the order in which they are tried.
     pub routes: Vec<Route>,
-    /// Where it lies too, although the token shows another key there: no routes.
+    /// Where it lies too, although the token shows another key there, or none: no routes.
     pub misplaced: Vec<String>,
 }
 

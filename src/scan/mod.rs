@@ -80,7 +80,8 @@ impl Scanner {
         self
     }
 
-    /// Adds a PKCS#11 module by its absolute path. Where several modules reach the same certificate, the one named first is used first.
+    /// Adds a PKCS#11 module by its absolute path. Where several modules reach the same token, the one named first is used first;
+    /// that it is one, they show by its serial number or reader and its label, or by a key that was made in it.
     #[must_use]
     pub fn module(mut self, path: impl Into<PathBuf>) -> Self {
         self.modules.push(path.into());

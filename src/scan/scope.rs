@@ -158,3 +158,7 @@ pub(super) fn limit(seen: &mut Vec<Seen>, reference: &Reference) -> Option<Error
         Error::new(ErrorKind::NoShield, "open by reference").detail(what)
     })
 }
+
+#[cfg(test)]
+#[path = "scope_tests.rs"]
+mod tests;

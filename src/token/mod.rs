@@ -145,7 +145,7 @@ pub enum KeyShown {
     /// Nothing that can be relied upon.
     #[default]
     Untold,
-    /// Another key is in the certificate's place.
+    /// Another key is in the certificate's place, or none.
     Other,
 }
 

@@ -110,9 +110,9 @@ fn a_copy_in_the_other_partys_application_gets_no_pin_whichever_is_listed_first(
 #[test]
 fn where_the_device_does_not_show_which_is_the_copy_nobody_is_asked_and_both_places_are_named() {
     for (of, on) in BOTH {
-        for order in ORDERS {
+        for (order, answer) in ORDERS.into_iter().zip([[0x69, 0x82], [0x6D, 0x00]]) {
             let desk = with_copy(Kind::Sm2, &order, (of, on));
-            desk.bend(0x88, &[0x69, 0x82]);
+            desk.bend(0x88, &answer);
             let scan = desk.scan();
             assert_eq!(problems(&scan), []);
             let shield = only(&scan);
@@ -214,5 +214,32 @@ fn a_certificate_over_another_key_is_named_before_anybody_is_asked() {
             assert_eq!(error.kind(), ErrorKind::KeyMismatch, "{error}");
             untouched(&desk);
         }
+    }
+}
+
+/// What a device says instead of a public key is no reason to hide a certificate, and no proof that its key is there.
+#[test]
+fn whatever_a_device_answers_for_a_public_key_a_place_shows_its_key_or_does_not() {
+    let zeros = [&[0, 1, 0, 0][..], &[0; 64], &[0x90, 0]].concat();
+    for (answer, kind, serves) in [
+        (&[0x6A, 0x95][..], Some(ErrorKind::KeyMissing), false),
+        (&[0x6D, 0x00], None, true),
+        (&[0x90, 0x00], Some(ErrorKind::TokenAnswer), true),
+        (&[7, 7, 7, 0x90, 0x00], Some(ErrorKind::TokenAnswer), true),
+        (&zeros, Some(ErrorKind::KeyMalformed), true),
+    ] {
+        let desk = Desk::new();
+        desk.bend(0x88, answer);
+        let scan = desk.scan();
+        assert!(scan.problems.iter().all(|problem| Some(problem.kind()) == kind), "{answer:02X?} {:?}", scan.problems);
+        let shield = only(&scan);
+        assert_eq!(shield.certificates().len(), 4, "{answer:02X?}");
+        for role in Role::ALL {
+            match serves {
+                true => signs(Kind::Sm2, &shield, role, pin(role)),
+                false => assert_eq!(refused(&desk, &shield, role).kind(), ErrorKind::KeyMismatch),
+            }
+        }
+        untouched(&desk);
     }
 }

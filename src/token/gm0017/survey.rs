@@ -228,7 +228,10 @@ impl GmToken {
             }
             Err(error) if self.card.has_failed() => Err(error),
             // The place has no key at all.
-            Err(error) if error.kind() == K::KeyMissing => Err(error),
+            Err(error) if error.kind() == K::KeyMissing => {
+                self.noted(&spot.label(), Err(error))?;
+                Ok(KeyShown::Other)
+            }
             // The device does not show it, or not to everybody.
             Err(error) if matches!(error.kind(), K::Unsupported | K::PinRequired) => Ok(KeyShown::Untold),
             Err(error) => {
