@@ -26,6 +26,8 @@ const VERIFY: u8 = 0x18;
 const CLEAR: u8 = 0x1C;
 const OPEN: u8 = 0x26;
 const CLOSE: u8 = 0x28;
+/// Whether it is a card of another family.
+const SELECT: u8 = 0xA4;
 const APPLICATIONS: u8 = 0x22;
 const CONTAINERS: u8 = 0x46;
 const CONTAINER_INFO: u8 = 0x4A;
@@ -79,7 +81,7 @@ fn budget_looking_at_everything_costs_one_command_more_for_each_signing_certific
         desk.sent();
         desk.shield();
         let application = [OPEN, CONTAINERS, CONTAINER_INFO, CONTAINER, EXPORT, KEY, EXPORT];
-        assert_eq!(desk.sent(), [&[INFO, APPLICATIONS], &application[..], &application].concat(), "{kind:?}");
+        assert_eq!(desk.sent(), [&[SELECT, INFO, APPLICATIONS], &application[..], &application].concat(), "{kind:?}");
     }
 }
 
