@@ -10,6 +10,7 @@ mod softhsm;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, KeyType, ObjectClass};
 use cryptoki::session::Session;
 use desk::{Keys, Typist};
@@ -19,6 +20,8 @@ use shared_shield::{
 };
 use softhsm::{Host, MODULE, SoftHsm, story};
 
+/// OBJECT IDENTIFIER 1.2.840.10045.3.1.7.
+const P256: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 /// Whose certificate is planted, and on whose token. Whichever token a module lists first, one of the two has the copy in front.
 const BOTH: [(Role, Role); 2] = [(Role::Customs, Role::Bank), (Role::Bank, Role::Customs)];
 
@@ -63,7 +66,7 @@ fn public_key(certificate: &[u8], id: u8) -> Vec<Attribute> {
         Attribute::Token(true),
         Attribute::Private(false),
         Attribute::Id(vec![id]),
-        Attribute::EcParams(vec![0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]),
+        Attribute::EcParams(P256.to_vec()),
         Attribute::EcPoint([&[4, 65][..], &point].concat()),
     ]
 }
@@ -144,11 +147,12 @@ fn a_copy_with_its_public_key_gets_no_pin_either() {
                 host.certificate(&session, &der, &[77], "planted");
                 let label = Attribute::Label(b"planted".to_vec());
                 session.create_object(&[&public_key(&der, 77)[..], &[label.clone()]].concat()).unwrap();
-                // A pair that is made on this token, and then says of itself that it is the other one.
-                let free = [Attribute::Private(false), Attribute::Sign(true)];
-                let own = host.p256(&session, &[78], "planted", &free);
+                // A pair that is made on this token, and says of itself that it is the other one: modules let programs write that.
+                let token = [Attribute::Token(true), Attribute::Private(false), label];
                 let spki = Certificate::from_der(&der).unwrap().key().unwrap().spki().to_vec();
-                let _ = session.update_attributes(own.public, &[Attribute::PublicKeyInfo(spki)]);
+                let says = [Attribute::EcParams(P256.to_vec()), Attribute::PublicKeyInfo(spki)];
+                let public = [&token[..], &says].concat();
+                session.generate_key_pair(&Mechanism::EccKeyPairGen, &public, &token).unwrap();
             });
             everything_works(hsm, planted);
             tidy(on);
