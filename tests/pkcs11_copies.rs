@@ -146,7 +146,7 @@ fn a_copy_with_its_public_key_gets_no_pin_either() {
                 let session = neighbour(host, on);
                 host.certificate(&session, &der, &[77], "planted");
                 let label = Attribute::Label(b"planted".to_vec());
-                session.create_object(&[&public_key(&der, 77)[..], &[label.clone()]].concat()).unwrap();
+                session.create_object(&[&public_key(&der, 77)[..], std::slice::from_ref(&label)].concat()).unwrap();
                 // A pair that is made on this token, and says of itself that it is the other one: modules let programs write that.
                 let token = [Attribute::Token(true), Attribute::Private(false), label];
                 let spki = Certificate::from_der(&der).unwrap().key().unwrap().spki().to_vec();

@@ -268,7 +268,7 @@ fn break_tie(left: &mut [&mut Judged], label: Option<&str>) {
             let is_twin = |other: &&mut Judged| {
                 other.scopes() != one.scopes() && same_holder(&other.certificate, &one.certificate)
             };
-            left.iter().any(|other| is_twin(&other))
+            left.iter().any(is_twin)
         })
         .collect();
     for (one, is_twin) in left.iter_mut().zip(twins) {
