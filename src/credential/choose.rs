@@ -2,11 +2,11 @@
 //!
 //! Reasons are read by declarants: plain words, no holder's name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Found, Listed, Reference, Route, Selector, Standing};
+use super::{Found, Listed, Reference, Route, Scope, Selector, Standing};
 use crate::cert::{Certificate, EportText, date, plain};
 use crate::error::{Candidate, Error, ErrorKind};
 use crate::profile::Profile;
@@ -29,6 +29,8 @@ pub(super) struct Judged {
     role: Option<Role>,
     reason: String,
     in_time: bool,
+    is_over: bool,
+    misplaced: Vec<String>,
 }
 
 impl Judged {
@@ -42,6 +44,17 @@ impl Judged {
             standing: self.standing,
             reason: self.reason,
         }
+    }
+
+    /// The PINs that open it, as far as it is known where its key is.
+    fn scopes(&self) -> BTreeSet<Scope> {
+        self.routes.iter().map(|route| route.scope).collect()
+    }
+
+    fn places(&self) -> String {
+        let mut places: Vec<String> = self.routes.iter().map(Route::place).collect();
+        places.dedup();
+        places.join(" and ")
     }
 
     fn set(&mut self, standing: Standing, reason: String) {
@@ -66,6 +79,8 @@ pub(super) fn look(found: &[Found], profile: &Profile, question: &Question<'_>) 
                 role: given.ok(),
                 reason,
                 in_time: certificate.check_time(question.now).is_ok(),
+                is_over: certificate.not_after() < question.now,
+                misplaced: one.misplaced.clone(),
             }
         })
         .collect()
@@ -78,7 +93,10 @@ fn merged(found: &[Found]) -> Vec<Found> {
     for one in found {
         let place = *places.entry(one.certificate.fingerprint()).or_insert(whole.len());
         match whole.get_mut(place) {
-            Some(known) => known.routes.extend(one.routes.iter().cloned()),
+            Some(known) => {
+                known.routes.extend(one.routes.iter().cloned());
+                known.misplaced.extend(one.misplaced.iter().cloned());
+            }
             None => whole.push(one.clone()),
         }
     }
@@ -121,8 +139,12 @@ fn obstacle(
     if certificate.key().is_err() {
         return because(Standing::NotForSigning, "its key is of a kind that this program does not know");
     }
-    if one.routes.is_empty() {
-        return because(Standing::KeyMissing, "its private key is not on the token");
+    match (one.routes.as_slice(), one.misplaced.as_slice()) {
+        ([], []) => return because(Standing::KeyMissing, "its private key is not on the token"),
+        ([], places) => {
+            return Some((Standing::KeyMissing, format!("{} holds no key of it", places.join(" and "))));
+        }
+        _ => {}
     }
     if let Some(other) = mismatch(question.selector, certificate, role, shield, profile) {
         return Some((Standing::NotSelected, other));
@@ -173,7 +195,10 @@ fn mismatch(
 }
 
 /// Among the certificates of one role that nothing speaks against: later ones take the place of earlier ones of the same
-/// holder, organisation and card; what is left must be one.
+/// holder, organisation and card that the same PIN opens; what is left must be one, and one PIN must open it.
+///
+/// Certificates are public, and nobody checks issuers here: what lies under another PIN may be a copy or a forgery that somebody put there to get
+/// the PIN of this role. So no certificate comes to serve by being newer than one elsewhere, nor by another one's end.
 pub(super) fn settle(judged: &mut [Judged], role: Role, profile: &Profile) {
     let open = |j: &Judged| j.standing == Standing::Serves && j.role == Some(role);
     // Under `outside_validity` a valid one still goes before one that is not yet.
@@ -181,7 +206,10 @@ pub(super) fn settle(judged: &mut [Judged], role: Role, profile: &Profile) {
     let superseded: Vec<Option<SystemTime>> = judged
         .iter()
         .map(|mine| {
-            let later = |j: &&Judged| open(j) && same_holder(&j.certificate, &mine.certificate) && rank(j) > rank(mine);
+            let later = |j: &&Judged| {
+                let is_alike = same_holder(&j.certificate, &mine.certificate) && j.scopes() == mine.scopes();
+                open(j) && is_alike && rank(j) > rank(mine)
+            };
             let latest = judged.iter().filter(|_| open(mine)).filter(later).max_by_key(|j| rank(j));
             latest.map(|j| j.certificate.not_before())
         })
@@ -192,11 +220,17 @@ pub(super) fn settle(judged: &mut [Judged], role: Role, profile: &Profile) {
             mine.set(Standing::Superseded, reason);
         }
     }
+    let over = |j: &&Judged| j.standing == Standing::OutsideValidity && j.is_over && j.role == Some(role);
+    let over: Vec<(BTreeSet<Scope>, String)> = judged.iter().filter(over).map(|j| (j.scopes(), j.places())).collect();
     let mut left: Vec<&mut Judged> = judged.iter_mut().filter(|j| open(j)).collect();
     if left.len() > 1 {
         break_tie(&mut left, profile.label(role));
     }
     for one in left.iter_mut().filter(|j| j.standing == Standing::Serves) {
+        if let Some(doubt) = in_doubt(one, &over, profile.label(role)) {
+            one.set(Standing::Several, doubt);
+            continue;
+        }
         one.reason = match one.in_time {
             true => format!("it serves as {role} certificate"),
             false => format!("it serves as {role} certificate although it is outside its validity, as was asked for"),
@@ -204,14 +238,52 @@ pub(super) fn settle(judged: &mut [Judged], role: Role, profile: &Profile) {
     }
 }
 
+/// Why it is not known which PIN belongs to the one certificate that is left.
+fn in_doubt(one: &Judged, over: &[(BTreeSet<Scope>, String)], label: Option<&str>) -> Option<String> {
+    let scopes = one.scopes();
+    if scopes.len() > 1 {
+        return Some(format!(
+            "it lies in {}, where different PINs may open, and nothing shows where its key is: remove the copy, or name the right place (--credential)",
+            one.places()
+        ));
+    }
+    let (_, elsewhere) = over.iter().find(|(other, _)| !other.is_subset(&scopes)).filter(|_| !wears(one, label))?;
+    Some(format!(
+        "it lies in {}, and one that has expired in {elsewhere}, where another PIN opens: remove the one that is not wanted, or choose by fingerprint \
+         or place (--credential)",
+        one.places()
+    ))
+}
+
+fn wears(one: &Judged, label: Option<&str>) -> bool {
+    one.routes.iter().any(|r| Some(r.slot.label.trim()) == label.map(str::trim))
+}
+
 /// A label chooses among certificates that the rules accept, if it chooses exactly one.
 fn break_tie(left: &mut [&mut Judged], label: Option<&str>) {
-    let wears = |j: &Judged| j.routes.iter().any(|r| Some(r.slot.label.trim()) == label.map(str::trim));
-    let chosen = left.iter().filter(|j| wears(j)).count() == 1;
-    for one in left.iter_mut() {
-        match (chosen, wears(one)) {
+    let chosen = left.iter().filter(|j| wears(j, label)).count() == 1;
+    let twins: Vec<bool> = left
+        .iter()
+        .map(|one| {
+            let is_twin = |other: &&mut Judged| {
+                other.scopes() != one.scopes() && same_holder(&other.certificate, &one.certificate)
+            };
+            left.iter().any(is_twin)
+        })
+        .collect();
+    for (one, is_twin) in left.iter_mut().zip(twins) {
+        match (chosen, wears(one, label)) {
             (true, true) => {}
             (true, false) => one.set(Standing::Superseded, "the profile's label chooses another".to_owned()),
+            (false, _) if is_twin => {
+                let reason = format!(
+                    "it lies in {}, and another of the same holder where another PIN opens ({}): remove the one that is not wanted, or choose by \
+                     fingerprint or place (--credential)",
+                    one.places(),
+                    features(&one.certificate)
+                );
+                one.set(Standing::Several, reason);
+            }
             (false, _) => {
                 let reason = format!("it fits, and so does another ({})", features(&one.certificate));
                 one.set(Standing::Several, reason);
@@ -242,11 +314,17 @@ pub(super) fn refusal(role: Role, judged: &[Judged], now: SystemTime) -> Error {
     let early = || with(Standing::OutsideValidity).map(|j| j.certificate.not_before()).filter(|from| now < *from);
     let late = with(Standing::OutsideValidity).map(|j| j.certificate.not_after()).max();
     let (several, keyless) = (with(Standing::Several).next().is_some(), with(Standing::KeyMissing).next().is_some());
+    let misplaced = with(Standing::KeyMissing).find(|j| !j.misplaced.is_empty());
+    // One certificate alone: neither its fingerprint nor what it says chooses.
+    let in_doubt = with(Standing::Several).find(|j| j.scopes().len() > 1);
     let (kind, detail) = match (several, keyless, early().min(), late) {
-        (true, ..) => (ErrorKind::SeveralCredentials, None),
+        (true, ..) => (ErrorKind::SeveralCredentials, in_doubt.map(|j| j.reason.clone())),
         (_, false, Some(from), _) => (ErrorKind::CertificateNotYetValid, Some(format!("from {}", date(from)))),
         (_, false, None, Some(end)) => (ErrorKind::CertificateExpired, Some(format!("since {}", date(end)))),
-        (_, true, _, None) => (ErrorKind::KeyMissing, None),
+        (_, true, _, None) => match misplaced {
+            Some(one) => (ErrorKind::KeyMismatch, Some(one.reason.clone())),
+            None => (ErrorKind::KeyMissing, None),
+        },
         _ => (ErrorKind::NoCredential, None),
     };
     let candidates = judged.iter().map(|j| Candidate {
@@ -261,6 +339,9 @@ pub(super) fn refusal(role: Role, judged: &[Judged], now: SystemTime) -> Error {
     }
 }
 
+#[cfg(test)]
+#[path = "scope_tests.rs"]
+mod scope_tests;
 #[cfg(test)]
 #[path = "choose_tests.rs"]
 mod tests;

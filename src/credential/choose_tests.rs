@@ -5,35 +5,37 @@ use crate::cert::test_ca::{Holder, Shape, TestCa, any_key, raw_extension};
 use crate::credential::{Credential, Listed, list, resolve};
 use crate::door::DoorId;
 use crate::error::Recovery;
-use crate::token::{CertRef, KeyRef, PinRef, Slot, Wants};
+use crate::token::{CertRef, KeyRef, KeyShown, PinRef, Slot, Wants};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-fn now() -> SystemTime {
+pub(super) fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
-fn route(label: &str) -> Route {
+/// A place that the one PIN of most tests opens.
+pub(super) fn route(label: &str) -> Route {
     let slot = Slot {
         key: KeyRef(vec![1]),
         certificate: CertRef(vec![1]),
         pin: PinRef(vec![1]),
+        shown: KeyShown::Untold,
         wants: Wants::Once,
         suites: Vec::new(),
         label: label.to_owned(),
     };
-    Route { door: DoorId(format!("door of {label}")), slot }
+    Route { door: DoorId(format!("door of {label}")), slot, scope: Scope(1) }
 }
 
 /// Two authorities and the profile that knows them.
-struct Desk {
+pub(super) struct Desk {
     eport: TestCa,
     bank: TestCa,
-    profile: Profile,
+    pub(super) profile: Profile,
 }
 
 impl Desk {
-    fn new(more: &str) -> Desk {
+    pub(super) fn new(more: &str) -> Desk {
         let (eport, bank) = (TestCa::eport(now()).unwrap(), TestCa::bank(now()).unwrap());
         let id = |ca: &TestCa| crate::cert::hex(ca.key_id());
         let text = format!(
@@ -45,40 +47,44 @@ impl Desk {
         Desk { eport, bank, profile: Profile::parse(&text).unwrap() }
     }
 
-    fn customs(&self, shape: &Shape, label: &str) -> Found {
+    pub(super) fn customs(&self, shape: &Shape, label: &str) -> Found {
         Desk::found(self.eport.issue(shape, &any_key()).unwrap(), label)
     }
 
-    fn bank(&self, shape: &Shape, label: &str) -> Found {
+    pub(super) fn bank(&self, shape: &Shape, label: &str) -> Found {
         Desk::found(self.bank.issue(shape, &any_key()).unwrap(), label)
     }
 
-    fn found(der: Vec<u8>, label: &str) -> Found {
-        Found { certificate: Arc::new(Certificate::from_der(&der).unwrap()), routes: vec![route(label)] }
+    pub(super) fn found(der: Vec<u8>, label: &str) -> Found {
+        Found {
+            certificate: Arc::new(Certificate::from_der(&der).unwrap()),
+            routes: vec![route(label)],
+            misplaced: Vec::new(),
+        }
     }
 
-    fn ask(&self, role: Role, found: &[Found]) -> crate::error::Result<Credential> {
+    pub(super) fn ask(&self, role: Role, found: &[Found]) -> crate::error::Result<Credential> {
         self.select(role, found, &Selector::default())
     }
 
-    fn select(&self, role: Role, found: &[Found], selector: &Selector) -> crate::error::Result<Credential> {
+    pub(super) fn select(&self, role: Role, found: &[Found], selector: &Selector) -> crate::error::Result<Credential> {
         resolve(role, found, &self.profile, selector, now(), false)
     }
 
-    fn list(&self, found: &[Found]) -> Vec<Listed> {
+    pub(super) fn list(&self, found: &[Found]) -> Vec<Listed> {
         list(found, &self.profile, now())
     }
 }
 
-fn holder() -> Holder {
+pub(super) fn holder() -> Holder {
     Holder { person: "PERSON-MARKER".to_owned(), ..Holder::default() }
 }
 
-fn customs(number: u8) -> Shape {
+pub(super) fn customs(number: u8) -> Shape {
     Shape::customs(&holder(), number, now())
 }
 
-fn begun(days: u32, mut shape: Shape) -> Shape {
+pub(super) fn begun(days: u32, mut shape: Shape) -> Shape {
     shape.not_before = now() - DAY * days;
     shape
 }
@@ -180,7 +186,11 @@ fn the_encryption_certificate_is_recognised_and_never_signs() {
 #[cfg(feature = "rsa")]
 fn an_authority_and_a_self_signed_test_certificate_do_not_sign_unless_a_test_profile_says_so() {
     let pem = std::fs::read("tests/vectors/synthetic_rsa_cert.pem").unwrap();
-    let vector = Found { certificate: Arc::new(Certificate::from_pem(&pem).unwrap()), routes: vec![route("v")] };
+    let vector = Found {
+        certificate: Arc::new(Certificate::from_pem(&pem).unwrap()),
+        routes: vec![route("v")],
+        misplaced: Vec::new(),
+    };
     let rule = "[[customs.issuer]]\nunit = \"Synthetic Trading Co\"\n";
     let error = Desk::new(rule).ask(Role::Customs, std::slice::from_ref(&vector)).unwrap_err();
     assert!(error.to_string().contains("an authority"), "{error}");
@@ -271,7 +281,8 @@ fn the_bank_certificate_is_found_by_the_unit_code_of_the_customs_one_beside_it()
 fn one_certificate_behind_two_doors_is_one_with_two_routes() {
     let desk = Desk::new("");
     let first = desk.customs(&customs(1), "first");
-    let second = Found { certificate: Arc::clone(&first.certificate), routes: vec![route("second")] };
+    let second =
+        Found { certificate: Arc::clone(&first.certificate), routes: vec![route("second")], misplaced: Vec::new() };
     let credential = desk.ask(Role::Customs, &[first, second]).unwrap();
     assert_eq!(credential.routes.iter().map(|r| r.slot.label.as_str()).collect::<Vec<_>>(), ["first", "second"]);
 }

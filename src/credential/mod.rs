@@ -24,7 +24,22 @@ pub struct Route {
     pub door: DoorId,
     /// The slot.
     pub slot: Slot,
+    /// Which PIN opens it.
+    pub(crate) scope: Scope,
 }
+
+impl Route {
+    /// Where it leads, as a reference names it: without labels that may be persons' names.
+    pub(crate) fn place(&self) -> String {
+        let (door, place) = reference::parts(self);
+        if place.is_empty() { door.to_string() } else { format!("{door}/{place}") }
+    }
+}
+
+/// A number for each PIN of a scan, whatever ways lead to where it is checked: one application of one device, or one token of a module. A PIN is sent
+/// within the scope that it was asked for, and nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Scope(pub(crate) usize);
 
 /// A certificate as it was found on a shield, with the routes to its key.
 #[derive(Debug, Clone)]
@@ -33,6 +48,8 @@ pub struct Found {
     pub certificate: Arc<Certificate>,
     /// Routes in the order in which they are tried.
     pub routes: Vec<Route>,
+    /// Where it lies too, although the token shows another key there, or none: no routes.
+    pub misplaced: Vec<String>,
 }
 
 /// Certificate, private key on the token, and the PIN that opens it.
@@ -44,7 +61,7 @@ pub struct Credential {
     pub fingerprint: Fingerprint,
     /// The certificate.
     pub certificate: Arc<Certificate>,
-    /// Routes in the order in which they are tried.
+    /// Routes in the order in which they are tried. All are of one scope.
     pub(crate) routes: Vec<Route>,
 }
 
@@ -74,9 +91,10 @@ pub struct Selector {
 pub enum Standing {
     /// It serves its role.
     Serves,
-    /// It fits, and so does another of a different holder, organisation or card: somebody has to choose.
+    /// It fits, and so does another of a different holder, organisation or card, or one that another PIN opens; or copies of it lie where different PINs
+    /// open: somebody has to choose.
     Several,
-    /// A later certificate of the same holder, organisation and card serves in its place; or the profile's label chose another.
+    /// A later certificate of the same holder, organisation and card, which the same PIN opens, serves in its place; or the profile's label chose another.
     Superseded,
     /// Not valid at the time.
     OutsideValidity,
@@ -116,7 +134,7 @@ pub struct Listed {
 ///
 /// # Errors
 /// `NoCredential`, `SeveralCredentials`, and, when that alone stands in the way, `CertificateExpired`,
-/// `CertificateNotYetValid` or `KeyMissing`; each lists every certificate with its reason.
+/// `CertificateNotYetValid`, `KeyMissing` or `KeyMismatch`; each lists every certificate with its reason.
 pub(crate) fn resolve(
     role: Role,
     found: &[Found],

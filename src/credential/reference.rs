@@ -8,7 +8,7 @@ use crate::door::DoorId;
 
 /// Names one certificate behind one door, as a text that may be stored: it holds no secret and no person's name.
 ///
-/// A scan that is given one reads this one certificate only. The certificate is still compared before a PIN is asked for, so a reference that
+/// A scan that is given one reads this one certificate only, and takes no other way to it than through this door: a copy elsewhere may be anybody's. The certificate is still compared before a PIN is asked for, so a reference that
 /// has grown old is an error and never another certificate.
 ///
 /// ```
@@ -38,12 +38,15 @@ impl Reference {
     }
 
     /// The name of a route's certificate. Labels of tokens and objects stay out: issuers write persons' names there, and whoever opens a
-    /// PKCS#11 token again goes by the fingerprint alone.
+    /// PKCS#11 token again goes by its serial number and the fingerprint.
     pub(crate) fn of(route: &Route, fingerprint: Fingerprint) -> Self {
-        let door = route.door.without_label();
-        // A slash in a place would be taken for the end of the door's name.
-        let place = if door == route.door { route.slot.label.replace('/', "") } else { String::new() };
+        let (door, place) = parts(route);
         Reference { door, place, fingerprint }
+    }
+
+    /// Whether it is this door that it names.
+    pub(crate) fn names(&self, door: &DoorId) -> bool {
+        self.door == door.without_label()
     }
 
     /// SHA-256 of the certificate that it names.
@@ -66,6 +69,14 @@ impl Reference {
     }
 }
 
+/// Door and place of a route.
+pub(super) fn parts(route: &Route) -> (DoorId, String) {
+    let door = route.door.without_label();
+    // A slash in a place would be taken for the end of the door's name.
+    let place = if door == route.door { route.slot.label.replace('/', "") } else { String::new() };
+    (door, place)
+}
+
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.door, self.place, self.fingerprint)
@@ -75,7 +86,8 @@ impl fmt::Display for Reference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::{CertRef, KeyRef, PinRef, Slot, Wants};
+    use crate::credential::Scope;
+    use crate::token::{CertRef, KeyRef, KeyShown, PinRef, Slot, Wants};
 
     #[test]
     fn a_reference_holds_no_label_and_reads_back() {
@@ -84,11 +96,12 @@ mod tests {
                 key: KeyRef(vec![1]),
                 certificate: CertRef(vec![1]),
                 pin: PinRef(vec![1]),
+                shown: KeyShown::Untold,
                 wants: Wants::Once,
                 suites: Vec::new(),
                 label: label.to_owned(),
             };
-            Route { door, slot }
+            Route { door, slot, scope: Scope::default() }
         };
         let fingerprint = Fingerprint::parse(&"ab".repeat(32)).unwrap();
         let token = route(DoorId::of(["pkcs11", "vendor.so", "12:34", "Synthetic: Person"]), "key of Synthetic Person");

@@ -59,6 +59,36 @@
 //! - `certNo` is not signed. A verifier compares it with the certificate and says so; the certificate comes from its own register, never from the document.
 //! - An accepted upload is no verdict: customs was seen to accept a string that was signed with a newline. Verify before sending.
 //!
+//! # Copies of certificates
+//!
+//! A certificate is public. Every program may write one on a PKCS#11 token without a PIN, and its public key beside it; whoever is logged in to one
+//! application of a GM/T 0017 device may import any there. He wants the PIN that is typed for the certificate to go where his copy lies: it uses up
+//! the other party's tries, and the right PIN is called wrong.
+//!
+//! What is refused, and why:
+//!
+//! - Each way to a certificate has the number of the PIN that opens it: an application of a device, a token of a module. The same token behind two
+//!   modules that give it one label, or behind a module and as a card, is one. A PIN is sent, changed and unlocked within its own number; "this PIN also opens"
+//!   looks at nothing else.
+//! - Where a token itself shows that a key is in it, copies of the certificate under other PINs are no ways, and a problem of the scan says so. A device of GM/T
+//!   0017 shows it by ExportPublicKey; a certificate over another key than its container's is `KeyMismatch`. A PKCS#11 token shows it by a public key object with
+//!   CKA_LOCAL, which no program can write. Other public objects prove nothing, and that one is missing proves nothing: any program can write them and take
+//!   them away.
+//! - Where nothing shows it, the certificate is `SeveralCredentials`, both places are named, and nobody is asked for a PIN. Remove the copy, or name the place by its
+//!   reference, which leads to that place and nowhere else.
+//! - Nobody checks signatures of issuers before a PIN is asked for, so a certificate may be forged over a key of the other party's token. Therefore a newer one takes the
+//!   place of an older one only under the same PIN. Two current ones under two PINs are `SeveralCredentials`, and so is a current one beside one that has expired
+//!   elsewhere. A renewal in the application or on the token of its predecessor is not concerned.
+//!
+//! What remains:
+//!
+//! - Where the true certificate is not there at all (its token pulled out, or the certificate deleted from it), a copy or a forgery on the other party's PKCS#11 token is
+//!   the only one. A reference that a program has stored is not fooled.
+//! - A profile's label chooses among certificates under different PINs. Labels on a PKCS#11 token can be written by every program; names of applications and
+//!   containers cannot without a login.
+//! - A module says what it likes of its token: whoever names a false one to this library gives it the PIN.
+//! - PIV has one PIN for all slots: a copy in another slot gets no other verifier, and only makes signatures that do not verify.
+//!
 //! # Cards over PC/SC
 //!
 //! Every program of the computer reaches the same card. A PIN is sent only in a transaction in which the application was selected and its tries were

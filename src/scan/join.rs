@@ -1,6 +1,7 @@
 //! Which doors lead to one shield.
 
 use super::survey::Seen;
+use crate::door::DoorInfo;
 use crate::profile::Join;
 
 /// Groups doors by device, in the order in which they were seen.
@@ -27,11 +28,19 @@ pub(super) fn join(seen: Vec<Seen>, joins: &[Join]) -> Vec<Vec<Seen>> {
 
 fn are_one(a: &Seen, b: &Seen, joins: &[Join]) -> bool {
     let (one, two) = (a.door.info(), b.door.info());
-    let same_serial = one.serial == two.serial && tells(&one.serial);
     if a.source == b.source {
-        return same_serial || joins.iter().any(|j| names(j, &one.serial) && names(j, &two.serial));
+        return same_serial(one, two) || joins.iter().any(|j| names(j, &one.serial) && names(j, &two.serial));
     }
-    (same_serial || same_reader(&one.reader, &two.reader)) && shares_certificate(a, b)
+    is_one_device(one, two) && shares_certificate(a, b)
+}
+
+/// Whether two doors of different modules or ways say that they lead to one device.
+pub(super) fn is_one_device(one: &DoorInfo, two: &DoorInfo) -> bool {
+    same_serial(one, two) || same_reader(&one.reader, &two.reader)
+}
+
+fn same_serial(one: &DoorInfo, two: &DoorInfo) -> bool {
+    one.serial == two.serial && tells(&one.serial)
 }
 
 /// CK_SLOT_INFO holds 64 octets: a longer reader's name is cut there.

@@ -1,6 +1,7 @@
 //! Finds doors and joins them into shields.
 
 mod join;
+mod scope;
 mod survey;
 #[cfg(test)]
 mod survey_tests;
@@ -12,9 +13,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use self::scope::Scopes;
 use self::survey::{Board, Seen, Source};
 use crate::card::{CardReport, Look};
-use crate::credential::{Found, Reference, Route, Selector};
+use crate::credential::{Found, Reference, Selector};
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
@@ -22,7 +24,7 @@ use crate::link::{ReaderState, Readers, trace};
 use crate::profile::Profile;
 use crate::role::Role;
 use crate::shield::{Parts, Shield};
-use crate::token::CardRules;
+use crate::token::{CardRules, KeyShown};
 use crate::wait::{Clock, SystemClock, Wait};
 
 const OPERATION: &str = "scan";
@@ -78,7 +80,8 @@ impl Scanner {
         self
     }
 
-    /// Adds a PKCS#11 module by its absolute path. Where several modules reach the same certificate, the one named first is used first.
+    /// Adds a PKCS#11 module by its absolute path. Where several modules reach the same token, the one named first is used first;
+    /// that it is one, they show by its serial number or reader and its label, or by a key that was made in it.
     #[must_use]
     pub fn module(mut self, path: impl Into<PathBuf>) -> Self {
         self.modules.push(path.into());
@@ -170,13 +173,12 @@ impl Scanner {
             return Err(Error::new(ErrorKind::Cancelled, OPERATION));
         }
         if let Some(reference) = &self.reference {
-            for door in &mut sight.seen {
-                door.contents.retain(|(_, certificate)| certificate.fingerprint() == reference.fingerprint);
-            }
-            sight.seen.retain(|door| !door.contents.is_empty());
+            sight.problems.extend(scope::limit(&mut sight.seen, reference));
         }
-        let shields =
-            join::join(sight.seen, self.profile.joins()).into_iter().map(|group| self.shield(group)).collect();
+        let mut groups = join::join(sight.seen, self.profile.joins());
+        let scopes = Scopes::of(groups.iter().flatten());
+        sight.problems.extend(scopes.drop_copies(&mut groups, &self.profile));
+        let shields = groups.into_iter().map(|group| self.shield(group, &scopes)).collect();
         for problem in &sight.problems {
             tracing::info!(code = problem.code(), operation = problem.operation(), "scan met a problem");
         }
@@ -197,17 +199,23 @@ impl Scanner {
         Look { wanted, serial, driver, rules }
     }
 
-    fn shield(&self, mut group: Vec<Seen>) -> Shield {
+    fn shield(&self, mut group: Vec<Seen>, scopes: &Scopes) -> Shield {
         let order = self.profile.routes();
         group.sort_by_key(|seen| order.iter().position(|way| *way == seen.door.way()));
         let mut found: Vec<Found> = Vec::new();
         let mut doors = Vec::new();
         for Seen { door, contents, .. } in group {
             for (slot, certificate) in contents {
-                let route = Route { door: door.id().clone(), slot };
-                match found.iter_mut().find(|f| f.certificate.fingerprint() == certificate.fingerprint()) {
-                    Some(known) => known.routes.push(route),
-                    None => found.push(Found { certificate, routes: vec![route] }),
+                let route = scopes.route(door.id(), slot);
+                let known = found.iter().position(|f| f.certificate.fingerprint() == certificate.fingerprint());
+                let known = known.unwrap_or(found.len());
+                if known == found.len() {
+                    found.push(Found { certificate, routes: Vec::new(), misplaced: Vec::new() });
+                }
+                let Some(one) = found.get_mut(known) else { continue };
+                match route.slot.shown {
+                    KeyShown::Other => one.misplaced.push(route.place()),
+                    _ => one.routes.push(route),
                 }
             }
             doors.push(door);

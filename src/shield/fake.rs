@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use super::{Parts, Shield};
 use crate::cert::Certificate;
-use crate::credential::{Credential, Found, Route};
+use crate::credential::{Credential, Found, Route, Scope};
 use crate::door::{Door, DoorId, DoorInfo, Lease, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::profile::Profile;
 use crate::role::Role;
 use crate::suite::{RawSignature, Suite, ToBeSigned};
-use crate::token::{Auth, CertRef, KeyRef, PinForm, PinRef, PinState, Slot, Token, Wants};
+use crate::token::{Auth, CertRef, KeyRef, KeyShown, PinForm, PinRef, PinState, Slot, Token, Wants};
 use crate::tries::PinStatus;
 use crate::wait::{Clock, Wait, lock};
 
@@ -212,6 +212,7 @@ fn slot_of(suite: Suite) -> Slot {
         key: KeyRef(vec![1]),
         certificate: CertRef(vec![1]),
         pin: PinRef(vec![1]),
+        shown: KeyShown::Untold,
         wants: Wants::Once,
         suites: vec![suite],
         label: "fake".to_owned(),
@@ -299,14 +300,14 @@ fn made(all: &[Arc<Habits>], profile: Profile, (certificate, suite): (&str, Suit
             atr: None,
             dialect: String::new(),
         };
-        routes.push(Route { door: id.clone(), slot: slot_of(suite) });
+        routes.push(Route { door: id.clone(), slot: slot_of(suite), scope: Scope::default() });
         let der = certificate.der().to_vec();
         doors.push(Arc::new(FakeDoor { id, info, habits: Arc::clone(habits), certificate: der }));
     }
     let shield = Shield::new(Parts {
         serial: text(),
         doors,
-        found: vec![Found { certificate: Arc::clone(&certificate), routes: routes.clone() }],
+        found: vec![Found { certificate: Arc::clone(&certificate), routes: routes.clone(), misplaced: Vec::new() }],
         profile: Arc::new(profile),
         clock: Arc::new(Counted(Arc::clone(&all[0]))),
         puks: Arc::default(),

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use self::doubt::Doubts;
 use self::signing::{Entry, Job, Ready};
-use crate::credential::{self, Credential, Found, Listed, Selector};
+use crate::credential::{self, Credential, Found, Listed, Route, Selector};
 use crate::door::{Door, DoorId, DoorInfo, Lease, Way};
 use crate::error::{Error, ErrorKind, Result, next_correlation};
 use crate::format::SignContext;
@@ -29,7 +29,7 @@ use crate::prompt::PinPrompt;
 use crate::receipt::Receipt;
 use crate::request::{Options, Request, Unlock};
 use crate::role::Role;
-use crate::suite::{RawSignature, Suite, Summary};
+use crate::suite::{PublicKey, RawSignature, Suite, Summary};
 use crate::token::PinState;
 use crate::tries::PinStatus;
 use crate::wait::{Clock, Wait};
@@ -97,9 +97,9 @@ impl Shield {
     /// The roles besides `role` that the same PIN opens.
     #[must_use]
     pub fn also_opens(&self, credential: &Credential) -> Vec<Role> {
-        // A verifier's name is one inside its token.
-        let pins: Vec<_> = credential.routes.iter().map(|r| (&r.door, &r.slot.pin)).collect();
-        let shares = |found: &&Found| found.routes.iter().any(|r| pins.contains(&(&r.door, &r.slot.pin)));
+        let pin = credential.routes.first().map(|r| r.scope);
+        // What lies under another PIN as well may be a copy here: it says nothing of this one.
+        let shares = |found: &&Found| !found.routes.is_empty() && found.routes.iter().all(|r| Some(r.scope) == pin);
         let mut roles: Vec<Role> = self
             .0
             .found
@@ -175,8 +175,9 @@ impl Shield {
             .map_or(PinStatus::Unknown { refused: false }, |s| s.status);
         drop(lease);
         self.settle(&route.door);
-        let door = route.door.clone();
-        let receipt = self.finish(job, &signature, door, after, out)?;
+        let (door, credential) = (route.door.clone(), job.credential.clone());
+        let receipt = self.finish(job, &signature, door.clone(), after, out);
+        let receipt = receipt.map_err(|error| self.named(error, &credential, &door))?;
         tracing::info!(correlation = id, role = %receipt.role, format = receipt.format, certificate = receipt.number, "signed");
         Ok(receipt)
     }
@@ -273,6 +274,28 @@ impl Shield {
             _ => {}
         }
         receipt
+    }
+
+    /// After a signature that does not verify: where the token shows the key that made it, and it is another than the certificate's, trying again is
+    /// of no use. Nothing of ours may hold the door.
+    pub(crate) fn named(&self, error: Error, credential: &Credential, door: &DoorId) -> Error {
+        if error.kind() != ErrorKind::SignatureWrong {
+            return error;
+        }
+        let shown = || -> Option<PublicKey> {
+            let route = credential.routes.iter().find(|r| r.door == *door)?;
+            let open = self.0.doors.iter().find(|d| d.id() == door)?;
+            let wait = Wait::at_most(policy::CLOSE_TIME);
+            let key = route.slot.key.clone();
+            open.lease(&wait).ok()?.call("read public key", &wait, move |token| token.shown_key(&key)).ok()?
+        };
+        let is_other = |key: PublicKey| credential.certificate.key().is_ok_and(|own| own.point() != key.point());
+        if !shown().is_some_and(is_other) {
+            return error;
+        }
+        let places: Vec<String> = credential.routes.iter().filter(|r| r.door == *door).map(Route::place).collect();
+        let what = format!("the key in {} is another one than the certificate's", places.join(" and "));
+        Error::new(ErrorKind::KeyMismatch, error.operation()).detail(what)
     }
 
     /// Keeps open what leads to a credential, while a person types and for the length of a batch.

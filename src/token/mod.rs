@@ -36,7 +36,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::link::Atr;
 use crate::pin::Pin;
-use crate::suite::{RawSignature, Suite, ToBeSigned};
+use crate::suite::{PublicKey, RawSignature, Suite, ToBeSigned};
 use crate::tries::PinStatus;
 use crate::wait::Wait;
 
@@ -135,6 +135,20 @@ pub enum Wants {
     Confirm,
 }
 
+/// What a token tells, before a login, of the key that a certificate names. Certificates are public: whoever reaches a token may put a copy of
+/// one on it, and a PIN that goes where a copy lies goes to somebody else's verifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum KeyShown {
+    /// The token's own word that the key is in it. Nobody can have it say that who merely reaches the token.
+    Here,
+    /// Nothing that can be relied upon.
+    #[default]
+    Untold,
+    /// Another key is in the certificate's place, or none.
+    Other,
+}
+
 /// One certificate of a token with its key and PIN. `Debug` leaves the label out: it may hold a person's name.
 #[derive(Clone)]
 pub struct Slot {
@@ -144,6 +158,8 @@ pub struct Slot {
     pub certificate: CertRef,
     /// The PIN that opens the key.
     pub pin: PinRef,
+    /// Whether the key is there, as far as the token tells before a login.
+    pub shown: KeyShown,
     /// How often the PIN is wanted, as far as the token tells before a login.
     pub wants: Wants,
     /// What the token signs with this key.
@@ -243,6 +259,14 @@ pub trait Token: Send {
     /// # Errors
     /// `CertificateChanged` when it is not there any more.
     fn certificate(&mut self, of: &CertRef) -> Result<Vec<u8>>;
+
+    /// The public key that the token itself shows for a key without a login; `None` where it shows none.
+    ///
+    /// # Errors
+    /// What the token answers.
+    fn shown_key(&mut self, _key: &KeyRef) -> Result<Option<PublicKey>> {
+        Ok(None)
+    }
 
     /// Reads the state of a PIN. Costs no try and ends no login.
     ///

@@ -3,6 +3,7 @@
 //!
 //! | | commands |
 //! |---|---|
+//! | looking at a shield, for each signing certificate | 1 more than reading takes: ExportPublicKey, which tells a copy |
 //! | by reference, up to the first signature | 8, and its certificate: OpenContainer and ExportCertificate |
 //! | the end of its login, after that | ClearSecureState; CloseApplication besides where one application is open at a time |
 //! | each further signature in a lease | 1 |
@@ -25,6 +26,12 @@ const VERIFY: u8 = 0x18;
 const CLEAR: u8 = 0x1C;
 const OPEN: u8 = 0x26;
 const CLOSE: u8 = 0x28;
+/// Whether it is a card of another family.
+const SELECT: u8 = 0xA4;
+const APPLICATIONS: u8 = 0x22;
+const CONTAINERS: u8 = 0x46;
+const CONTAINER_INFO: u8 = 0x4A;
+const KEY: u8 = 0x88;
 const CONTAINER: u8 = 0x42;
 const EXPORT: u8 = 0x4E;
 const RANDOM: u8 = 0x50;
@@ -69,6 +76,18 @@ fn budget_by_reference_eight_commands_and_the_certificate_to_the_first_signature
             assert_eq!(to_signature.len() - certificate.len(), 8);
             assert_eq!(after, [CLEAR], "{role} {kind:?}");
         }
+    }
+}
+
+/// A certificate that lies with another key gets no PIN, so the key of each place that may serve is read. The encryption pair's is not.
+#[test]
+fn budget_looking_at_everything_costs_one_command_more_for_each_signing_certificate() {
+    for kind in [Kind::Sm2, Kind::P256] {
+        let desk = Desk::of_kind(kind);
+        desk.sent();
+        desk.shield();
+        let application = [OPEN, CONTAINERS, CONTAINER_INFO, CONTAINER, EXPORT, KEY, EXPORT];
+        assert_eq!(desk.sent(), [&[SELECT, INFO, APPLICATIONS], &application[..], &application].concat(), "{kind:?}");
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod attacks;
 mod budget;
+mod copies;
 mod dialects;
 mod faults;
 mod issuing;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use shared_shield::link::card::{SharedCard, VirtualReaders};
 use shared_shield::link::{Presence, Readers};
-use shared_shield::simulator::Habits;
+use shared_shield::simulator::{Habits, Simulator};
 use shared_shield::{Error, ErrorKind, Profile, Role, Scan, Scanner, Shield, Wait};
 
 use crate::gm_shield::{
@@ -104,7 +104,12 @@ impl Desk {
     }
 
     pub fn with(kind: Kind, dialect: &str, habits: Habits) -> Self {
-        let (card, talk) = watched(issued(kind, dialect, habits, &Role::ALL).card());
+        Desk::holding(&issued(kind, dialect, habits, &Role::ALL), kind, dialect, habits)
+    }
+
+    /// With a shield that the test has made or changed.
+    pub fn holding(on: &Simulator, kind: Kind, dialect: &str, habits: Habits) -> Self {
+        let (card, talk) = watched(on.card());
         let card = Arc::new(Mutex::new(card));
         let readers = VirtualReaders::new(&[READER]);
         readers.insert(READER, card.clone());

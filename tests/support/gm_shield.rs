@@ -159,6 +159,25 @@ pub fn issued(kind: Kind, dialect: &str, habits: Habits, order: &[Role]) -> Simu
     on
 }
 
+/// What a program does that is logged in to one application: a container of its own with this certificate. Its key: 04‖X‖Y.
+pub fn plant(on: &Simulator, kind: Kind, role: Role, container: &str, der: &[u8]) -> Vec<u8> {
+    on.create_container(application(role), container).unwrap();
+    let point = on.import_key(application(role), container, Usage::Signing, kind.algorithm(), &[0x33; 32]).unwrap();
+    on.import_certificate(application(role), container, Usage::Signing, der).unwrap();
+    point
+}
+
+/// A certificate of a party over any key, by an authority that only has its name.
+pub fn forged(kind: Kind, role: Role, point: &[u8], change: impl FnOnce(&mut Shape)) -> Vec<u8> {
+    let (now, holder) = (SystemTime::now(), Holder::default());
+    let (name, mut shape) = match role {
+        Role::Customs => ("CN=Story customs CA", Shape::customs(&holder, 1, now)),
+        _ => ("CN=Story bank CA", Shape::bank(&holder, 1, now)),
+    };
+    change(&mut shape);
+    TestCa::new(name, now).unwrap().issue(&shape, &spki(kind, point)).unwrap()
+}
+
 /// Issuers give the roles. A dialect is named for the very device that `door` is, and proven on it or not.
 pub fn profile(door: &DoorInfo, dialect: Option<&str>, proven: bool) -> Profile {
     let rules =

@@ -219,8 +219,9 @@ impl Inner {
         // After a signature that is none, the next one looks at the certificate again.
         let receipt = self
             .shield
-            .finish(job, &signature, door, tries, out)
-            .inspect_err(|_| drop(std::mem::take(&mut *lock(&self.leases))))?;
+            .finish(job, &signature, door.clone(), tries, out)
+            .inspect_err(|_| drop(std::mem::take(&mut *lock(&self.leases))))
+            .map_err(|error| self.shield.named(error, &self.credential, &door))?;
         if self.is_used_up() {
             self.end();
         }

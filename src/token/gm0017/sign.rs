@@ -119,7 +119,7 @@ impl GmToken {
     }
 
     /// The certificate's key.
-    fn key_of(&mut self, spot: &Spot) -> Result<PublicKey> {
+    pub(super) fn key_of(&mut self, spot: &Spot) -> Result<PublicKey> {
         let missing =
             || Error::new(ErrorKind::KeyMissing, "find key").detail(format!("no certificate in {}", spot.label()));
         self.read(spot)?.ok_or_else(missing)?.key().cloned()

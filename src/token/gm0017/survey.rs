@@ -8,7 +8,8 @@ use super::token::GmToken;
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
-use crate::token::{PinRef, Slot};
+use crate::suite::{KeyKind, PublicKey};
+use crate::token::{KeyShown, PinRef, Slot};
 
 /// Whether an error speaks of one application or container alone: the next one may be well. Anything else ends the use of the card.
 fn is_of_the_place(error: &Error) -> bool {
@@ -200,16 +201,63 @@ impl GmToken {
             }
             _ => Vec::new(),
         };
+        let shown = match certificate.key() {
+            Ok(key) if !suites.is_empty() && !self.is_named_alone() => self.compare(spot, key)?,
+            _ => KeyShown::Untold,
+        };
         found.push(Slot {
             key: spot.key(),
             certificate: spot.certificate(),
             pin: PinRef(spot.application.octets().to_vec()),
+            shown,
             wants: self.wants(),
             suites,
             label: spot.label(),
         });
         Ok(())
     }
+
+    /// Whether the key of a place is the certificate's, as the device shows it without a PIN. Whoever has logged in to one application can import
+    /// the certificate of another party there, and would get the PIN that is typed for it. A place that is named alone is not looked at: whoever
+    /// named it says whose PIN goes there, and each command counts.
+    fn compare(&mut self, spot: &Spot, key: &PublicKey) -> Result<KeyShown> {
+        use ErrorKind as K;
+        match self.shown(spot, key.kind()) {
+            Ok(there) if there.point() == key.point() => Ok(KeyShown::Here),
+            Ok(_) => {
+                self.notes.push(other_key(spot));
+                Ok(KeyShown::Other)
+            }
+            Err(error) if self.card.has_failed() => Err(error),
+            // The place has no key at all.
+            Err(error) if error.kind() == K::KeyMissing => {
+                self.noted(&spot.label(), Err(error))?;
+                Ok(KeyShown::Other)
+            }
+            // The device does not show it, or not to everybody.
+            Err(error) if matches!(error.kind(), K::Unsupported | K::PinRequired) => Ok(KeyShown::Untold),
+            Err(error) => {
+                self.noted(&spot.label(), Err(error))?;
+                Ok(KeyShown::Untold)
+            }
+        }
+    }
+
+    fn is_named_alone(&self) -> bool {
+        self.at.wanted.iter().filter(|wanted| wanted.contains(':')).count() == 1
+    }
+
+    /// ExportPublicKey of a place, for a certificate of this kind of key.
+    pub(super) fn shown(&mut self, spot: &Spot, kind: KeyKind) -> Result<PublicKey> {
+        let (numbers, order) = (self.container(spot)?, self.form.order());
+        container::export_public_key(&mut self.card, numbers, (spot.half, kind), order)
+    }
+}
+
+/// The certificate of a place is another key's.
+fn other_key(spot: &Spot) -> Error {
+    let what = format!("{}: the key there is another one than the certificate's, so it is no way to it", spot.label());
+    Error::new(ErrorKind::KeyMismatch, "ExportPublicKey").detail(what)
 }
 
 fn too_many(operation: &'static str, what: &str, most: usize) -> Error {

@@ -14,7 +14,7 @@ use super::name::{Name, Spot};
 use super::pin::{self, Seen};
 use crate::apdu::Exchange;
 use crate::error::{Error, ErrorKind, Result};
-use crate::suite::{RawSignature, ToBeSigned};
+use crate::suite::{PublicKey, RawSignature, ToBeSigned};
 use crate::token::{self, Auth, CertRef, Insertion, KeyRef, PinRef, PinState, Slot, Token};
 use crate::wait::lock;
 
@@ -347,6 +347,12 @@ impl Token for GmToken {
             Error::new(ErrorKind::CertificateChanged, "ExportCertificate")
                 .detail(format!("{} has no certificate", spot.label()))
         })
+    }
+
+    fn shown_key(&mut self, key: &KeyRef) -> Result<Option<PublicKey>> {
+        let spot = Spot::of_key(key)?;
+        let kind = self.key_of(&spot)?.kind();
+        self.shown(&spot, kind).map(Some)
     }
 
     fn pin_state(&mut self, pin: &PinRef) -> Result<PinState> {

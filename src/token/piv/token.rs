@@ -14,7 +14,7 @@ use crate::apdu::{Command, Exchange, Expect, Sw};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::suite::{PublicKey, RawSignature, ToBeSigned};
-use crate::token::{self, Auth, CertRef, Insertion, KeyRef, PinRef, PinState, Token, Wants};
+use crate::token::{self, Auth, CertRef, Insertion, KeyRef, KeyShown, PinRef, PinState, Token, Wants};
 
 /// Made by a successful SELECT alone, inside a transaction that ends with it.
 pub(super) struct PivToken {
@@ -146,6 +146,8 @@ impl PivToken {
             key: slot.key_that(wants),
             certificate: slot.certificate(),
             pin: PinRef(vec![pin]),
+            // One PIN opens every slot: wherever a copy lies, it goes to the same verifier.
+            shown: KeyShown::Untold,
             wants,
             suites: certificate.key().map_or_else(|_| Vec::new(), |key| slot::suites(key.kind())),
             label: slot.name(),

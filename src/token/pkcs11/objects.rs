@@ -4,7 +4,8 @@ use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use cryptoki_sys::{
     CK_ATTRIBUTE_TYPE, CK_CERTIFICATE_TYPE, CKA_ALWAYS_AUTHENTICATE, CKA_CERTIFICATE_TYPE, CKA_EC_PARAMS, CKA_EC_POINT,
-    CKA_ID, CKA_KEY_TYPE, CKA_LABEL, CKA_MODULUS, CKA_PUBLIC_KEY_INFO, CKA_SIGN, CKA_VALUE, CKC_X_509, CKK_EC, CKK_RSA,
+    CKA_ID, CKA_KEY_TYPE, CKA_LABEL, CKA_LOCAL, CKA_MODULUS, CKA_PUBLIC_KEY_INFO, CKA_SIGN, CKA_VALUE, CKC_X_509,
+    CKK_EC, CKK_RSA,
 };
 
 use super::raw::Raw;
@@ -138,6 +139,16 @@ impl View<'_> {
         Ok(Some(CertificateObject { handle, label, certificate }))
     }
 
+    /// Whether this public key object is `key`, made on the token together with its private key. Both CKA_LOCAL and the numbers of the key are
+    /// the token's own: no template can set them for a pair that the token makes, and nothing changes them later (PKCS#11 2.40 §4.1.2, §4.7).
+    /// CKA_PUBLIC_KEY_INFO is not asked, because programs may write it.
+    pub(super) fn is_born_here(self, object: ObjectHandle, key: &PublicKey) -> Result<bool> {
+        if self.is(object, CKA_LOCAL)? != Some(true) || !self.is_of(object, key.kind())? {
+            return Ok(false);
+        }
+        Ok(self.numbers(object, key)? == Stated::Same)
+    }
+
     /// What a key object says of its public key, by CKA_PUBLIC_KEY_INFO, CKA_MODULUS or CKA_EC_POINT.
     pub(super) fn stated(self, object: ObjectHandle, key: &PublicKey) -> Result<Stated> {
         if let Some(info) = self.attribute(object, CKA_PUBLIC_KEY_INFO, policy::ATTRIBUTE_MAX)?
@@ -145,6 +156,11 @@ impl View<'_> {
         {
             return Ok(if same_key(&info, key) { Stated::Same } else { Stated::Other });
         }
+        self.numbers(object, key)
+    }
+
+    /// The same by CKA_MODULUS or CKA_EC_POINT alone.
+    fn numbers(self, object: ObjectHandle, key: &PublicKey) -> Result<Stated> {
         let (kind, expected) = match (key.modulus(), key.point()) {
             (Some(modulus), _) => (CKA_MODULUS, modulus),
             (None, Some(point)) => (CKA_EC_POINT, point),

@@ -7,6 +7,7 @@ use cryptoki::object::{ObjectClass, ObjectHandle};
 use super::objects::{Stated, View, same_key};
 use crate::error::Result;
 use crate::suite::PublicKey;
+use crate::token::KeyShown;
 
 /// How it is known that a private key belongs to the certificate. Ordered: the best comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +61,21 @@ pub(super) fn candidates(view: View<'_>, public: &PublicKey) -> Result<Vec<Candi
     }
     found.sort_by_key(|c| c.proof);
     Ok(found)
+}
+
+/// Whether the token shows, to whom is not logged in, that the key is in it: by a public key object that was made on it. Others are no proof.
+/// Public objects can be written, and taken away, by every program that reaches the token, so neither that one is there says anything nor that
+/// none is: a copy of a certificate is planted with its public key as easily as without.
+///
+/// # Errors
+/// What the token answers.
+pub(super) fn shown(view: View<'_>, public: &PublicKey) -> Result<KeyShown> {
+    for object in view.find(ObjectClass::PUBLIC_KEY)? {
+        if view.is_born_here(object, public)? {
+            return Ok(KeyShown::Here);
+        }
+    }
+    Ok(KeyShown::Untold)
 }
 
 /// What public objects say of each CKA_ID: public keys first, certificates for ids that no public key has. An id with which objects

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::Result;
 use crate::suite::{PublicKey, RawSignature, ToBeSigned};
-use crate::token::{Auth, CertRef, KeyRef, PinForm, PinRef, PinState, Pins, Slot, Sm2Table, Token, Wants};
+use crate::token::{Auth, CertRef, KeyRef, KeyShown, PinForm, PinRef, PinState, Pins, Slot, Sm2Table, Token, Wants};
 use crate::wait::Wait;
 
 /// The most private keys that are tried for one certificate.
@@ -273,14 +273,15 @@ impl Token for Pkcs11Token {
                 continue;
             }
             self.certificates.push((certificate.fingerprint(), object.handle));
-            let (wants, suites) = match certificate.key() {
-                Ok(key) => (self.wants(key)?, self.offer().suites(key.kind())?),
-                Err(_) => (Wants::Once, Vec::new()),
+            let (shown, wants, suites) = match certificate.key() {
+                Ok(key) => (pair::shown(self.view(), key)?, self.wants(key)?, self.offer().suites(key.kind())?),
+                Err(_) => (KeyShown::Untold, Wants::Once, Vec::new()),
             };
             slots.push(Slot {
                 key: KeyRef(certificate.spki()?),
                 certificate: reference,
                 pin: self.pin.clone(),
+                shown,
                 wants,
                 suites,
                 label: object.label,

@@ -1,0 +1,164 @@
+//! Which PIN opens what was found, and which copies of certificates lead nowhere.
+//!
+//! A certificate is public: a program that reaches one party's token or application may put the other party's certificate there. A PIN that went
+//! wherever a copy lies would use up the wrong party's tries. So each way has the number of the PIN that opens it, ways of two numbers are never
+//! taken for each other, and where a token itself shows that the key is in it, the copies elsewhere lead nowhere.
+
+use std::collections::BTreeSet;
+
+use super::join::is_one_device;
+use super::survey::{Content, Seen};
+use crate::cert::{Certificate, Fingerprint};
+use crate::credential::{Reference, Route, Scope};
+use crate::door::{DoorId, Way};
+use crate::error::{Error, ErrorKind};
+use crate::profile::Profile;
+use crate::token::{KeyShown, PinRef, Slot};
+
+/// One PIN behind one door.
+struct Verifier<'s> {
+    seen: &'s Seen,
+    pin: &'s PinRef,
+}
+
+impl Verifier<'_> {
+    fn slots(&self) -> impl Iterator<Item = (&Slot, Fingerprint)> {
+        let of_pin = |(slot, _): &&Content| slot.pin == *self.pin && slot.shown != KeyShown::Other;
+        self.seen.contents.iter().filter(of_pin).map(|(slot, certificate)| (slot, certificate.fingerprint()))
+    }
+
+    fn holds(&self, of: Fingerprint) -> bool {
+        self.slots().any(|(_, fingerprint)| fingerprint == of)
+    }
+
+    fn proves(&self, of: Fingerprint) -> bool {
+        self.slots().any(|(slot, fingerprint)| fingerprint == of && slot.shown == KeyShown::Here)
+    }
+
+    /// Whether the other one, of a card with several PINs, holds what this card has only behind another of them.
+    fn has_behind_another_pin(&self, other: &Verifier<'_>) -> bool {
+        let is_there = |of, (slot, one): &Content| slot.shown != KeyShown::Other && one.fingerprint() == of;
+        let elsewhere = |of: Fingerprint| self.seen.contents.iter().any(|content| is_there(of, content));
+        other.slots().any(|(_, of)| !self.holds(of) && elsewhere(of))
+    }
+
+    /// Whether these two show one and the same key as theirs: a key that was made in a token is in no second one.
+    fn is_surely(&self, other: &Verifier<'_>) -> bool {
+        self.seen.source != other.seen.source && self.slots().any(|(_, of)| self.proves(of) && other.proves(of))
+    }
+
+    /// Whether these two, behind different doors, are checked by one and the same verifier, as far as can be told.
+    fn may_be(&self, other: &Verifier<'_>) -> bool {
+        if self.seen.source == other.seen.source {
+            return false;
+        }
+        let (one, two) = (self.seen.door.info(), other.seen.door.info());
+        // Two modules that call one device by two names may show one party's part of it each.
+        let by_modules = self.seen.door.way() == Way::Module && other.seen.door.way() == Way::Module;
+        is_one_device(one, two)
+            && self.slots().any(|(_, of)| other.holds(of))
+            && (!by_modules || one.label == two.label)
+            && !self.has_behind_another_pin(other)
+            && !other.has_behind_another_pin(self)
+    }
+}
+
+/// The number of each PIN.
+pub(super) struct Scopes(Vec<(DoorId, PinRef, Scope)>);
+
+impl Scopes {
+    pub(super) fn of<'s>(seen: impl IntoIterator<Item = &'s Seen>) -> Self {
+        let mut all: Vec<Verifier<'s>> = Vec::new();
+        for seen in seen {
+            for (slot, _) in &seen.contents {
+                if !all.iter().any(|known| known.seen.door.id() == seen.door.id() && *known.pin == slot.pin) {
+                    all.push(Verifier { seen, pin: &slot.pin });
+                }
+            }
+        }
+        // Of one that may be several things, none is known.
+        let is_rival = |x: &Verifier<'_>, y: &Verifier<'_>| {
+            let same_door = |z: &&Verifier<'_>| z.seen.door.id() == y.seen.door.id() && z.pin == y.pin;
+            all.iter().filter(|z| z.seen.source == y.seen.source && !same_door(z)).any(|z| x.may_be(z))
+        };
+        let is_one =
+            |x: &Verifier<'_>, y: &Verifier<'_>| x.is_surely(y) || (x.may_be(y) && !is_rival(x, y) && !is_rival(y, x));
+        let mut groups: Vec<Vec<&Verifier<'_>>> = Vec::new();
+        for one in &all {
+            match groups.iter_mut().find(|group| group.iter().all(|other| is_one(one, other))) {
+                Some(group) => group.push(one),
+                None => groups.push(vec![one]),
+            }
+        }
+        let number = |(number, group): (usize, Vec<&Verifier<'_>>)| {
+            group.into_iter().map(move |v| (v.seen.door.id().clone(), v.pin.clone(), Scope(number))).collect::<Vec<_>>()
+        };
+        Scopes(groups.into_iter().enumerate().flat_map(number).collect())
+    }
+
+    /// The way through a door to what is in a slot. Every slot that was seen has a number.
+    pub(super) fn route(&self, door: &DoorId, slot: Slot) -> Route {
+        let known = self.0.iter().find(|(of, pin, _)| of == door && *pin == slot.pin);
+        let scope = known.map_or(Scope(self.0.len()), |(_, _, scope)| *scope);
+        Route { door: door.clone(), slot, scope }
+    }
+
+    /// Takes out the copies of certificates whose key another token shows itself, each with a note.
+    pub(super) fn drop_copies(&self, groups: &mut [Vec<Seen>], profile: &Profile) -> Vec<Error> {
+        let mut owners: Vec<(Fingerprint, Route)> = Vec::new();
+        for seen in groups.iter().flatten() {
+            let proven = seen.contents.iter().filter(|(slot, _)| slot.shown == KeyShown::Here);
+            owners.extend(proven.map(|(slot, c)| (c.fingerprint(), self.route(seen.door.id(), slot.clone()))));
+        }
+        let mut notes = Vec::new();
+        for seen in groups.iter_mut().flatten() {
+            let door = seen.door.id().clone();
+            seen.contents.retain(|(slot, certificate)| {
+                let of = certificate.fingerprint();
+                let copy = self.route(&door, slot.clone());
+                let owner = owners.iter().find(|(owned, _)| *owned == of);
+                let is_way = owners.iter().any(|(owned, route)| *owned == of && route.scope == copy.scope);
+                // That another key is there was said already.
+                let is_told = slot.shown == KeyShown::Other;
+                let Some((_, owner)) = owner.filter(|_| !is_way && !is_told) else { return true };
+                notes.push(copied(certificate, &copy, owner, profile));
+                false
+            });
+        }
+        notes
+    }
+}
+
+fn copied(certificate: &Certificate, copy: &Route, owner: &Route, profile: &Profile) -> Error {
+    let what = format!(
+        "{} lies in {} too, and its key is in {}: the copy is no way to it and can be removed",
+        certificate.label(),
+        copy.place(),
+        owner.place()
+    );
+    let error = Error::new(ErrorKind::KeyMismatch, "find key").detail(what);
+    match profile.role_of(certificate) {
+        Ok(role) => error.role(role),
+        Err(_) => error,
+    }
+}
+
+/// Leaves what a reference names: this certificate behind this door. Says where else it lies, if it is not there.
+pub(super) fn limit(seen: &mut Vec<Seen>, reference: &Reference) -> Option<Error> {
+    for door in seen.iter_mut() {
+        door.contents.retain(|(_, certificate)| certificate.fingerprint() == reference.fingerprint());
+    }
+    seen.retain(|door| !door.contents.is_empty());
+    let elsewhere: BTreeSet<String> = seen.iter().map(|s| s.door.id().without_label().to_string()).collect();
+    seen.retain(|s| reference.names(s.door.id()));
+    (seen.is_empty() && !elsewhere.is_empty()).then(|| {
+        let places = elsewhere.into_iter().collect::<Vec<_>>().join(" and ");
+        let what =
+            format!("the certificate is not where its reference says, but in {places}, where another PIN may open");
+        Error::new(ErrorKind::NoShield, "open by reference").detail(what)
+    })
+}
+
+#[cfg(test)]
+#[path = "scope_tests.rs"]
+mod tests;
