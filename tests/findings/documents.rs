@@ -228,56 +228,57 @@ fn stands(name: &str, finding: &Finding, file: &[u8], begins: &str) {
     assert_eq!(line, expected, "{name}: {finding}");
 }
 
+/// A document, a finding of it, and how the file goes on at its place.
+const PLACES: [(&str, &str, &str); 37] = [
+    ("signed-info-pretty-rsa", "VF-105", "\n    <ds:Reference "),
+    ("newline-after-rsa", "VF-103", "\n</ceb:CEB621Message>"),
+    ("newline-before-rsa", "VF-103", "<ds:Signature "),
+    ("newline-removed-sm2", "VF-104", "<ds:Signature "),
+    ("tabs-to-spaces-rsa", "VF-160", "<ceb:Order>"),
+    ("newline-after-and-tabs-to-spaces-rsa", "VF-103", "\n</ceb:CEB621Message>"),
+    ("blank-line-sm2", "VF-160", "<ceb:OrderHead>"),
+    ("blank-behind-rsa", "VF-160", " </ceb:CEB621Message>"),
+    ("namespace-moved-rsa", "VF-162", "<ceb:CEB621Message "),
+    ("prefix-renamed-sm2", "VF-165", "<dsig:SignedInfo>"),
+    ("no-break-space-rsa", "VF-165", "<ds:DigestMethod "),
+    ("digest-value-and-newline-sm2", "VF-165", "<ds:DigestValue>"),
+    ("certificate-of-another-curve", "VF-122", "<ds:X509Certificate>"),
+    ("namespace-lost-rsa", "VF-161", "<ceb:CEB621Message "),
+    ("comments-named-rsa", "VF-163", "<ds:CanonicalizationMethod "),
+    ("number-upper-case-rsa", "VF-212", "<ds:KeyName>"),
+    ("another-declarant-sm2", "VF-141", "<ceb:agentCode>"),
+    ("expired-at-signing-rsa", "VF-135", "<ceb:appTime>"),
+    ("expired-rsa", "VF-130", "<ds:X509Certificate>"),
+    ("digest-value-changed", "VF-165", "<ds:DigestValue>"),
+    ("der-sm2", "VF-115", "<ds:SignatureValue>"),
+    ("wrapped-part", "VF-112", "<ds:Reference "),
+    ("179-number-in-quotes-rsa", "VF-203", "\"totalAmount\""),
+    ("179-field-order-sm2", "VF-204", "\"payType\""),
+    ("179-number-upper-case-sm2", "VF-212", "\"certNo\""),
+    ("179-newline-added-rsa", "VF-201", "\n"),
+    ("179-string-order-rsa", "VF-204", "payType\""),
+    ("179-string-escaped-sm2", "VF-202", "{\\\"guid"),
+    ("179-string-slashes-rsa", "VF-205", "\\/"),
+    ("179-string-bom-sm2", "VF-207", "\u{feff}"),
+    ("179-string-blank-behind-rsa", "VF-207", " "),
+    ("179-base64-url-rsa", "VF-114", "\"signValue\""),
+    ("raw-newline-added-p256", "VF-167", "\n"),
+    ("raw-crlf-sm2", "VF-166", "\nto account"),
+    ("raw-lf-rsa", "VF-166", "\r\nto account"),
+    ("cms-newline-added", "VF-167", "\n"),
+    ("cms-attached-crlf", "VF-166", "\r\nto account"),
+];
+
 /// Places are octets of the file that was given: what stands there begins with what the finding is about.
 #[test]
 fn places_are_those_of_the_file() {
     let Some(documents) = documents("places of findings") else { return };
-    let mut looked_at = 0;
-    for (name, code, begins) in [
-        ("signed-info-pretty-rsa", "VF-105", "\n    <ds:Reference "),
-        ("newline-after-rsa", "VF-103", "\n</ceb:CEB621Message>"),
-        ("newline-before-rsa", "VF-103", "<ds:Signature "),
-        ("newline-removed-sm2", "VF-104", "<ds:Signature "),
-        ("tabs-to-spaces-rsa", "VF-160", "<ceb:Order>"),
-        ("newline-after-and-tabs-to-spaces-rsa", "VF-103", "\n</ceb:CEB621Message>"),
-        ("blank-line-sm2", "VF-160", "<ceb:OrderHead>"),
-        ("blank-behind-rsa", "VF-160", " </ceb:CEB621Message>"),
-        ("namespace-moved-rsa", "VF-162", "<ceb:CEB621Message "),
-        ("prefix-renamed-sm2", "VF-165", "<dsig:SignedInfo>"),
-        ("no-break-space-rsa", "VF-165", "<ds:DigestMethod "),
-        ("digest-value-and-newline-sm2", "VF-165", "<ds:DigestValue>"),
-        ("certificate-of-another-curve", "VF-122", "<ds:X509Certificate>"),
-        ("namespace-lost-rsa", "VF-161", "<ceb:CEB621Message "),
-        ("comments-named-rsa", "VF-163", "<ds:CanonicalizationMethod "),
-        ("number-upper-case-rsa", "VF-212", "<ds:KeyName>"),
-        ("another-declarant-sm2", "VF-141", "<ceb:agentCode>"),
-        ("expired-at-signing-rsa", "VF-135", "<ceb:appTime>"),
-        ("expired-rsa", "VF-130", "<ds:X509Certificate>"),
-        ("digest-value-changed", "VF-165", "<ds:DigestValue>"),
-        ("der-sm2", "VF-115", "<ds:SignatureValue>"),
-        ("wrapped-part", "VF-112", "<ds:Reference "),
-        ("179-number-in-quotes-rsa", "VF-203", "\"totalAmount\""),
-        ("179-field-order-sm2", "VF-204", "\"payType\""),
-        ("179-number-upper-case-sm2", "VF-212", "\"certNo\""),
-        ("179-newline-added-rsa", "VF-201", "\n"),
-        ("179-string-order-rsa", "VF-204", "payType\""),
-        ("179-string-escaped-sm2", "VF-202", "{\\\"guid"),
-        ("179-string-slashes-rsa", "VF-205", "\\/"),
-        ("179-string-bom-sm2", "VF-207", "\u{feff}"),
-        ("179-string-blank-behind-rsa", "VF-207", " "),
-        ("179-base64-url-rsa", "VF-114", "\"signValue\""),
-        ("raw-newline-added-p256", "VF-167", "\n"),
-        ("raw-crlf-sm2", "VF-166", "\nto account"),
-        ("raw-lf-rsa", "VF-166", "\r\nto account"),
-        ("cms-newline-added", "VF-167", "\n"),
-        ("cms-attached-crlf", "VF-166", "\r\nto account"),
-    ] {
+    for (name, code, begins) in PLACES {
         let case = documents.cases.iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("{name}"));
         let report = documents.report(case);
         let finding = report.findings.iter().find(|f| f.kind.code() == code).unwrap_or_else(|| panic!("{name}"));
         let file = std::fs::read(documents.path(case["file"].as_str().unwrap())).unwrap();
         stands(name, finding, &file, begins);
-        looked_at += 1;
         if case["format"] != "ceb" {
             continue;
         }
@@ -296,7 +297,6 @@ fn places_are_those_of_the_file() {
             );
         }
     }
-    assert_eq!(looked_at, 37);
 }
 
 /// "Without the PEM lines" is no help where the certificate can be read.
