@@ -30,6 +30,7 @@ fn batch(name: &str, meanwhile: impl FnOnce(&[Item], &Journal)) -> (PathBuf, Vec
         threads: 1,
         overwrite: false,
         again: false,
+        keep: &[],
     };
     let (shield, _) = fake::shield_under(&Arc::<Habits>::default(), Profile::parse(PROFILE).unwrap());
     let plan = run.plan(&shield).unwrap();
