@@ -101,7 +101,10 @@ pub(crate) fn check_replaceable(path: &Path) -> Result<()> {
 
 /// The part of [`check_output`] that asks whether the folder takes a file: the same for every path in it.
 pub(crate) fn check_folder(path: &Path) -> Result<()> {
-    create_beside(path, None).map(drop).map_err(|e| failed(path, &e))
+    let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+    let refused =
+        |e| Error::new(ErrorKind::OutputFailed, WRITE).io(&e).detail(format!("no file can be made in {folder}"));
+    create_beside(path, None).map(drop).map_err(refused)
 }
 
 /// Whether `name` is a temporary file that a killed process may have left of a file called `target`, in the same folder.

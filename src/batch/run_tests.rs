@@ -121,6 +121,8 @@ fn an_output_that_cannot_be_written_and_a_journal_without_room_are_told_before_a
         let Outcome::Refused(error) = outcome else { panic!("{report:?}") };
         assert_eq!(error.kind(), ErrorKind::OutputFailed);
     }
+    let Outcome::Refused(error) = &report.outcomes[0] else { panic!("{report:?}") };
+    assert!(error.to_string().contains("no such folder)"), "{error}");
     drop(journal);
     let mut file = fs::File::create(&path).unwrap();
     file.write_all(b"shield-journal 1\n").unwrap();
