@@ -184,6 +184,7 @@ fn thinking_card(input: &Path, output: &Path) -> Outcome<bool> {
         threads: THREADS,
         overwrite: false,
         again: false,
+        keep: &[],
     };
     *lock(&did) = Did::default();
     let begun = Instant::now();

@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 
 const WRITE: &str = "write file";
+/// What a temporary file's name has of its target's name, in octets: the whole name fits where the target's does, whatever the file system allows.
+const NAMED: usize = 64;
+/// Hex digits of what nobody can guess.
+const RANDOM: usize = 16;
 
 /// A temporary file beside its target; removed unless it is committed.
 struct Pending {
@@ -26,7 +30,7 @@ impl Drop for Pending {
 /// Writes `path` through `fill`, in place of the file that may be there. The new file is there whole, on the disk, when this
 /// returns `Ok`; otherwise whatever was there before is untouched and no part of the new one is left.
 ///
-/// The octets go to `.NAME.<16 hex digits>.part` beside the target. It is made when the first octet is written: while `fill`
+/// The octets go to `.NAME.<16 hex digits>.part` beside the target, where NAME is the beginning of a long name. It is made when the first octet is written: while `fill`
 /// waits for a person there is none, and only a process that is killed in the middle of writing leaves one. On Unix the new
 /// file has the rights of the one that it replaces. What is no ordinary file (a folder, a symbolic link, a pipe, a device) is
 /// refused before `fill` is called, and so are a write-protected file and a folder in which no file can be made.
@@ -75,6 +79,59 @@ pub fn write_new<T>(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<T>)
     })
 }
 
+/// Whether [`write_whole`] would refuse `path` before it calls its writer: for whoever wants to know before somebody is asked for a PIN. What
+/// is there already is no reason as long as it may be replaced; [`write_new`] refuses it all the same.
+///
+/// ```
+/// let refused = shared_shield::check_output(std::path::Path::new("/nowhere/signed.xml")).unwrap_err();
+/// assert_eq!(refused.io_kind(), Some(std::io::ErrorKind::NotFound));
+/// ```
+///
+/// # Errors
+/// `OutputFailed` with the system's own words.
+pub fn check_output(path: &Path) -> Result<()> {
+    check_replaceable(path)?;
+    check_folder(path)
+}
+
+/// The part of [`check_output`] that asks for what stands at the path itself.
+pub(crate) fn check_replaceable(path: &Path) -> Result<()> {
+    rights_of(path).map(drop).map_err(|e| failed(path, &e))
+}
+
+/// The part of [`check_output`] that asks whether the folder takes a file: the same for every path in it.
+pub(crate) fn check_folder(path: &Path) -> Result<()> {
+    let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+    let refused =
+        |e| Error::new(ErrorKind::OutputFailed, WRITE).io(&e).detail(format!("no file can be made in {folder}"));
+    create_beside(path, None).map(drop).map_err(refused)
+}
+
+/// Whether `name` is a temporary file that a killed process may have left of a file called `target`, in the same folder.
+///
+/// ```
+/// use shared_shield::is_part_of;
+/// assert!(is_part_of(".signed.xml.0123456789abcdef.part", "signed.xml"));
+/// assert!(!is_part_of(".signed.xml.part", "signed.xml"));
+/// ```
+#[must_use]
+pub fn is_part_of(name: &str, target: &str) -> bool {
+    let middle = || name.strip_prefix('.')?.strip_suffix(".part")?.rsplit_once('.');
+    middle().is_some_and(|(named, random)| {
+        named == beginning(target) && random.len() == RANDOM && random.bytes().all(|o| o.is_ascii_hexdigit())
+    })
+}
+
+/// As much of a name as its temporary file has: whole characters.
+fn beginning(name: &str) -> &str {
+    let end = (0..=NAMED.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
+    end.and_then(|end| name.get(..end)).unwrap_or_default()
+}
+
+fn failed(path: &Path, e: &io::Error) -> Error {
+    Error::new(ErrorKind::OutputFailed, WRITE).io(e).detail(shown(path))
+}
+
 /// Gives the finished file its name unless the name is taken.
 fn put_new(temporary: &Path, path: &Path) -> io::Result<()> {
     // In one step, on FAT too: whoever is killed leaves one file, with one name or the other.
@@ -109,7 +166,7 @@ fn write<T>(
     fill: impl FnOnce(&mut dyn Write) -> Result<T>,
     put: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Result<T> {
-    let failed = |e: io::Error| Error::new(ErrorKind::OutputFailed, WRITE).io(&e).detail(shown(path));
+    let failed = |e: io::Error| failed(path, &e);
     let rights = rights_of(path).map_err(failed)?;
     // Where nothing can be written nobody is asked for anything.
     drop(create_beside(path, None).map_err(failed)?);
@@ -199,9 +256,9 @@ fn create_beside(path: &Path, rights: Option<fs::Permissions>) -> io::Result<(Fi
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut random = [0_u8; 8];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{:016x}.part", u64::from_le_bytes(random)));
+    // Of a name that is no text only what can be read of it; what keeps two of them apart are the digits, and that neither is made where one is.
+    let name = name.to_string_lossy();
+    let temporary = format!(".{}.{:0RANDOM$x}.part", beginning(&name), u64::from_le_bytes(random));
     let temporary = path.with_file_name(temporary);
     let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
     let pending = Pending { path: temporary, committed: false };
@@ -221,110 +278,4 @@ pub(crate) fn sync_folder(path: &Path) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failing_writer_leaves_the_old_file_whole_and_nothing_else() {
-        let folder = std::env::temp_dir().join(format!("shield-atomic-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("signed.xml");
-        fs::write(&path, b"old").unwrap();
-        let refused = write_whole(&path, |out| {
-            out.write_all(b"half").unwrap();
-            Err::<(), _>(Error::new(ErrorKind::SignatureWrong, "test"))
-        });
-        assert_eq!(refused.unwrap_err().kind(), ErrorKind::SignatureWrong);
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
-        write_whole(&path, |out| out.write_all(b"new").map_err(|e| Error::new(ErrorKind::OutputFailed, "t").io(&e)))
-            .unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        let folder_as_file = write_whole(&folder, |_| Ok(()));
-        assert_eq!(folder_as_file.unwrap_err().kind(), ErrorKind::OutputFailed);
-        fs::remove_dir_all(&folder).unwrap();
-    }
-
-    fn folder(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("shield-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        folder
-    }
-
-    fn put(out: &mut dyn Write, octets: &[u8]) -> Result<()> {
-        out.write_all(octets).map_err(|e| Error::new(ErrorKind::OutputFailed, "test").io(&e))
-    }
-
-    #[test]
-    fn what_another_process_made_meanwhile_is_not_replaced() {
-        let folder = folder("atomic-new");
-        let path = folder.join("signed.xml");
-        let refused = write_new(&path, |out| {
-            put(out, b"mine")?;
-            fs::write(&path, b"theirs").unwrap();
-            Ok(())
-        });
-        let refused = refused.unwrap_err();
-        assert_eq!((refused.kind(), refused.io_kind()), (ErrorKind::OutputFailed, Some(io::ErrorKind::AlreadyExists)));
-        assert!(refused.to_string().contains("signed.xml is there already"), "{refused}");
-        let asked = write_new(&path, |_| -> Result<()> { panic!("somebody was asked") });
-        assert_eq!(asked.unwrap_err().io_kind(), Some(io::ErrorKind::AlreadyExists));
-        assert_eq!(fs::read(&path).unwrap(), b"theirs");
-        fs::remove_file(&path).unwrap();
-        write_new(&path, |out| put(out, b"mine")).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"mine");
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
-        fs::remove_dir_all(&folder).unwrap();
-    }
-
-    #[test]
-    fn nothing_lies_beside_the_target_before_the_first_octet() {
-        let folder = folder("atomic-lazy");
-        let path = folder.join("signed.xml");
-        write_whole(&path, |out| {
-            assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
-            put(out, b"x")?;
-            assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
-            Ok(())
-        })
-        .unwrap();
-        write_whole(&folder.join("empty"), |_| Ok(())).unwrap();
-        assert_eq!(fs::read(folder.join("empty")).unwrap(), b"");
-        let gone = write_whole(&path, |out| {
-            fs::remove_dir_all(&folder).unwrap();
-            put(out, b"y")
-        });
-        assert!(gone.unwrap_err().to_string().contains("signed.xml"));
-        let asked = write_whole(&path, |_| -> Result<()> { panic!("somebody was asked") });
-        assert_eq!(asked.unwrap_err().io_kind(), Some(io::ErrorKind::NotFound));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_replaced_file_keeps_its_rights_and_only_ordinary_files_are_replaced() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
-        use std::os::unix::net::UnixListener;
-        let folder = folder("atomic-rights");
-        let path = folder.join("private");
-        fs::write(&path, b"old").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        write_whole(&path, |out| put(out, b"new")).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
-        let refused = write_whole(&path, |_| -> Result<()> { panic!("somebody was asked") }).unwrap_err();
-        assert!(refused.to_string().contains("write-protected"), "{refused}");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        let link = folder.join("link");
-        symlink(&path, &link).unwrap();
-        let socket = folder.join("socket");
-        let _listener = UnixListener::bind(&socket).unwrap();
-        for (target, word) in [(&link, "symbolic link"), (&socket, "device")] {
-            let refused = write_whole(target, |_| -> Result<()> { panic!("somebody was asked") }).unwrap_err();
-            assert!(refused.to_string().contains(word), "{refused}");
-            assert!(write_new(target, |_| Ok(())).is_err());
-            assert!(!target.symlink_metadata().unwrap().is_file());
-        }
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        fs::remove_dir_all(&folder).unwrap();
-    }
-}
+mod tests;

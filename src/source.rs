@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -38,13 +38,34 @@ impl Source for Vec<u8> {
     }
 }
 
-/// A file by its path; opened anew for each reading.
+/// Opens an ordinary file for reading, and nothing else: to open a pipe would wait for whoever writes into it, and what came out of it once does
+/// not come a second time.
+pub(crate) fn open_ordinary(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+    }
+    let file = options.open(path)?;
+    // Of what was opened, not of the name: that may lead elsewhere by now.
+    let what = match file.metadata()?.file_type() {
+        kind if kind.is_file() => return Ok(file),
+        kind if kind.is_dir() => "it is a folder: name a file",
+        _ => "it is a pipe or a device, which cannot be read twice: save what comes out of it to a file, and name that",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+}
+
+/// A file by its path; opened anew for each reading. Only an ordinary file, or a link to one, is opened.
 #[derive(Debug, Clone)]
 pub struct FileSource(pub PathBuf);
 
 impl Source for FileSource {
     fn open(&self) -> io::Result<Box<dyn Read + Send + '_>> {
-        Ok(Box::new(File::open(&self.0)?))
+        Ok(Box::new(open_ordinary(&self.0)?))
     }
 
     fn len(&self) -> Option<u64> {
@@ -100,5 +121,31 @@ impl fmt::Debug for Content {
             Content::Source(s) => write!(f, "Content::Source({:?} octets)", s.len()),
             Content::Digest(d) => write!(f, "Content::Digest({d:?})"),
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_refused_at_once_and_the_words_say_what_to_do() {
+        let folder = std::env::temp_dir().join(format!("shield-source-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let pipe = folder.join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+        let (link, file) = (folder.join("link"), folder.join("file"));
+        std::fs::write(&file, b"text").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let read = |path: &Path| Content::file(path).read(100, "test");
+        assert_eq!((read(&file).unwrap(), read(&link).unwrap()), (b"text".to_vec(), b"text".to_vec()));
+        // Nobody writes into this pipe: a reader that waits never comes back.
+        for (path, word) in [(&*pipe, "save what comes out"), (Path::new("/dev/null"), "device"), (&*folder, "folder")]
+        {
+            let refused = read(path).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::InputFailed);
+            assert!(refused.to_string().contains(word), "{refused}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

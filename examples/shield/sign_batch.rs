@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -38,6 +38,14 @@ pub(crate) fn run(global: &Global, args: &SignBatch, screen: &Screen) -> Result<
     fs::create_dir_all(&args.out_dir).map_err(|e| {
         Error::new(ErrorKind::OutputFailed, "make folder").io(&e).detail(args.out_dir.display().to_string())
     })?;
+    if items.is_empty() {
+        let from = args.folder.as_ref().or(args.manifest.as_ref());
+        let from = from.map(|path| clean(&path.display().to_string())).unwrap_or_default();
+        screen.note(screen.lang.pick(
+            format!("{from} names no message: a folder's are its files that end in .xml"),
+            format!("{from} 中没有报文：目录中只取以 .xml 结尾的文件"),
+        ));
+    }
     let journal = Journal::open(&args.journal.clone().unwrap_or_else(|| args.out_dir.join(JOURNAL)))?;
     let shield = reach::shield(global, Role::Customs, &args.signing.choice, args.signing.even_outside_validity)?;
     done::sweep(&items.iter().map(|i| i.output.as_path()).collect::<Vec<_>>());
@@ -74,6 +82,9 @@ impl Job<'_> {
         // Several threads wait at a time: each of them telling so would be one too many.
         let longest = Duration::from_secs(self.global.wait);
         let wait = || Wait::at_most(longest);
+        let mut keep: Vec<&Path> = args.manifest.iter().map(PathBuf::as_path).collect();
+        let Global { profile: rules, simulator, log, module, .. } = self.global;
+        keep.extend([rules, simulator, log].into_iter().flatten().chain(module).map(PathBuf::as_path));
         let batch = Batch {
             items: self.items,
             journal: self.journal,
@@ -84,6 +95,7 @@ impl Job<'_> {
             threads: args.threads.map_or(THREADS, NonZeroUsize::get),
             overwrite: args.signing.overwrite,
             again: args.again,
+            keep: &keep,
         };
         let plan = batch.plan(self.shield)?;
         let report = match plan.to_sign() {
@@ -101,11 +113,36 @@ impl Job<'_> {
         Terms { message: &self.args.message, signing: &self.args.signing }
     }
 
+    /// One unlock after the other at a terminal; elsewhere nobody is there to enter the PIN again.
     fn signed(&self, batch: &Batch<'_>, plan: Plan, asker: &mut Asker<'_>) -> Report {
-        match self.unlock(plan.to_sign(), asker) {
-            Ok(session) => batch.sign(plan, &session),
-            Err(why) => batch.unsigned(plan, Some(why)),
+        self.tell_beyond(&plan, asker.is_terminal());
+        batch.sign_on(plan, &mut |left, ended| match ended {
+            Some(ended) if !asker.is_terminal() => Err(ended),
+            Some(ended) => {
+                self.screen.note(self.screen.sentence(&ended));
+                self.unlock(left, asker)
+            }
+            None => self.unlock(left, asker),
+        })
+    }
+
+    /// Says before the PIN that one unlock does not sign all.
+    fn tell_beyond(&self, plan: &Plan, is_terminal: bool) {
+        let policy = self.shield.profile().policy(Role::Customs);
+        let (all, most) = (plan.to_sign(), policy.signatures);
+        if plan.beyond(&policy) == 0 {
+            return;
         }
+        self.screen.note(match is_terminal {
+            true => self.screen.lang.pick(
+                format!("{all} messages, and one PIN entry signs {most}: the PIN will be asked for again"),
+                format!("共 {all} 份报文，每次输入口令最多签名 {most} 份：届时将再次要求输入口令"),
+            ),
+            false => self.screen.lang.pick(
+                format!("{all} messages, and one PIN entry signs {most}: repeat the command for those that are left"),
+                format!("共 {all} 份报文，每次输入口令最多签名 {most} 份：其余报文请再次运行本命令"),
+            ),
+        });
     }
 
     fn unlock(&self, documents: usize, asker: &mut Asker<'_>) -> Result<Session> {
@@ -130,7 +167,12 @@ impl Job<'_> {
             Outcome::Refused(error) => Some(Exit::from(error)),
             _ => None,
         });
-        let exit = report.stopped.as_ref().map_or_else(|| tally.exit(first), Exit::from);
+        let exit = match &report.stopped {
+            // An unlock that was used up is no PIN that was wrong: the same command goes on.
+            Some(error) if error.kind() == ErrorKind::SessionEnded && signed > 0 => Exit::Some,
+            Some(error) => Exit::from(error),
+            None => tally.exit(first),
+        };
         let (screen, lang) = (self.screen, self.screen.lang);
         if self.journal.damaged() > 0 {
             let lines = self.journal.damaged();
@@ -154,6 +196,7 @@ impl Job<'_> {
         }
         notes::lines(self.items, report, lang).into_iter().for_each(|note| screen.line(note));
         self.tell_moved(report);
+        self.tell_otherwise(report);
         screen.line(tally.text(lang));
         exit
     }
@@ -176,11 +219,35 @@ impl Job<'_> {
 
     /// Outputs may have been carried away to where they are sent from, or lost: a person has to know that they are not there.
     fn tell_moved(&self, report: &Report) {
-        let moved = report.outcomes.iter().filter(|o| matches!(o, Outcome::Before { moved: true })).count();
+        let moved =
+            report.outcomes.iter().filter(|o| matches!(o, Outcome::Before { moved: true, renamed: None, .. })).count();
         if moved > 0 {
             self.screen.line(self.screen.lang.pick(
                 format!("{moved} of those done before are not at their outputs any more; --again signs them anew"),
                 format!("先前已完成的报文中有 {moved} 份的输出已不在原处；如需重新签名请用 --again"),
+            ));
+        }
+    }
+
+    /// What was done before under another name, and what another certificate signed: neither is what somebody expects who reads "done before".
+    fn tell_otherwise(&self, report: &Report) {
+        let lang = self.screen.lang;
+        for (item, outcome) in self.items.iter().zip(&report.outcomes) {
+            if let Outcome::Before { renamed: Some(name), .. } = outcome {
+                let (now, name) = (clean(&item.input.display().to_string()), clean(name));
+                self.screen.line(lang.pick(
+                    format!("{now} was signed before as {name}; --again signs it under its new name"),
+                    format!("{now} 先前已以 {name} 为名签名；如需以新名称重新签名请用 --again"),
+                ));
+            }
+        }
+        let Ok(now) = self.shield.credential(Role::Customs, &self.args.signing.choice.selector()) else { return };
+        let other = |o: &&Outcome| matches!(o, Outcome::Before { by, .. } if *by != now.fingerprint);
+        let others = report.outcomes.iter().filter(other).count();
+        if others > 0 {
+            self.screen.line(lang.pick(
+                format!("{others} of those done before were signed by another certificate; --again signs them anew"),
+                format!("先前已完成的报文中有 {others} 份由另一张证书签名；如需重新签名请用 --again"),
             ));
         }
     }
@@ -209,11 +276,17 @@ fn document_json(item: &Item, outcome: &Outcome) -> Value {
         Outcome::Signed { receipt, output } => json!({
             "state": "signed",
             "certNo": receipt.number,
+            "certificate": receipt.fingerprint.to_string(),
             "suite": receipt.suite.to_string(),
             "output_sha256": output.hex(),
             "notes": receipt.notes.iter().map(shared_shield::Note::text).collect::<Vec<_>>(),
         }),
-        Outcome::Before { moved } => json!({ "state": "before", "output_moved": moved }),
+        Outcome::Before { moved, renamed, by } => json!({
+            "state": "before",
+            "output_moved": moved,
+            "output_name": renamed,
+            "certificate": by.to_string(),
+        }),
         Outcome::Refused(error) => json!({ "state": "refused", "error": words::error_json(error) }),
         _ => json!({ "state": "not-tried" }),
     };

@@ -4,15 +4,17 @@
 //!
 //! ```text
 //! shield-journal 1
-//! <check> <time> <signed|found> <SHA-256 of the input> <SHA-256 of the output> <fingerprint of the certificate> <name of the output>
+//! <check> <time> <signed|found> <SHA-256 of the input> <SHA-256 of the output> <fingerprint of the certificate> <name of the output> [<suite>]
 //! ```
+//!
+//! The suite stands in the lines of what this program signed; lines of before have none.
 //!
 //! `check` is the beginning of the SHA-256 of the rest of its line: a line that a crash has torn, or that somebody has changed, counts as not there, and is
 //! counted. The name is percent-encoded. What a line says is never taken for a verdict on a signature: it says that this program has done the work.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::SystemTime;
@@ -21,7 +23,7 @@ use crate::atomic::sync_folder;
 use crate::cert::Fingerprint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::BATCH_LIST_MAX;
-use crate::suite::{Digest, DigestAlgorithm};
+use crate::suite::{Digest, DigestAlgorithm, Suite};
 use crate::wait::lock;
 
 const OPEN: &str = "open journal";
@@ -30,6 +32,10 @@ pub(super) const WRITE: &str = "write journal";
 const HEAD: &str = "shield-journal 1\n";
 /// Hex digits of the check.
 const CHECK: usize = 16;
+/// A line without the name of its output: check, time, how, two digests, fingerprint, suite, what stands between, and room to spare.
+const LINE: u64 = 320;
+/// The longest line that is looked at: a name of 255 octets, each of them encoded, and more than the rest of a line takes.
+const LINE_MAX: u64 = 2048;
 
 /// How a document came to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +61,8 @@ pub struct Record {
     pub name: String,
     /// How it came to be done.
     pub done: Done,
+    /// With what it was signed, where that is known.
+    pub suite: Option<Suite>,
 }
 
 /// An open journal. Any number of threads may use it; one process at a time: it is locked for as long as it is open.
@@ -69,15 +77,18 @@ struct State {
     file: File,
     /// How long the file is as far as this process knows: if it is longer, another one writes, where the file system has no locks.
     length: u64,
+    /// What is still missing of the first line: it is written with the first document, so that a file that was named by mistake stays as it is.
+    head: &'static [u8],
     known: HashMap<String, Record>,
     damaged: usize,
 }
 
 impl Journal {
-    /// Opens a journal, or makes an empty one.
+    /// Opens a journal, or makes an empty one. Nothing is written into it before the first document is done.
     ///
     /// # Errors
-    /// `JournalForeign` for a file that is none; `JournalBusy` where another run has it open; `InputFailed`, `OutputFailed`.
+    /// `JournalForeign` for a file that is none; `JournalFull` for one over [`BATCH_LIST_MAX`] octets; `JournalBusy` where another run has it open;
+    /// `InputFailed`, `OutputFailed`.
     pub fn open(path: &Path) -> Result<Self> {
         let failed =
             |kind: ErrorKind, e: std::io::Error| Error::new(kind, OPEN).io(&e).detail(path.display().to_string());
@@ -86,47 +97,18 @@ impl Journal {
             return Err(foreign(path));
         }
         let file = open_alone(path).map_err(|e| failed(ErrorKind::OutputFailed, e))?;
-        let mut file =
-            file.ok_or_else(|| Error::new(ErrorKind::JournalBusy, OPEN).detail(path.display().to_string()))?;
-        let mut text = Vec::new();
-        let most = BATCH_LIST_MAX.saturating_add(1);
-        (&mut file).take(most).read_to_end(&mut text).map_err(|e| failed(ErrorKind::InputFailed, e))?;
-        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        if length > BATCH_LIST_MAX {
-            return Err(foreign(path));
-        }
-        let journal = Journal {
-            path: path.to_owned(),
-            state: Mutex::new(State { file, length, known: HashMap::new(), damaged: 0 }),
+        let file = file.ok_or_else(|| Error::new(ErrorKind::JournalBusy, OPEN).detail(path.display().to_string()))?;
+        let mut state = State { file, length: 0, head: b"", known: HashMap::new(), damaged: 0 };
+        let known = state.file.try_clone().map_err(|e| failed(ErrorKind::InputFailed, e));
+        let is_torn = match state.read(BufReader::new(known?), path) {
+            Ok(is_torn) => is_torn?,
+            Err(e) => return Err(failed(ErrorKind::InputFailed, e)),
         };
-        journal.read(&text)?;
-        Ok(journal)
-    }
-
-    fn read(&self, text: &[u8]) -> Result<()> {
-        let mut state = lock(&self.state);
-        let head = HEAD.as_bytes();
-        // The first line may have been torn, too.
-        let Some(body) = text.strip_prefix(head) else {
-            let rest = head.strip_prefix(text).ok_or_else(|| foreign(&self.path))?;
-            state.append(rest, &self.path)?;
-            // The outputs may stand in another folder, whose writing does not keep the journal's name.
-            sync_folder(&self.path);
-            return Ok(());
-        };
-        for line in body.split_inclusive(|o| *o == b'\n').filter(|line| *line != b"\n") {
-            // A last line that lacks nothing but its end is whole: its check says so.
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            match std::str::from_utf8(line).ok().and_then(parse) {
-                Some(record) => drop(state.known.insert(record.input.clone(), record)),
-                None => state.damaged = state.damaged.saturating_add(1),
-            }
-        }
         // What follows must not become part of a torn line.
-        if body.last().is_some_and(|last| *last != b'\n') {
-            state.append(b"\n", &self.path)?;
+        if is_torn {
+            state.append(b"\n", path)?;
         }
-        Ok(())
+        Ok(Journal { path: path.to_owned(), state: Mutex::new(state) })
     }
 
     /// Where it is.
@@ -147,10 +129,26 @@ impl Journal {
         lock(&self.state).damaged
     }
 
+    /// How many octets it still takes: it never grows over [`BATCH_LIST_MAX`], beyond which it would not be read.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        BATCH_LIST_MAX.saturating_sub(lock(&self.state).length)
+    }
+
+    /// The most octets that the line of a document takes whose output is called so.
+    pub(super) fn line(output: &Path) -> u64 {
+        LINE.saturating_add(u64::try_from(encoded(output).len()).unwrap_or(u64::MAX))
+    }
+
+    /// That it has no room for what is to be done.
+    pub(super) fn full(&self) -> Error {
+        full(&self.path, WRITE)
+    }
+
     /// Adds a document that is done. When this returns `Ok` the line is on the disk.
     ///
     /// # Errors
-    /// `JournalBusy` where another process writes into it; `OutputFailed`.
+    /// `JournalBusy` where another process writes into it; `JournalFull`; `OutputFailed`.
     pub(super) fn add(&self, record: Record, now: SystemTime) -> Result<()> {
         let time = der::DateTime::from_system_time(now).map(|t| t.to_string()).unwrap_or_default();
         let done = match record.done {
@@ -158,9 +156,17 @@ impl Journal {
             Done::Found => "found",
         };
         let Record { input, output, fingerprint, name, .. } = &record;
-        let rest = format!("{time} {done} {input} {output} {fingerprint} {name}");
+        let suite = record.suite.map(|suite| format!(" {}", suite.name())).unwrap_or_default();
+        let rest = format!("{time} {done} {input} {output} {fingerprint} {name}{suite}");
         let line = format!("{} {rest}\n", check(&rest)?);
         let mut state = lock(&self.state);
+        if !state.head.is_empty() {
+            let head = state.head;
+            state.append(head, &self.path)?;
+            state.head = b"";
+            // The outputs may stand in another folder, whose writing does not keep the journal's name.
+            sync_folder(&self.path);
+        }
         state.append(line.as_bytes(), &self.path)?;
         state.known.insert(record.input.clone(), record);
         Ok(())
@@ -168,14 +174,52 @@ impl Journal {
 }
 
 impl State {
+    /// Reads the file line by line: whether its last line is torn.
+    fn read(&mut self, mut from: impl BufRead, path: &Path) -> std::io::Result<Result<bool>> {
+        let mut head = Vec::new();
+        let length = u64::try_from(HEAD.len()).unwrap_or(u64::MAX);
+        from.by_ref().take(length).read_to_end(&mut head)?;
+        // The first line may have been torn, too.
+        let Some(missing) = HEAD.as_bytes().strip_prefix(&*head) else { return Ok(Err(foreign(path))) };
+        (self.head, self.length) = (missing, u64::try_from(head.len()).unwrap_or(u64::MAX));
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = from.by_ref().take(LINE_MAX).read_until(b'\n', &mut line)?;
+            if read == 0 {
+                return Ok(Ok(false));
+            }
+            self.length = self.length.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+            if self.length > BATCH_LIST_MAX {
+                return Ok(Err(full(path, OPEN)));
+            }
+            let whole = line.strip_suffix(b"\n");
+            // A last line that lacks nothing but its end is whole: its check says so.
+            match whole.unwrap_or(&line) {
+                b"" => {}
+                text => match std::str::from_utf8(text).ok().and_then(parse) {
+                    Some(record) => drop(self.known.insert(record.input.clone(), record)),
+                    None => self.damaged = self.damaged.saturating_add(1),
+                },
+            }
+            if whole.is_none() && from.fill_buf()?.is_empty() {
+                return Ok(Ok(true));
+            }
+        }
+    }
+
     fn append(&mut self, octets: &[u8], path: &Path) -> Result<()> {
         let failed =
             |e: std::io::Error| Error::new(ErrorKind::OutputFailed, WRITE).io(&e).detail(path.display().to_string());
         if self.file.metadata().map_err(failed)?.len() != self.length {
             return Err(Error::new(ErrorKind::JournalBusy, WRITE).detail(path.display().to_string()));
         }
+        let length = self.length.saturating_add(u64::try_from(octets.len()).unwrap_or(u64::MAX));
+        if length > BATCH_LIST_MAX {
+            return Err(full(path, WRITE));
+        }
         self.file.write_all(octets).and_then(|()| self.file.sync_data()).map_err(failed)?;
-        self.length = self.length.saturating_add(u64::try_from(octets.len()).unwrap_or(u64::MAX));
+        self.length = length;
         Ok(())
     }
 }
@@ -209,6 +253,11 @@ fn foreign(path: &Path) -> Error {
     Error::new(ErrorKind::JournalForeign, OPEN).detail(path.display().to_string())
 }
 
+fn full(path: &Path, operation: &'static str) -> Error {
+    let detail = format!("{}, of at most {BATCH_LIST_MAX} octets", path.display());
+    Error::new(ErrorKind::JournalFull, operation).detail(detail)
+}
+
 fn check(rest: &str) -> Result<String> {
     Ok(DigestAlgorithm::Sha256.of(rest.as_bytes())?.hex().chars().take(CHECK).collect())
 }
@@ -226,6 +275,10 @@ fn parse(line: &str) -> Option<Record> {
     let (input, output) = (fields.next()?.to_owned(), fields.next()?.to_owned());
     let fingerprint = Fingerprint::parse(fields.next()?)?;
     let name = fields.next()?.to_owned();
+    let suite = match fields.next() {
+        None => None,
+        Some(name) => Some(Suite::ALL.into_iter().find(|suite| suite.name() == name)?),
+    };
     let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|o| o.is_ascii_hexdigit());
     (fields.next().is_none() && is_digest(&input) && is_digest(&output)).then_some(Record {
         input,
@@ -233,6 +286,7 @@ fn parse(line: &str) -> Option<Record> {
         fingerprint,
         name,
         done,
+        suite,
     })
 }
 

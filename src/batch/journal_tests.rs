@@ -15,7 +15,14 @@ fn digest(text: &str) -> Digest {
 
 fn record(input: &str, name: &str) -> Record {
     let (output, fingerprint) = (digest("output").hex(), Fingerprint::parse(&"ab".repeat(32)).unwrap());
-    Record { input: digest(input).hex(), output, fingerprint, name: encoded(Path::new(name)), done: Done::Signed }
+    Record {
+        input: digest(input).hex(),
+        output,
+        fingerprint,
+        name: encoded(Path::new(name)),
+        done: Done::Signed,
+        suite: Some(Suite::RsaSha1),
+    }
 }
 
 #[test]
@@ -25,7 +32,7 @@ fn what_was_added_is_known_after_a_restart() {
     let journal = Journal::open(&path).unwrap();
     assert_eq!(journal.known(&digest("one")), None);
     journal.add(record("one", "合 成\n.xml"), SystemTime::now()).unwrap();
-    let found = Record { done: Done::Found, ..record("two", "two.xml") };
+    let found = Record { done: Done::Found, suite: None, ..record("two", "two.xml") };
     journal.add(found.clone(), SystemTime::now()).unwrap();
     drop(journal);
     let again = Journal::open(&path).unwrap();
@@ -103,6 +110,64 @@ fn a_file_that_is_no_journal_is_left_as_it_is() {
 }
 
 #[test]
+fn a_journal_never_grows_beyond_what_is_read_and_one_that_did_is_told_from_a_file_that_is_none() {
+    let folder = folder("full");
+    let path = folder.join("journal");
+    let with = |length: u64| {
+        let mut file = File::create(&path).unwrap();
+        file.write_all(HEAD.as_bytes()).unwrap();
+        file.set_len(length).unwrap();
+    };
+    with(BATCH_LIST_MAX + 1);
+    let refused = Journal::open(&path).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::JournalFull);
+    assert!(!crate::batch::concerns_one_document(&refused));
+    // Room for one line, and not for two.
+    with(BATCH_LIST_MAX - 500);
+    let journal = Journal::open(&path).unwrap();
+    journal.add(record("one", "one.xml"), SystemTime::now()).unwrap();
+    let (length, room) = (fs::metadata(&path).unwrap().len(), journal.room());
+    assert_eq!(length + room, BATCH_LIST_MAX);
+    assert!(room < Journal::line(Path::new("two.xml")));
+    assert_eq!(journal.add(record("two", "two.xml"), SystemTime::now()).unwrap_err().kind(), ErrorKind::JournalFull);
+    drop(journal);
+    assert_eq!(fs::metadata(&path).unwrap().len(), length);
+    // What it knows it still knows.
+    assert!(Journal::open(&path).unwrap().known(&digest("one")).is_some());
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_line_takes_no_more_than_is_said_beforehand_and_one_without_a_suite_is_read() {
+    let folder = folder("line");
+    let path = folder.join("journal");
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"", "nothing is written before a document is done");
+    journal.add(record("one", "one.xml"), SystemTime::now()).unwrap();
+    let before = journal.room();
+    for suite in Suite::ALL {
+        let name = "报".repeat(85);
+        let longest = Record { suite: Some(suite), ..record("two", &name) };
+        journal.add(longest.clone(), SystemTime::now()).unwrap();
+        assert_eq!(journal.known(&digest("two")), Some(longest));
+        assert!(before - journal.room() < Journal::line(Path::new(&name)) * 5);
+    }
+    drop(journal);
+    let old = format!(
+        "2027-01-04T08:00:00Z signed {} {} {} old.xml",
+        digest("old").hex(),
+        digest("o").hex(),
+        "ab".repeat(32)
+    );
+    let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+    writeln!(file, "{} {old}", check(&old).unwrap()).unwrap();
+    let again = Journal::open(&path).unwrap();
+    assert_eq!(again.known(&digest("old")).map(|r| r.suite), Some(None));
+    assert_eq!((again.damaged(), again.known(&digest("two")).and_then(|r| r.suite)), (0, Some(Suite::RsaPssSha256)));
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn two_runs_on_one_journal_notice_each_other() {
     let folder = folder("two");
     let path = folder.join("journal");
@@ -129,7 +194,7 @@ fn a_journal_that_cannot_be_written_ends_the_batch_and_is_no_fault_of_a_document
     // The disk failed, or the share went away: the file is open and takes nothing.
     let file = File::open(&path).unwrap();
     let length = file.metadata().unwrap().len();
-    let state = Mutex::new(State { file, length, known: HashMap::new(), damaged: 0 });
+    let state = Mutex::new(State { file, length, head: b"", known: HashMap::new(), damaged: 0 });
     let journal = Journal { path, state };
     let refused = journal.add(record("one", "one.xml"), SystemTime::now()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::OutputFailed);

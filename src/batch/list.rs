@@ -8,10 +8,24 @@ use std::path::{Path, PathBuf};
 use super::Item;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{BATCH_DOCUMENTS_MAX, BATCH_LIST_MAX};
+use crate::source::open_ordinary;
 
 const LIST: &str = "list documents";
 
-/// The messages of a folder: its ordinary files that end in `.xml` and do not begin with a dot, by name. Folders in it are not looked into.
+/// Documents by their paths; the outputs have their names.
+///
+/// # Errors
+/// `Argument` for a path without a name, and as [`folder`].
+pub fn files(files: &[PathBuf], out: &Path) -> Result<Vec<Item>> {
+    let named = files.iter().map(|file| match file.file_name() {
+        Some(name) => Ok((file.clone(), PathBuf::from(name))),
+        None => Err(Error::new(ErrorKind::Argument, LIST).detail(format!("{}: not a file", file.display()))),
+    });
+    items(named.collect::<Result<Vec<_>>>()?.into_iter(), out)
+}
+
+/// The messages of a folder: its ordinary files that end in `.xml` and do not begin with a dot, by name. Folders in it are not looked into. A
+/// link that leads nowhere is one of them, so that somebody hears of it. Where there are none the list is empty.
 ///
 /// # Errors
 /// `InputFailed`; `Argument` where an output would be one of the documents, or where there are too many.
@@ -24,7 +38,8 @@ pub fn folder(folder: &Path, out: &Path) -> Result<Vec<Item>> {
         let path = PathBuf::from(entry.file_name());
         let is_xml = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("xml"));
         let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if is_xml && !is_hidden && entry.path().is_file() {
+        // What cannot be looked at is refused by name when it is read, and not passed over.
+        if is_xml && !is_hidden && fs::metadata(entry.path()).map_or(true, |m| m.is_file()) {
             names.push(entry.file_name());
         }
     }
@@ -32,7 +47,7 @@ pub fn folder(folder: &Path, out: &Path) -> Result<Vec<Item>> {
     items(names.into_iter().map(|name| (folder.join(&name), PathBuf::from(name))), out)
 }
 
-/// The documents of a manifest: a text in UTF-8 with one document on a line, by its path (from the manifest's folder, or absolute), and after a tab the name
+/// The documents of a manifest, an ordinary file: a text in UTF-8 with one document on a line, by its path (from the manifest's folder, or absolute), and after a tab the name
 /// of its output, where that is another one. Empty lines and lines that begin with `#` are passed over.
 ///
 /// # Errors
@@ -40,15 +55,20 @@ pub fn folder(folder: &Path, out: &Path) -> Result<Vec<Item>> {
 pub fn manifest(path: &Path, out: &Path) -> Result<Vec<Item>> {
     let failed = |e: std::io::Error| Error::new(ErrorKind::InputFailed, LIST).io(&e).detail(path.display().to_string());
     let mut octets = Vec::new();
-    let file = fs::File::open(path).map_err(failed)?;
+    let file = open_ordinary(path).map_err(failed)?;
     file.take(BATCH_LIST_MAX.saturating_add(1)).read_to_end(&mut octets).map_err(failed)?;
     let refuse = |line: usize, what: &str| {
         Error::new(ErrorKind::Argument, LIST).detail(format!("{}, line {line}: {what}", path.display()))
     };
     if u64::try_from(octets.len()).unwrap_or(u64::MAX) > BATCH_LIST_MAX {
-        return Err(refuse(0, "too long"));
+        let why = format!("{}: longer than {BATCH_LIST_MAX} octets", path.display());
+        return Err(Error::new(ErrorKind::Argument, LIST).detail(why));
     }
-    let text = String::from_utf8(octets).map_err(|_| refuse(0, "not UTF-8"))?;
+    let text = String::from_utf8(octets).map_err(|e| {
+        let good = e.as_bytes().get(..e.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = good.iter().filter(|o| **o == b'\n').count().saturating_add(1);
+        refuse(line, "not UTF-8 (GBK, perhaps): save the manifest as UTF-8")
+    })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let beside = path.parent().unwrap_or(Path::new(""));
     let mut named = Vec::new();

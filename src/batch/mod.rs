@@ -9,16 +9,18 @@
 
 mod journal;
 mod list;
+mod look;
 mod run;
 
 use std::path::PathBuf;
 
+use crate::cert::Fingerprint;
 use crate::error::{Error, ErrorKind};
 use crate::receipt::Receipt;
 use crate::suite::Digest;
 
 pub use journal::{Done, Journal, Record};
-pub use list::{folder, manifest};
+pub use list::{files, folder, manifest};
 pub use run::{Batch, Plan, Present};
 
 /// A document and the place of its output.
@@ -45,6 +47,10 @@ pub enum Outcome {
     Before {
         /// Its output is no longer where it was put.
         moved: bool,
+        /// The name of its output where that is another one: the document was signed under another name, which is none of this batch.
+        renamed: Option<String>,
+        /// Of the certificate that signed it. Where the output is there under its own name it is the one that would sign now.
+        by: Fingerprint,
     },
     /// It was refused; the others go on.
     Refused(Error),
@@ -106,6 +112,7 @@ pub fn concerns_one_document(error: &Error) -> bool {
             | ErrorKind::SignatureWrong
             | ErrorKind::JournalForeign
             | ErrorKind::JournalBusy
+            | ErrorKind::JournalFull
     );
     let unwritten = error.operation() == journal::WRITE;
     matches!(error.kind().number() >> 12, 4 | 5 | 7) && !stops && !full && !unwritten

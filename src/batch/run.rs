@@ -1,28 +1,29 @@
-//! The runner: looks at every document before a PIN is asked for, then signs with several threads.
+//! The runner: signs what a plan has left, with several threads.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use super::journal::{encoded, readable};
+use super::journal::encoded;
+use super::look::{READ, read};
 use super::{Done, Item, Journal, Outcome, Record, Report, concerns_one_document};
 use crate::atomic::{write_new, write_whole};
 use crate::cert::Certificate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::policy::BATCH_DOCUMENT_MAX;
+use crate::policy::Policy;
 use crate::receipt::Receipt;
 use crate::request::Request;
-use crate::shield::{Session, Shield};
+use crate::shield::Session;
 use crate::source::Content;
-use crate::suite::{Digest, DigestAlgorithm, Hasher};
+use crate::suite::{Digest, DigestAlgorithm, Hasher, Suite};
 use crate::wait::{Wait, lock};
 
-const READ: &str = "read document";
+/// Threads that end where the system makes no more of them: what reaches the shield may need some.
+const SPARE_THREADS: usize = 4;
 
 /// What stands where an output shall go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +58,12 @@ pub struct Batch<'b> {
     pub wait: &'b Waiting<'b>,
     /// How many threads prepare and sign; at least one.
     pub threads: usize,
-    /// Replaces outputs that are something else.
+    /// Replaces outputs that are something else: also this document as another certificate signed it, or with another suite.
     pub overwrite: bool,
-    /// Signs documents again that the journal knows, where their output is gone.
+    /// Signs documents again that the journal knows, where their output is gone, whoever signed them.
     pub again: bool,
+    /// Files that no output replaces, whatever else is said: those that the caller works with. The journal and the documents never are replaced.
+    pub keep: &'b [&'b Path],
 }
 
 impl fmt::Debug for Batch<'_> {
@@ -76,8 +79,8 @@ impl fmt::Debug for Batch<'_> {
 #[derive(Debug)]
 pub struct Plan {
     /// Index of a document, and the digest that it had.
-    todo: Vec<(usize, Digest)>,
-    settled: Vec<(usize, Outcome)>,
+    pub(super) todo: Vec<(usize, Digest)>,
+    pub(super) settled: Vec<(usize, Outcome)>,
 }
 
 impl Plan {
@@ -86,115 +89,55 @@ impl Plan {
     pub fn to_sign(&self) -> usize {
         self.todo.len()
     }
-}
 
-/// One document after a look at it.
-enum Looked {
-    Todo(Digest),
-    Settled(Outcome),
+    /// How many documents are left when one unlock has signed what this policy allows: they need another PIN entry. See [`Batch::sign_on`]; the
+    /// policy of a role is [`Profile::policy`](crate::Profile::policy).
+    #[must_use]
+    pub fn beyond(&self, policy: &Policy) -> usize {
+        self.todo.len().saturating_sub(usize::try_from(policy.signatures).unwrap_or(usize::MAX))
+    }
 }
 
 impl Batch<'_> {
-    /// Looks at every document, with several threads and without a PIN: which are done, and which cannot be signed.
-    ///
-    /// # Errors
-    /// What concerns all of them: no certificate, no shield, a journal that cannot be written, and `Argument` for one that is an output.
-    pub fn plan(&self, shield: &Shield) -> Result<Plan> {
-        self.check_journal()?;
-        let looked = self.each(self.items.len(), |index| {
-            let item = self.items.get(index)?;
-            Some(self.look(item, shield))
-        });
-        let mut plan = Plan { todo: Vec::new(), settled: Vec::new() };
-        let mut seen: HashMap<String, &Path> = HashMap::new();
-        for (index, (item, looked)) in self.items.iter().zip(looked).enumerate() {
-            let outcome = match looked {
-                None => continue,
-                Some(Err(error)) if concerns_one_document(&error) => Outcome::Refused(error),
-                Some(Err(error)) => return Err(error),
-                Some(Ok(Looked::Settled(outcome))) => outcome,
-                Some(Ok(Looked::Todo(digest))) => {
-                    // Once more: another thread may have found its output under another name meanwhile.
-                    if let Err(error) = self.signed_as_another(item, self.journal.known(&digest).as_ref()) {
-                        Outcome::Refused(error)
-                    } else if let Some(first) = seen.insert(digest.hex(), &item.input) {
-                        Outcome::Refused(twice(&format!("it is {} too", first.display())))
-                    } else {
-                        plan.todo.push((index, digest));
-                        continue;
-                    }
-                }
-            };
-            (self.settled)(index, &outcome);
-            plan.settled.push((index, outcome));
-        }
-        Ok(plan)
-    }
-
-    /// An output in the place of the journal would take away what says that nothing is signed twice.
-    fn check_journal(&self) -> Result<()> {
-        let Ok(journal) = self.journal.path().canonicalize() else { return Ok(()) };
-        match self.items.iter().find(|i| i.output.canonicalize().is_ok_and(|output| output == journal)) {
-            None => Ok(()),
-            Some(item) => {
-                let detail = format!("{}: its output would replace the journal", item.input.display());
-                Err(Error::new(ErrorKind::Argument, "plan output").detail(detail))
-            }
-        }
-    }
-
-    fn look(&self, item: &Item, shield: &Shield) -> Result<Looked> {
-        let document = read(&item.input)?;
-        let digest = DigestAlgorithm::Sha256.of(&document)?;
-        // Fetched once: another thread may write the line while this one looks.
-        let record = self.journal.known(&digest);
-        self.signed_as_another(item, record.as_ref())?;
-        if let Some(record) = record {
-            match at(&item.output)? {
-                There::Nothing if self.again => {}
-                There::Nothing => return Ok(Looked::Settled(Outcome::Before { moved: true })),
-                There::File(there) if there.hex() == record.output => {
-                    return Ok(Looked::Settled(Outcome::Before { moved: false }));
-                }
-                // Not what was written: judged below.
-                There::File(_) | There::NoOutput => {}
-            }
-        }
-        let certificate = shield.check(&(self.request)(item, Content::bytes(document.as_slice())))?;
-        match (self.present)(item, &document, &certificate) {
-            // Nobody is asked for a PIN where the writer would refuse. Who looks through a symbolic link that leads nowhere finds nothing there.
-            Present::Absent if is_never_replaced(&item.output) => {
-                Err(occupied(&item.output, "only an ordinary file is replaced"))
-            }
-            Present::Absent => Ok(Looked::Todo(digest)),
-            Present::Other(why) if self.overwrite && is_never_replaced(&item.output) => {
-                Err(occupied(&item.output, &format!("{why}; only an ordinary file is replaced")))
-            }
-            Present::Other(_) if self.overwrite => Ok(Looked::Todo(digest)),
-            Present::Other(why) => Err(occupied(&item.output, &why)),
-            Present::Done => {
-                match at(&item.output)? {
-                    There::File(output) => self.note(item, &digest, &output, &certificate, Done::Found)?,
-                    There::NoOutput => return Err(occupied(&item.output, "it is no signed document any more")),
-                    There::Nothing => {}
-                }
-                Ok(Looked::Settled(Outcome::Before { moved: false }))
-            }
-        }
-    }
-
-    /// Refuses a document whose output has another name in the journal.
-    fn signed_as_another(&self, item: &Item, record: Option<&Record>) -> Result<()> {
-        match record.filter(|record| record.name != encoded(&item.output) && !self.again) {
-            None => Ok(()),
-            Some(record) => Err(twice(&format!("it was signed before as {}", readable(&record.name)))),
-        }
-    }
-
     /// Signs what the plan has left, within an open session. It comes back when every document is settled, or when something stops the batch.
     #[must_use]
     pub fn sign(&self, plan: Plan, session: &Session) -> Report {
-        let Plan { todo, settled } = plan;
+        let Plan { todo, mut settled } = plan;
+        let (signed, stopped) = self.round(&todo, session);
+        settled.extend(signed);
+        self.report(settled, stopped)
+    }
+
+    /// As [`Batch::sign`], with one session after the other: each is ended by its policy sooner or later, and the documents that are left need
+    /// another PIN entry. `unlock` is called with the number of documents that are left, and from the second time on with the error that says
+    /// why the session before has ended: return another session, or an error (that one, where nobody is there to ask), which stops the batch.
+    /// It is not asked again after a session that has signed nothing.
+    #[must_use]
+    pub fn sign_on(&self, plan: Plan, unlock: &mut dyn FnMut(usize, Option<Error>) -> Result<Session>) -> Report {
+        let Plan { mut todo, mut settled } = plan;
+        let mut why = None;
+        while !todo.is_empty() {
+            let session = match unlock(todo.len(), why.take()) {
+                Ok(session) => session,
+                Err(error) => return self.report(settled, Some(error)),
+            };
+            let (signed, stopped) = self.round(&todo, &session);
+            let is_done: HashSet<usize> = signed.iter().map(|(index, _)| *index).collect();
+            let any = signed.iter().any(|(_, outcome)| matches!(outcome, Outcome::Signed { .. }));
+            settled.extend(signed);
+            todo.retain(|(index, _)| !is_done.contains(index));
+            match stopped {
+                Some(error) if error.kind() == ErrorKind::SessionEnded && any => why = Some(error),
+                Some(error) => return self.report(settled, Some(error)),
+                // Every document is settled.
+                None => break,
+            }
+        }
+        self.report(settled, None)
+    }
+
+    /// Signs documents within one session: what became of those that were tried, and what stopped it.
+    fn round(&self, todo: &[(usize, Digest)], session: &Session) -> (Vec<(usize, Outcome)>, Option<Error>) {
         let stopped: Mutex<Option<Error>> = Mutex::new(None);
         let signed = self.each(todo.len(), |place| {
             if lock(&stopped).is_some() {
@@ -206,34 +149,36 @@ impl Batch<'_> {
                 Ok((receipt, output)) => Outcome::Signed { receipt: Box::new(receipt), output },
                 Err(error) if concerns_one_document(&error) => Outcome::Refused(error),
                 Err(error) => {
-                    // The first one says why; the others only met the same.
-                    lock(&stopped).get_or_insert(error);
+                    // The first one says why, and the others only met the same; but that a session has ended is never the beginning of it.
+                    let ended = |e: &Error| e.kind() == ErrorKind::SessionEnded;
+                    let mut stopped = lock(&stopped);
+                    if stopped.as_ref().is_none_or(|first| ended(first) && !ended(&error)) {
+                        *stopped = Some(error);
+                    }
                     return None;
                 }
             };
             (self.settled)(*index, &outcome);
             Some((*index, outcome))
         });
-        let mut outcomes: Vec<Outcome> = self.items.iter().map(|_| Outcome::NotTried).collect();
-        for (index, outcome) in settled.into_iter().chain(signed.into_iter().flatten()) {
-            if let Some(place) = outcomes.get_mut(index) {
-                *place = outcome;
-            }
-        }
         let stopped = lock(&stopped).take();
-        Report { outcomes, stopped }
+        (signed.into_iter().flatten().collect(), stopped)
     }
 
     /// The report of a plan that nobody signs: because there is nothing to do, or because `why` stands in the way.
     #[must_use]
     pub fn unsigned(&self, plan: Plan, why: Option<Error>) -> Report {
+        self.report(plan.settled, why)
+    }
+
+    fn report(&self, settled: Vec<(usize, Outcome)>, stopped: Option<Error>) -> Report {
         let mut outcomes: Vec<Outcome> = self.items.iter().map(|_| Outcome::NotTried).collect();
-        for (index, outcome) in plan.settled {
+        for (index, outcome) in settled {
             if let Some(place) = outcomes.get_mut(index) {
                 *place = outcome;
             }
         }
-        Report { outcomes, stopped: why }
+        Report { outcomes, stopped }
     }
 
     fn sign_one(&self, item: &Item, planned: &Digest, session: &Session) -> Result<(Receipt, Digest)> {
@@ -250,22 +195,34 @@ impl Batch<'_> {
         };
         let (receipt, output) =
             if self.overwrite { write_whole(&item.output, fill) } else { write_new(&item.output, fill) }?;
-        self.note(item, planned, &output, &session.credential().certificate, Done::Signed)?;
+        let by = (&*session.credential().certificate, Some(receipt.suite));
+        self.note(item, planned, &output, by, Done::Signed)?;
         Ok((receipt, output))
     }
 
-    fn note(&self, item: &Item, input: &Digest, output: &Digest, by: &Certificate, done: Done) -> Result<()> {
+    pub(super) fn note(
+        &self,
+        item: &Item,
+        input: &Digest,
+        output: &Digest,
+        (by, suite): (&Certificate, Option<Suite>),
+        done: Done,
+    ) -> Result<()> {
         let (input, output, fingerprint) = (input.hex(), output.hex(), by.fingerprint());
-        let record = Record { input, output, fingerprint, name: encoded(&item.output), done };
+        let record = Record { input, output, fingerprint, name: encoded(&item.output), done, suite };
         self.journal.add(record, SystemTime::now())
     }
 
-    /// Does `work` for each place, with several threads; the results in order.
-    fn each<T: Send>(&self, places: usize, work: impl Fn(usize) -> Option<T> + Sync) -> Vec<Option<T>> {
-        let next = AtomicUsize::new(0);
+    /// Does `work` for each place, with several threads; the results in order. Where the system makes no more threads, those that are there do it.
+    pub(super) fn each<T: Send>(&self, places: usize, work: impl Fn(usize) -> Option<T> + Sync) -> Vec<Option<T>> {
+        let (next, surplus) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let results: Vec<Mutex<Option<T>>> = (0..places).map(|_| Mutex::new(None)).collect();
-        let worker = || {
+        let worker = |is_spare: bool| {
+            let fewer = |surplus: usize| surplus.checked_sub(1);
             loop {
+                if is_spare && surplus.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok() {
+                    return;
+                }
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(result) = results.get(place) else { return };
                 let done = work(place);
@@ -273,10 +230,14 @@ impl Batch<'_> {
             }
         };
         std::thread::scope(|scope| {
-            for _ in 1..self.threads.clamp(1, places.max(1)) {
-                scope.spawn(worker);
+            for number in 1..self.threads.clamp(1, places.max(1)) {
+                if std::thread::Builder::new().spawn_scoped(scope, || worker(true)).is_err() {
+                    tracing::warn!(threads = number, "the system makes no more threads: the batch goes on with fewer");
+                    surplus.store(SPARE_THREADS.min(number.saturating_sub(1)), Ordering::Relaxed);
+                    break;
+                }
             }
-            worker();
+            worker(false);
         });
         results.into_iter().map(|result| lock(&result).take()).collect()
     }
@@ -298,51 +259,6 @@ impl Write for Hashing<'_> {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-/// What is no ordinary file is not opened: to open a pipe would wait for whoever writes into it.
-fn read(path: &Path) -> Result<Vec<u8>> {
-    if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
-        return Err(Error::new(ErrorKind::InputFailed, READ).detail(format!("{} is no file", path.display())));
-    }
-    Content::file(path).read(BATCH_DOCUMENT_MAX, READ)
-}
-
-/// What stands at an output, by its octets alone.
-enum There {
-    Nothing,
-    /// A file with this digest.
-    File(Digest),
-    /// No file, or one that is too large for an output: nothing that was written here.
-    NoOutput,
-}
-
-fn at(path: &Path) -> Result<There> {
-    let Ok(metadata) = fs::metadata(path) else { return Ok(There::Nothing) };
-    let most = u64::try_from(BATCH_DOCUMENT_MAX).unwrap_or(u64::MAX).saturating_mul(2);
-    if !metadata.is_file() || metadata.len() > most {
-        return Ok(There::NoOutput);
-    }
-    match fs::read(path) {
-        Ok(octets) => DigestAlgorithm::Sha256.of(&octets).map(There::File),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(There::Nothing),
-        Err(e) => Err(Error::new(ErrorKind::InputFailed, READ).io(&e).detail(path.display().to_string())),
-    }
-}
-
-/// Whether [`write_whole`] leaves it where it is: a folder, a symbolic link, a pipe.
-fn is_never_replaced(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|m| !m.is_file())
-}
-
-fn twice(detail: &str) -> Error {
-    Error::new(ErrorKind::DocumentTwice, READ).detail(detail.to_owned())
-}
-
-fn occupied(path: &Path, why: &str) -> Error {
-    let there = io::Error::from(io::ErrorKind::AlreadyExists);
-    let detail = format!("{} is there and was left as it is: {why}", path.display());
-    Error::new(ErrorKind::OutputFailed, "plan output").io(&there).detail(detail)
 }
 
 #[cfg(all(test, feature = "rsa"))]

@@ -7,9 +7,30 @@ use crate::profile::Profile;
 use crate::prompt::{Declined, PinEntry, PinQuestion};
 use crate::request::Unlock;
 use crate::role::Role;
+use crate::shield::Shield;
 use crate::shield::fake::{self, Habits};
 
 const PROFILE: &str = "schema = 1\ntest = true\n[[customs.issuer]]\nunit = \"Synthetic Trading Co\"\nallow_ca = true\n";
+
+fn whole<'b>(items: &'b [Item], journal: &'b Journal, threads: usize) -> Batch<'b> {
+    Batch {
+        items,
+        journal,
+        request: &|_, content| Request::raw(Role::Customs, content),
+        present: &|_, _, _| Present::Absent,
+        settled: &|_, _| {},
+        wait: &Wait::default,
+        threads,
+        overwrite: false,
+        again: false,
+        keep: &[],
+    }
+}
+
+fn unlock(shield: &Shield, policy: Policy) -> Result<Session> {
+    let mut prompt = |question: &PinQuestion<'_>| question.pin(fake::PIN).map(PinEntry::Typed).map_err(|_| Declined);
+    shield.unlock(Unlock::of(Role::Customs).policy(policy), &mut prompt, &Wait::default())
+}
 
 /// Three documents in a folder of their own, and what happens between the look at them and the first signature.
 fn batch(name: &str, meanwhile: impl FnOnce(&[Item], &Journal)) -> (PathBuf, Vec<Item>, Report) {
@@ -20,23 +41,12 @@ fn batch(name: &str, meanwhile: impl FnOnce(&[Item], &Journal)) -> (PathBuf, Vec
     let items: Vec<Item> = (0..3).map(item).collect();
     items.iter().for_each(|i| fs::write(&i.input, i.input.to_string_lossy().as_bytes()).unwrap());
     let journal = Journal::open(&folder.join("journal")).unwrap();
-    let run = Batch {
-        items: &items,
-        journal: &journal,
-        request: &|_, content| Request::raw(Role::Customs, content),
-        present: &|_, _, _| Present::Absent,
-        settled: &|_, _| {},
-        wait: &Wait::default,
-        threads: 1,
-        overwrite: false,
-        again: false,
-    };
+    let run = whole(&items, &journal, 1);
     let (shield, _) = fake::shield_under(&Arc::<Habits>::default(), Profile::parse(PROFILE).unwrap());
     let plan = run.plan(&shield).unwrap();
     assert_eq!(plan.to_sign(), 3);
     meanwhile(&items, &journal);
-    let mut prompt = |question: &PinQuestion<'_>| question.pin(fake::PIN).map(PinEntry::Typed).map_err(|_| Declined);
-    let session = shield.unlock(Unlock::of(Role::Customs), &mut prompt, &Wait::default()).unwrap();
+    let session = unlock(&shield, Policy::of(Role::Customs)).unwrap();
     let report = run.sign(plan, &session);
     (folder, items, report)
 }
@@ -47,6 +57,91 @@ fn a_document_that_was_changed_after_the_look_is_not_signed_and_the_others_are()
     let Outcome::Refused(error) = &report.outcomes[1] else { panic!("{report:?}") };
     assert_eq!((error.kind(), report.tally().signed), (ErrorKind::DocumentChanged, 2));
     assert!(report.stopped.is_none() && !items[1].output.exists() && items[2].output.exists());
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Three documents, one unlock for two of them, and what the second unlock comes to.
+fn in_two(name: &str, second: impl Fn(&Shield, Error) -> Result<Session>) -> (Report, Vec<usize>) {
+    let folder = std::env::temp_dir().join(format!("shield-batch-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let item = |n| Item { input: folder.join(format!("{n}")), output: folder.join(format!("{n}.sig")) };
+    let items: Vec<Item> = (0..3).map(item).collect();
+    items.iter().for_each(|i| fs::write(&i.input, i.input.to_string_lossy().as_bytes()).unwrap());
+    let journal = Journal::open(&folder.join("journal")).unwrap();
+    let run = whole(&items, &journal, 2);
+    let (shield, _) = fake::shield_under(&Arc::<Habits>::default(), Profile::parse(PROFILE).unwrap());
+    let plan = run.plan(&shield).unwrap();
+    let two = Policy { signatures: 2, ..Policy::of(Role::Customs) };
+    assert_eq!((plan.beyond(&two), plan.beyond(&Policy::of(Role::Customs))), (1, 0));
+    let mut left = Vec::new();
+    let report = run.sign_on(plan, &mut |documents, ended| {
+        left.push(documents);
+        match ended {
+            None => unlock(&shield, two),
+            Some(ended) => second(&shield, ended),
+        }
+    });
+    fs::remove_dir_all(folder).unwrap();
+    (report, left)
+}
+
+#[test]
+fn a_batch_goes_on_with_another_unlock_where_one_is_used_up_and_says_why_where_nobody_gives_one() {
+    let said = |error: &Error| (error.kind(), error.to_string().contains("all 2 signatures"));
+    let (report, left) = in_two("two", |shield, ended| {
+        assert_eq!(said(&ended), (ErrorKind::SessionEnded, true), "{ended}");
+        unlock(shield, Policy::of(Role::Customs))
+    });
+    assert_eq!((report.tally().signed, left), (3, vec![3, 1]));
+    assert!(report.stopped.is_none(), "{report:?}");
+    let (report, left) = in_two("two-no", |_, ended| Err(ended));
+    assert_eq!((report.tally().signed, report.tally().not_tried, left), (2, 1, vec![3, 1]));
+    assert_eq!(report.stopped.as_ref().map(said), Some((ErrorKind::SessionEnded, true)));
+    assert_eq!(report.stopped.unwrap().recovery(), crate::error::Recovery::Retry);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_and_a_journal_without_room_are_told_before_a_pin_is_asked_for() {
+    let folder = std::env::temp_dir().join(format!("shield-batch-before-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let outputs = [folder.join("no such folder/a"), folder.join("x".repeat(256)), folder.join("good")];
+    let item = |(n, output): (usize, PathBuf)| Item { input: folder.join(format!("{n}")), output };
+    let items: Vec<Item> = outputs.into_iter().enumerate().map(item).collect();
+    items.iter().for_each(|i| fs::write(&i.input, i.input.to_string_lossy().as_bytes()).unwrap());
+    let (shield, _) = fake::shield_under(&Arc::<Habits>::default(), Profile::parse(PROFILE).unwrap());
+    let path = folder.join("journal");
+    let journal = Journal::open(&path).unwrap();
+    let run = whole(&items, &journal, 4);
+    let plan = run.plan(&shield).unwrap();
+    assert_eq!(plan.to_sign(), 1);
+    let report = run.unsigned(plan, None);
+    for outcome in &report.outcomes[..2] {
+        let Outcome::Refused(error) = outcome else { panic!("{report:?}") };
+        assert_eq!(error.kind(), ErrorKind::OutputFailed);
+    }
+    let Outcome::Refused(error) = &report.outcomes[0] else { panic!("{report:?}") };
+    assert!(error.to_string().contains("no such folder)"), "{error}");
+    drop(journal);
+    let mut file = fs::File::create(&path).unwrap();
+    file.write_all(b"shield-journal 1\n").unwrap();
+    file.set_len(crate::policy::BATCH_LIST_MAX - 100).unwrap();
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(whole(&items, &journal, 1).plan(&shield).unwrap_err().kind(), ErrorKind::JournalFull);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_thread_that_works_alone_does_what_many_would() {
+    let folder = std::env::temp_dir().join(format!("shield-batch-each-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let journal = Journal::open(&folder.join("journal")).unwrap();
+    for threads in [0, 1, 7, 1000] {
+        let did = whole(&[], &journal, threads).each(100, |place| (place != 50).then_some(place));
+        assert_eq!(did.iter().flatten().count(), 99, "{threads}");
+        assert!(did.iter().enumerate().all(|(place, did)| did.is_none_or(|did| did == place)));
+    }
     fs::remove_dir_all(folder).unwrap();
 }
 

@@ -149,7 +149,7 @@ kinds! {
     PinNotSet = 0x200C, UnlockAtIssuer(Option::None),
         "The {role} PIN has not been set on this token, or has to be changed first: ask {office}.",
         "该介质尚未设置{role}口令，或须先修改：请联系{office}。";
-    SessionEnded = 0x200D, EnterPin(Option::None),
+    SessionEnded = 0x200D, Retry,
         "The unlocked batch for the {role} certificate has ended by its policy, by idleness or after a refused PIN: unlock again.",
         "{role}证书的批量授权已因策略、空闲或口令被拒而结束：请重新解锁。";
     LoginFailed = 0x200E, EnterPin(Option::None),
@@ -346,6 +346,9 @@ kinds! {
     JournalBusy = 0x7004, CloseOtherProgram,
         "Another run writes into this journal: let it finish, then repeat.",
         "另一个程序正在写入该日志：请等待其完成后重试。";
+    JournalFull = 0x7005, FixDocument,
+        "The journal of the batch has no room for what is to be done: keep it, and name a new one, which knows of what is done only where the output is still in its place.",
+        "批量签名日志已满，无法记录待处理的文档：请保留该日志并指定新的日志文件，新日志只能识别输出仍在原处的文档。";
 
     // 9xxx: the library itself
     Unsupported = 0x9001, None,

@@ -43,7 +43,8 @@
 //!
 //! **A batch's journal says what this program did, never that a signature is right.** It is written after the output is on the disk: a run that is killed in
 //! between leaves an output that the journal does not know, and the next run verifies that one before it believes it. The other order would know of
-//! outputs that never came to be.
+//! outputs that never came to be. It knows certificate and suite of each document, because "done before" is false where another one would sign now. It never
+//! grows over [`crate::policy::BATCH_LIST_MAX`], beyond which it would not be read: that its lines have no room is told before a PIN is asked for.
 //!
 //! **The declarant is compared by the format**, before anything is asked: format, certificate and profile are all that is needed, and a batch learns of a wrong
 //! message before its PIN.

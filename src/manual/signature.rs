@@ -49,7 +49,8 @@
 //! login meanwhile, the PIN is sent again only while the token reports the same tries as right after the entry, and at most
 //! [`crate::Policy::resends`] times. The first refusal, the policy's end or idleness end the batch; a watcher does so by itself.
 //!
-//! On a card there is one lease at a time, and threads take turns on it. On a PIV card the login stays between two leases, as long as the
+//! On a card there is one lease at a time, and threads take turns on it, in the order in which they came; a thread's deadline does not run while those
+//! before it get their signatures one after the other. On a PIV card the login stays between two leases, as long as the
 //! session keeps the connection and nobody resets the card. On a device of GM/T 0017 it ends with each lease: the next one reads the tries and
 //! sends the PIN again, which is no lost login and does not count as one; [`crate::Policy::keep_login`] keeps a customs login
 //! until the batch ends. When one way to the certificate is gone, the batch goes on by the next.

@@ -29,6 +29,13 @@ impl Shield {
         look().map_err(|e: Error| e.role(request.role).correlate(next_correlation()))
     }
 
+    /// Whose certificate would sign a request, whatever its document is.
+    pub(crate) fn signer(&self, request: &Request) -> Result<Arc<Certificate>> {
+        let options = &request.options;
+        let resolved = self.resolve(request.role, &options.selector, options.outside_validity);
+        resolved.map(|credential| credential.certificate).map_err(|e| e.role(request.role))
+    }
+
     /// Two-step signing: what is to be signed, for a host that reaches the key in its own way.
     ///
     /// # Errors

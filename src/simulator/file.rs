@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::crypto;
 use super::device::Device;
 use super::octets::hex;
-use crate::atomic::{write_new, write_whole};
+use crate::atomic::{is_part_of, write_new, write_whole};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy;
 
@@ -111,12 +111,7 @@ impl StateFile {
     fn sweep(&self) {
         let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name()) else { return };
         let name = name.to_string_lossy();
-        let is_part = |file: &str| {
-            let middle =
-                file.strip_prefix('.').and_then(|f| f.strip_prefix(&*name)).and_then(|f| f.strip_suffix(".part"));
-            let digits = middle.and_then(|f| f.strip_prefix('.'));
-            digits.is_some_and(|d| d.len() == 16 && d.bytes().all(|b| b.is_ascii_hexdigit()))
-        };
+        let is_part = |file: &str| is_part_of(file, &name);
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.file_name().to_str().is_some_and(is_part) {
                 // Nothing depends on it.

@@ -1,5 +1,7 @@
 //! The command-line program as a person or a script meets it: the built binary, its exit codes, its words, its files.
 
+#[cfg(feature = "simulator")]
+mod batch_reruns;
 mod batches;
 mod choice;
 mod customs;

@@ -197,3 +197,25 @@ fn raw_data_that_changes_while_the_pin_is_typed_gets_no_signature() {
     assert!(seen.contains("SH-4009"), "{seen}");
     assert!(desk.names(".").iter().all(|n| !n.contains("order.sig")), "{:?}", desk.names("."));
 }
+
+#[test]
+fn a_batch_that_one_unlock_does_not_sign_goes_on_with_another_pin_entry() {
+    const NAME: &str = "a_batch_that_one_unlock_does_not_sign";
+    let Some(desk) = Desk::new(NAME, &[]).filter(|_| can_open(NAME)) else { return };
+    std::fs::create_dir(desk.path("in")).unwrap();
+    for n in 0..3 {
+        let text = String::from_utf8(desk.read("CEB621.xml")).unwrap();
+        desk.write(&format!("in/{n}.xml"), text.replacen("COP20270104000001", &format!("COP2027010400000{n}"), 1));
+    }
+    let profile = String::from_utf8(desk.read("shield/profile.toml")).unwrap();
+    desk.write("shield/profile.toml", format!("{profile}\n[customs.policy]\nsignatures = 2\n"));
+    let mut terminal = Terminal::start(&desk, &["sign-batch", "--folder", "in", "--out-dir", "signed"]);
+    let told = terminal.until("PIN of the customs certificate: ");
+    assert!(told.contains("3 messages, and one PIN entry signs 2: the PIN will be asked for again"), "{told}");
+    terminal.enter(CUSTOMS_PIN);
+    let told = terminal.until("PIN of the customs certificate: ");
+    assert!(told.contains("all 2 signatures") && told.contains("a batch of 1 customs messages"), "{told}");
+    terminal.enter(CUSTOMS_PIN);
+    terminal.until("3 signed, 0 done before, 0 refused, 0 not tried");
+    assert_eq!(terminal.end().0, 0);
+}

@@ -6,11 +6,13 @@
 //! other program out, so there is one at a time, and threads take turns on it. It ends with the lease; a policy may have a customs login stay
 //! for the next one, and then the end of the session ends it.
 
+mod ended;
 #[cfg(all(test, feature = "rsa"))]
 mod kept_tests;
 mod reach;
 #[cfg(all(test, feature = "rsa"))]
 mod tests;
+mod turn;
 
 use std::fmt;
 use std::io::Write;
@@ -18,6 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
+use self::ended::Why;
+use self::turn::Turns;
 use super::signing::{self, Entry, Job, Ready};
 use super::{Shield, log};
 use crate::credential::{Credential, Route, Selector};
@@ -56,8 +60,8 @@ struct Inner {
     /// Held while the login is looked after: one thread at a time.
     logging_in: Mutex<()>,
     leases: Mutex<Vec<Lease>>,
-    /// A thread is in its turn on a card.
-    busy: Mutex<bool>,
+    /// Whose turn it is on a card.
+    turns: Mutex<Turns>,
     changed: Arc<Signal>,
     /// What doors call when somebody waits for them.
     _wanted: Arc<dyn Fn() + Send + Sync>,
@@ -66,6 +70,8 @@ struct Inner {
 struct State {
     /// The entry and the lease that holds its login; `None` once the session has ended.
     open: Option<Open>,
+    /// Why it has.
+    why: Option<Why>,
     used: u32,
     /// Those of `used` that are being made now: the batch does not end under them.
     under_way: u32,
@@ -133,9 +139,17 @@ impl Session {
             opened: now,
             opened_at: at,
             logging_in: Mutex::default(),
-            state: Mutex::new(State { open: Some(open), used: 0, under_way: 0, resends: 0, last: now, last_at: at }),
+            state: Mutex::new(State {
+                open: Some(open),
+                why: None,
+                used: 0,
+                under_way: 0,
+                resends: 0,
+                last: now,
+                last_at: at,
+            }),
             leases: Mutex::new(idle),
-            busy: Mutex::default(),
+            turns: Mutex::default(),
             changed,
             _wanted: wanted,
         });
@@ -164,10 +178,11 @@ impl Session {
         if state.open.is_some() { self.inner.policy.signatures.saturating_sub(state.used) } else { 0 }
     }
 
-    /// Signs without asking. Everything else is as in [`Shield::sign`].
+    /// Signs without asking. Everything else is as in [`Shield::sign`]. The time in which other threads of this session sign on the card does not
+    /// count against `wait`, as long as one after the other comes to its end.
     ///
     /// # Errors
-    /// `SessionEnded` when the policy is used up, after idleness, or after a refused PIN; `RoleMismatch` for a request of the other role.
+    /// `SessionEnded`, with the reason, when the policy is used up, after idleness, or after a refused PIN; `RoleMismatch` for a request of the other role.
     pub fn sign(&self, request: Request, wait: &Wait, out: &mut dyn Write) -> Result<Receipt> {
         let (role, id) = (self.role(), next_correlation());
         self.inner.sign(&request, wait, out, id).map_err(|e| e.role(role).correlate(id)).inspect_err(log)
@@ -179,7 +194,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.inner.end();
+        self.inner.end(Why::Dropped);
     }
 }
 
@@ -223,24 +238,22 @@ impl Inner {
             .inspect_err(|_| drop(std::mem::take(&mut *lock(&self.leases))))
             .map_err(|error| self.shield.named(error, &self.credential, &door))?;
         if self.is_used_up() {
-            self.end();
+            self.end(Why::UsedUp);
         }
         Ok(receipt)
     }
 
     /// Takes one of the policy's signatures before the token is touched, so that threads never exceed it.
     fn reserve(&self) -> Result<()> {
-        let ended = |why: &str| Err(Error::new(ErrorKind::SessionEnded, "sign in batch").detail(why.to_owned()));
         if self.ends_in().is_some_and(|left| left.is_zero()) {
-            self.end();
-            return ended("its time is over");
+            self.end(Why::Time);
         }
         let mut state = lock(&self.state);
         if state.open.is_none() {
-            return ended("ended");
+            return Err(self.ended(&state));
         }
         if state.used >= self.policy.signatures {
-            return ended("its signatures are used up");
+            return Err(Why::UsedUp.error(&self.policy));
         }
         state.used = state.used.saturating_add(1);
         state.under_way = state.under_way.saturating_add(1);
@@ -281,15 +294,19 @@ impl Inner {
                 | K::LastTry
                 | K::TriesUnknown
         ) {
-            self.end();
+            self.end(Why::Refused);
         }
     }
 
     /// A copy of the entry, and the tries as they were right after it; an error once the session has ended.
     fn entry(&self) -> Result<(Entry, PinStatus)> {
-        let gone = || Error::new(ErrorKind::SessionEnded, "sign in batch").detail("ended");
         let state = lock(&self.state);
-        state.open.as_ref().map(|o| (o.entry.duplicate(), o.full)).ok_or_else(gone)
+        state.open.as_ref().map(|o| (o.entry.duplicate(), o.full)).ok_or_else(|| self.ended(&state))
+    }
+
+    /// That the session has ended, and why.
+    fn ended(&self, state: &State) -> Error {
+        state.why.unwrap_or(Why::Dropped).error(&self.policy)
     }
 
     /// Keeps a lease for the next signature, unless it is due or the session has ended meanwhile.
@@ -305,11 +322,12 @@ impl Inner {
         self.settle();
     }
 
-    /// Drops entry, anchor and leases. Outside the locks, because closing a token takes time.
-    fn end(&self) {
+    /// Drops entry, anchor and leases; the first reason is the one. Outside the locks, because closing a token takes time.
+    fn end(&self, why: Why) {
         self.keep_login.iter().for_each(|keep| keep.store(false, Ordering::SeqCst));
         let mut state = lock(&self.state);
         let (open, is_last) = (state.open.take(), state.under_way == 0);
+        state.why.get_or_insert(why);
         drop(state);
         let leases = std::mem::take(&mut *lock(&self.leases));
         drop(leases);
@@ -353,7 +371,7 @@ fn watch_idle(inner: &Arc<Inner>) -> Result<()> {
             let Some(left) = inner.ends_in() else { return };
             if left.is_zero() {
                 tracing::info!(role = %inner.credential.role, "batch ended: its time is over");
-                return inner.end();
+                return inner.end(Why::Time);
             }
             if inner.drop_due() {
                 inner.settle();

@@ -1,6 +1,6 @@
 //! How a batch reaches its token: turns on a card, leases, other ways to the same certificate, lost logins.
 
-use super::{Inner, Job};
+use super::{Inner, Job, Why};
 use crate::credential::Route;
 use crate::door::{DoorId, Lease, Way};
 use crate::error::{Error, ErrorKind, Result};
@@ -11,26 +11,15 @@ use crate::token::PinState;
 use crate::tries::{Consent, PinStatus};
 use crate::wait::{Wait, lock};
 
-/// A thread's turn on a card; with a module all threads work at once and nobody waits.
-struct Turn<'i>(Option<&'i Inner>);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if let Some(inner) = self.0 {
-            *lock(&inner.busy) = false;
-            inner.changed.notify();
-            // This thread has a signature to verify and a file to write; the card has nothing to do until the next one runs.
-            std::thread::yield_now();
-        }
-    }
-}
-
 impl Inner {
     /// Signs within the open login. A token that goes away in the middle is looked for again, by every way, a bounded number of times.
     pub(super) fn sign_job(&self, job: &Job, wait: &Wait) -> Result<(RawSignature, PinStatus, DoorId)> {
-        let _turn = self.turn(wait)?;
+        let (mut turn, wait) = self.turn(wait)?;
+        let wait = &wait;
         let (entry, full) = self.entry()?;
-        signing::patiently(wait, || self.reach(&entry, job, wait)).map(|(signature, door)| (signature, full, door))
+        let (signature, door) = signing::patiently(wait, || self.reach(&entry, job, wait))?;
+        turn.succeeded();
+        Ok((signature, full, door))
     }
 
     fn reach(&self, entry: &Entry, job: &Job, wait: &Wait) -> Result<(RawSignature, DoorId)> {
@@ -66,25 +55,6 @@ impl Inner {
         let signature = signed?;
         self.keep(lease);
         Ok((signature, route.door))
-    }
-
-    /// Waits for this thread's turn, where the token is a card.
-    fn turn(&self, wait: &Wait) -> Result<Turn<'_>> {
-        let door = lock(&self.route).door.clone();
-        if self.shield.way(&door) != Some(Way::Card) {
-            return Ok(Turn(None));
-        }
-        let free = || {
-            let mut busy = lock(&self.busy);
-            (!std::mem::replace(&mut *busy, true)).then_some(())
-        };
-        match self.changed.wait_for(wait, free) {
-            Some(()) => Ok(Turn(Some(self))),
-            None => {
-                wait.check("sign in batch")?;
-                Err(Error::new(ErrorKind::Busy, "sign in batch"))
-            }
-        }
     }
 
     /// An idle lease that is not due, or a new one.
@@ -204,7 +174,7 @@ impl Inner {
     /// The PIN goes again only while nothing speaks of a refusal, and only so often.
     fn allow_resend(&self, door: &DoorId, now: PinState, full: PinStatus) -> Result<()> {
         let (role, in_doubt, now) = (self.credential.role, now.in_doubt, now.status);
-        signing::guard_tries(now, Consent::None, role).inspect_err(|_| self.end())?;
+        signing::guard_tries(now, Consent::None, role).inspect_err(|_| self.end(Why::Refused))?;
         let mut state = lock(&self.state);
         // Another way to the same token may count nothing: then it knows of no refusal, which the guard above has seen.
         let elsewhere = state.open.as_ref().is_some_and(|open| open.told_by != *door);
@@ -214,9 +184,7 @@ impl Inner {
             return Ok(());
         }
         drop(state);
-        self.end();
-        Err(Error::new(ErrorKind::SessionEnded, "sign in batch")
-            .tries(now)
-            .detail("the token lost the login and the PIN may not be sent again"))
+        self.end(Why::Lost);
+        Err(Why::Lost.error(&self.policy).tries(now))
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Session;
 use crate::credential::Selector;
-use crate::error::{ErrorKind, Result};
+use crate::error::{ErrorKind, Recovery, Result};
 use crate::pin::Pin;
 use crate::policy::Policy;
 use crate::receipt::Receipt;
@@ -57,7 +57,36 @@ fn a_batch_ends_when_its_signatures_are_used_up_even_with_many_threads() {
     assert_eq!(Habits::seen(&habits.signatures), 20);
     assert_eq!(Habits::seen(&habits.verifies), 1);
     assert_eq!(session.signatures_left(), 0);
-    assert_eq!(kind(sign(&session, &mut Vec::new())), ErrorKind::SessionEnded);
+    let ended = sign(&session, &mut Vec::new()).unwrap_err();
+    assert_eq!((ended.kind(), ended.recovery()), (ErrorKind::SessionEnded, Recovery::Retry));
+    assert!(ended.to_string().contains("all 20 signatures"), "{ended}");
+}
+
+#[test]
+fn the_threads_of_a_session_on_a_card_do_not_time_each_other_out_and_a_card_that_hangs_does() {
+    let habits = Arc::<Habits>::default();
+    habits.keeps.store(true, Ordering::SeqCst);
+    let session = open(&habits, Policy { keep_login: true, ..policy(100, 0) });
+    let began = Instant::now();
+    sign(&session, &mut Vec::new()).unwrap();
+    // Some signatures' time for each of 40: without turns that count it is over before the last one's turn comes.
+    let wait = began.elapsed() * 8;
+    let request = || Request::raw(Role::Customs, Content::bytes(*b"document"));
+    std::thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| session.sign(request(), &Wait::at_most(wait), &mut Vec::new()).unwrap());
+        }
+    });
+    habits.hangs.store(true, Ordering::SeqCst);
+    let short = Duration::from_millis(200);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| session.sign(request(), &Wait::at_most(short), &mut Vec::new()).unwrap_err());
+        }
+    });
+    assert!(began.elapsed() < short * 5, "they wait at the same time, and not each for the one before");
+    habits.hangs.store(false, Ordering::SeqCst);
 }
 
 #[test]
