@@ -1,6 +1,6 @@
 //! The command line: what may be said, and nothing else. A PIN is never said here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -63,6 +63,12 @@ impl Global {
     /// A fresh deadline: each call has its own. Whoever waits long is told on stderr.
     pub(crate) fn wait(&self) -> shared_shield::Wait {
         progress::told(shared_shield::Wait::at_most(Duration::from_secs(self.wait)), self.lang)
+    }
+
+    /// Files that every command works with: no output goes there. In a simulator's state are its keys.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        let options = [&self.profile, &self.simulator, &self.log].into_iter().flatten();
+        options.chain(&self.module).map(PathBuf::as_path)
     }
 }
 

@@ -1,14 +1,14 @@
 //! `sign-declaration`: many customs messages in one unlock. A bad document does not stop the others; a refused PIN stops all.
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use shared_shield::batch::concerns_one_document;
+use shared_shield::batch::{self, concerns_one_document};
 use shared_shield::format::xmldsig;
-use shared_shield::{Content, Digest, DigestAlgorithm, Error, ErrorKind, Receipt, Result, Role, Session, Shield};
+use shared_shield::{
+    Content, Digest, DigestAlgorithm, Error, ErrorKind, Receipt, Result, Role, Session, Shield, check_output,
+};
 
 use crate::args::Global;
 use crate::args_ceb::SignDeclaration;
@@ -68,6 +68,10 @@ pub(crate) fn run(global: &Global, args: &SignDeclaration, screen: &Screen) -> R
     fs::create_dir_all(&args.out_dir).map_err(|e| {
         Error::new(ErrorKind::OutputFailed, "make folder").io(&e).detail(args.out_dir.display().to_string())
     })?;
+    let todo = run.writable(todo, &mut became);
+    if todo.is_empty() {
+        return Ok(run.close(&became));
+    }
     let whose = (Role::Customs, &args.signing.choice.selector());
     let done = dialect::tried((global, screen), &run.shield, whose, || run.sign_all(&todo, &mut asker, &mut became));
     match done {
@@ -82,42 +86,8 @@ pub(crate) fn run(global: &Global, args: &SignDeclaration, screen: &Screen) -> R
 
 /// Where each output goes. Two inputs for one output, or an output that is an input, would lose a document.
 fn jobs(args: &SignDeclaration) -> Result<Vec<Job>> {
-    let refuse = |path: &Path, why: &str| {
-        Err(Error::new(ErrorKind::Argument, "plan outputs").detail(format!("{}: {why}", path.display())))
-    };
-    let mut taken: BTreeMap<OsString, &Path> = BTreeMap::new();
-    // Where the file system ignores case, two names that differ in it are one file.
-    let as_one_file = |name: &OsStr| match cfg!(any(windows, target_os = "macos")) {
-        true => OsString::from(name.to_string_lossy().to_lowercase()),
-        false => name.to_owned(),
-    };
-    let mut jobs = Vec::new();
-    for file in &args.files {
-        let Some(name) = file.file_name() else {
-            return refuse(file, "not a file");
-        };
-        if let Some(other) = taken.insert(as_one_file(name), file) {
-            return refuse(file, &format!("would be written to the same output as {}", other.display()));
-        }
-        jobs.push(Job { file: file.clone(), output: args.out_dir.join(name), planned: None });
-    }
-    // An input may be a link to what is the output of another one.
-    let whole = |path: &Path| path.canonicalize().ok();
-    let inputs: BTreeMap<PathBuf, &Job> = jobs.iter().filter_map(|j| Some((whole(&j.file)?, j))).collect();
-    for job in &jobs {
-        match whole(&job.output).and_then(|output| inputs.get(&output)) {
-            None => {}
-            Some(lost) if lost.file == job.file => {
-                return refuse(&job.file, "would be replaced by its own output: choose another --out-dir");
-            }
-            Some(lost) => {
-                let why =
-                    format!("would be replaced by the output of {}: choose another --out-dir", job.file.display());
-                return refuse(&lost.file, &why);
-            }
-        }
-    }
-    Ok(jobs)
+    let items = batch::files(&args.files, &args.out_dir)?;
+    Ok(items.into_iter().map(|item| Job { file: item.input, output: item.output, planned: None }).collect())
 }
 
 /// Drawn only where stderr is a terminal, and only where there is something to wait for.
@@ -168,6 +138,21 @@ impl Run<'_> {
             }
         }
         Ok(todo)
+    }
+
+    /// Nobody is asked for a PIN where an output could not be written.
+    fn writable(&self, todo: Vec<Job>, became: &mut Became) -> Vec<Job> {
+        let mut able = Vec::new();
+        for job in todo {
+            match check_output(&job.output) {
+                Ok(()) => able.push(job),
+                Err(error) => {
+                    self.bar.inc(1);
+                    self.failed(&job.file, &error, became);
+                }
+            }
+        }
+        able
     }
 
     /// An output that is there already: this document, done before, or something that is left as it is.

@@ -1,7 +1,5 @@
 //! Outputs: how one is put in its place, and when a rerun may skip a document: only when its output is exactly this document, signed by this certificate.
 
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use shared_shield::format::{Format, ceb::CEB, xmldsig};
 use shared_shield::{
-    Certificate, Content, ErrorKind, Finding, FindingKind, Profile, Result, Role, Severity, Trust, VerifyContext,
-    write_new, write_whole,
+    Certificate, Content, ErrorKind, Finding, FindingKind, IdentifierSet, Profile, Result, Role, Severity, Trust,
+    VerifyContext, is_part_of, write_new, write_whole,
 };
 
 /// Puts an output in its place. Nothing that exists is replaced without `--overwrite`.
@@ -29,16 +27,16 @@ pub(crate) fn is_there(error: &shared_shield::Error) -> bool {
     error.kind() == ErrorKind::OutputFailed && error.io_kind() == Some(io::ErrorKind::AlreadyExists)
 }
 
-/// Removes what a killed run left beside these outputs, all of them in one folder: `.NAME.<16 hex digits>.part`. A young one
-/// may belong to another process that is writing it.
+/// Removes what a killed run left beside these outputs, all of them in one folder. A young one may belong to another process that is
+/// writing it.
 pub(crate) fn sweep(outputs: &[&Path]) {
     let Some(folder) = outputs.first().and_then(|o| o.parent()) else { return };
-    let names: BTreeSet<&OsStr> = outputs.iter().filter_map(|o| o.file_name()).collect();
+    let names: Vec<&str> = outputs.iter().filter_map(|o| o.file_name()?.to_str()).collect();
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let is_ours = name.to_str().and_then(target_of_part).is_some_and(|n| names.contains(OsStr::new(n)));
+        let is_ours = name.to_str().is_some_and(|part| names.iter().any(|target| is_part_of(part, target)));
         let is_old = |m: &fs::Metadata| {
             m.is_file() && m.modified().is_ok_and(|t| t.elapsed().is_ok_and(|age| age > Duration::from_secs(60)))
         };
@@ -47,11 +45,6 @@ pub(crate) fn sweep(outputs: &[&Path]) {
             let _ = fs::remove_file(entry.path());
         }
     }
-}
-
-fn target_of_part(name: &str) -> Option<&str> {
-    let (target, random) = name.strip_prefix('.')?.strip_suffix(".part")?.rsplit_once('.')?;
-    (random.len() == 16 && random.bytes().all(|o| o.is_ascii_hexdigit())).then_some(target)
 }
 
 /// What stands where the output shall go.
@@ -64,13 +57,13 @@ pub(crate) enum Output {
     Other(String, String),
 }
 
-/// Judges the file at `output`. `at` is the time at which the certificate has to be valid.
+/// Judges the file at `output`. `at` is the time at which the certificate has to be valid; `wanted` are the identifiers that were asked for.
 pub(crate) fn judge(
     output: &Path,
     document: &[u8],
     by: &Certificate,
-    profile: &Arc<Profile>,
-    at: SystemTime,
+    (profile, at): (&Arc<Profile>, SystemTime),
+    wanted: Option<IdentifierSet>,
 ) -> Output {
     let other = |en: String, zh: &str| Output::Other(en, zh.to_owned());
     let present = match read(output) {
@@ -95,6 +88,13 @@ pub(crate) fn judge(
     };
     if report.signer.as_ref().is_none_or(|s| s.fingerprint() != by.fingerprint()) {
         return other("another certificate signed it".to_owned(), "由另一张证书签名");
+    }
+    if let Some((suite, set)) = report.suite.zip(wanted).filter(|(suite, set)| *suite != set.suite()) {
+        let asked = set.suite();
+        return Output::Other(
+            format!("it is signed with {suite} and not with {asked}"),
+            format!("其签名算法是 {suite} 而不是 {asked}"),
+        );
     }
     // What the document says of itself is no question of this signature: somebody has answered it when it was signed.
     let of_document = |f: &&Finding| f.kind == FindingKind::DeclarantOther;

@@ -46,7 +46,7 @@ impl Terms<'_> {
         let without = if self.message.replace_signature { ceb::without_signature(document)? } else { None };
         // A document that was signed while the certificate was valid stays done when the caller looks beyond validity.
         let at = if self.signing.even_outside_validity { by.not_before() } else { SystemTime::now() };
-        Ok(done::judge(output, without.as_deref().unwrap_or(document), by, profile, at))
+        Ok(done::judge(output, without.as_deref().unwrap_or(document), by, (profile, at), self.message.identifiers))
     }
 }
 

@@ -82,9 +82,7 @@ impl Job<'_> {
         // Several threads wait at a time: each of them telling so would be one too many.
         let longest = Duration::from_secs(self.global.wait);
         let wait = || Wait::at_most(longest);
-        let mut keep: Vec<&Path> = args.manifest.iter().map(PathBuf::as_path).collect();
-        let Global { profile: rules, simulator, log, module, .. } = self.global;
-        keep.extend([rules, simulator, log].into_iter().flatten().chain(module).map(PathBuf::as_path));
+        let keep: Vec<&Path> = self.global.files().chain(args.manifest.as_deref()).collect();
         let batch = Batch {
             items: self.items,
             journal: self.journal,

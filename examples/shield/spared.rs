@@ -9,8 +9,7 @@ use crate::args::Global;
 /// Refuses an output in the place of a profile, a simulator's state (its keys are in it), a log, a driver, or one of the files in `read`.
 pub(crate) fn check<'p>(global: &Global, read: &[&Path], outputs: impl IntoIterator<Item = &'p Path>) -> Result<()> {
     let whole = |path: &Path| path.canonicalize().ok();
-    let options = [&global.profile, &global.simulator, &global.log].into_iter().flatten().chain(&global.module);
-    let named = options.map(PathBuf::as_path).chain(read.iter().copied());
+    let named = global.files().chain(read.iter().copied());
     let named: Vec<(PathBuf, &Path)> = named.filter_map(|path| Some((whole(path)?, path))).collect();
     for output in outputs {
         let there = whole(output);

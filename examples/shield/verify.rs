@@ -1,6 +1,5 @@
 //! `verify`: a report for each document.
 
-use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +10,8 @@ use shared_shield::format::login::{Challenge, MAX_OCTETS, SIGNATURE_OUT as LOGIN
 use shared_shield::format::payment179::VALUE_OUT;
 use shared_shield::format::{Format, ceb::CEB, cms::CMS, raw::RAW};
 use shared_shield::{
-    Certificate, Content, Crl, Error, ErrorKind, Finding, FindingKind, Report, Result, Role, Store, Trust, Verdict,
-    VerifyContext, policy,
+    Certificate, Content, Crl, Error, ErrorKind, FileSource, Finding, FindingKind, Report, Result, Role, Source, Store,
+    Trust, Verdict, VerifyContext, policy,
 };
 
 use crate::args::{FormatName, Global};
@@ -189,7 +188,7 @@ pub(crate) fn start(path: &Path, most: usize) -> Result<Vec<u8>> {
     let failed = |e| Error::new(ErrorKind::InputFailed, "read file").io(&e).detail(path.display().to_string());
     let mut octets = Vec::new();
     let limit = u64::try_from(most).unwrap_or(u64::MAX);
-    fs::File::open(path).map_err(failed)?.take(limit).read_to_end(&mut octets).map_err(failed)?;
+    FileSource(path.to_owned()).open().map_err(failed)?.take(limit).read_to_end(&mut octets).map_err(failed)?;
     Ok(octets)
 }
 

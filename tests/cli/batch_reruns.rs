@@ -131,6 +131,8 @@ fn nobody_is_asked_for_a_pin_where_no_output_can_be_written() {
         let ran = batch(&bench, &[&NOT_ASKED, more].concat()).expect(7, &["write-protected", "0 signed"]);
         assert!(!ran.out.contains("--overwrite replaces it"), "{}", ran.out);
     }
+    let one = ["sign-declaration", &format!("in/{long}"), "--out-dir", "signed", "--overwrite"];
+    bench.shield(&[&one[..], &NOT_ASKED].concat()).expect(7, &["write-protected", "0 signed"]);
     // A name that the file system does not take.
     bench.write("list", &format!("in/{long}\t{}\n", "x".repeat(300)));
     let args = ["sign-batch", "--manifest", "list", "--out-dir", "other"];

@@ -40,6 +40,9 @@ fn a_signed_message_is_signed_anew_only_when_asked_and_a_rerun_knows_it() {
     replace(&NOT_ASKED, &["--identifiers", "official-2022"]).expect(6, &["SH-400E"]);
     replace(&PIN, &["--identifiers", "legacy-2018-sha256"]).expect(0, &["was replaced", "rsa-sha256", "inferred"]);
     replace(&NOT_ASKED, &[]).expect(0, &["done before"]);
+    let other = ["it is signed with rsa-sha256 and not with rsa-sha1", "--overwrite"];
+    replace(&NOT_ASKED, &["--identifiers", "official-rsa-sha1"]).expect(7, &other);
+    replace(&NOT_ASKED, &["--identifiers", "legacy-2018-sha256"]).expect(0, &["done before"]);
     let judge = |file: &str| {
         let output =
             desk.command("xmlsec1").args(["--verify", "--trusted-pem", "shield/ca.pem", file]).output().unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::process::Stdio;
 
-use crate::program::{Desk, Ran, built, changed, has};
+use crate::program::{CUSTOMS_PIN, Desk, Ran, built, changed, has};
 
 const PIN: [&str; 2] = ["--pin-env", "CUSTOMS_PIN"];
 /// Where a PIN that is asked for would show: it is wrong.
@@ -78,30 +78,28 @@ fn a_bad_document_does_not_stop_the_others() {
 
 #[cfg(unix)]
 #[test]
-fn a_document_that_goes_away_while_another_process_writes_its_output_does_not_stop_the_others() {
-    let Some(desk) = Desk::new("a_document_that_goes_away", &[]) else { return };
-    let document = desk.read("CEB621.xml");
-    fs::remove_file(desk.path("CEB621.xml")).unwrap();
-    assert!(desk.command("mkfifo").args(["CEB621.xml", "again"]).status().unwrap().success());
-    let args = ["sign-declaration", "--out-dir", "signed", "CEB621.xml", "CEB311.xml", PIN[0], PIN[1]];
+fn what_another_process_does_while_a_person_types_does_not_stop_the_other_documents() {
+    let Some(desk) = Desk::new("while_a_person_types", &[]) else { return };
+    desk.write("taken.xml", changed(&desk.read("CEB621.xml"), "<ceb:appTime>"));
+    let args = ["sign-declaration", "--out-dir", "signed", "CEB621.xml", "taken.xml", "CEB311.xml", "--pin-fd", "0"];
     let mut program = desk.command(built("shield"));
-    program.args(desk.arguments(&args)).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = program.spawn().unwrap();
-    // Each opening waits for the program, so this is where it stands: it looks at the document, and has seen no output yet,
-    let pipe = |name: &str| fs::OpenOptions::new().write(true).open(desk.path(name)).unwrap();
-    let mut first = pipe("CEB621.xml");
-    fs::rename(desk.path("again"), desk.path("CEB621.xml")).unwrap();
-    first.write_all(&document).unwrap();
-    drop(first);
-    // and here it signs it. An output appears, and the document is gone when it is looked at once more.
-    let mut second = pipe("CEB621.xml");
-    desk.write("signed/CEB621.xml", "another process's");
+    program.args(desk.arguments(&args)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = program.spawn().unwrap();
+    // The folder is made when every document was looked at; then the program waits for the PIN.
+    let patience = std::time::Instant::now();
+    while !desk.path("signed").exists() {
+        assert!(patience.elapsed() < std::time::Duration::from_secs(60) && child.try_wait().unwrap().is_none());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
     fs::remove_file(desk.path("CEB621.xml")).unwrap();
-    second.write_all(&document).unwrap();
-    drop(second);
+    desk.write("signed/taken.xml", "another process's");
+    writeln!(child.stdin.take().unwrap(), "{CUSTOMS_PIN}").unwrap();
     let ran = Ran::of(&child.wait_with_output().unwrap());
-    ran.expect(1, &["refused CEB621.xml", "SH-7001", "signed signed/CEB311.xml", "1 signed, 0 done before, 1 refused"]);
-    assert_eq!(desk.read("signed/CEB621.xml"), b"another process's");
+    let left = "refused signed/taken.xml: it exists and was left as it is";
+    let gone = ["refused CEB621.xml", "SH-7001", left, "signed signed/CEB311.xml"];
+    ran.expect(1, &gone).expect(1, &["1 signed, 0 done before, 2 refused"]);
+    assert_eq!(desk.read("signed/taken.xml"), b"another process's");
+    assert_eq!(desk.names("signed"), ["CEB311.xml", "taken.xml"]);
 }
 
 #[test]
