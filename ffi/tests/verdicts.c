@@ -294,7 +294,7 @@ static void chains(const char *folder) {
     CHECK(judge(&options, "VF-137", &found) == SHIELD_VERDICT_VALID && !found);
     lists[0] = anchors[0];
     options.crls.count = 1;
-    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_CERTIFICATE_MALFORMED);
+    CODE(shield_verify(&options, &report, NULL), SHIELD_ERR_CRL_MALFORMED);
     CHECK(report == NULL);
     free(message);
     free(rsa);

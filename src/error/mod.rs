@@ -177,6 +177,7 @@ impl Error {
 
     /// In this case something else helps than the kind says.
     #[must_use]
+    #[cfg(feature = "gm0017")]
     pub(crate) fn helped_by(mut self, recovery: Recovery) -> Self {
         self.0.instead = Some(recovery);
         self

@@ -85,6 +85,7 @@ pub(super) struct Given<'g> {
 
 impl<'g> Given<'g> {
     /// What stands in a document, at `place`: base64, wrapped or not.
+    #[cfg(feature = "json")]
     pub(super) fn inside(text: &'g str, place: Option<Place>) -> Self {
         Given { octets: text.as_bytes(), place, is_text: true }
     }
