@@ -75,35 +75,41 @@ impl Question {
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    pub(crate) fn ours(&self) -> (bool, String) {
+    fn context(&self) -> shared_shield::Result<VerifyContext> {
         let all = |pem: &[u8]| -> shared_shield::Result<Vec<Arc<Certificate>>> {
             if pem.is_empty() {
                 return Ok(Vec::new());
             }
             Ok(Certificate::all_from(pem)?.into_iter().map(Arc::new).collect())
         };
-        let read = || -> shared_shield::Result<(Arc<Certificate>, Store)> {
-            let mut store = Store::new(all(&self.anchors)?).between(all(&self.between)?);
-            if let Some(crls) = &self.crls {
-                let crls = if crls.is_empty() { Vec::new() } else { Crl::all_from(crls)? };
-                store = store.crls(crls.into_iter().map(Arc::new).collect()).with_revocation();
-            }
-            Ok((Arc::new(Certificate::from_pem(&self.signer)?), store))
-        };
-        let (signer, store) = match read() {
-            Ok(read) => read,
-            Err(error) => return (false, error.to_string()),
-        };
-        let context = VerifyContext {
+        let mut store = Store::new(all(&self.anchors)?).between(all(&self.between)?);
+        if let Some(crls) = &self.crls {
+            let crls = if crls.is_empty() { Vec::new() } else { Crl::all_from(crls)? };
+            store = store.crls(crls.into_iter().map(Arc::new).collect()).with_revocation();
+        }
+        Ok(VerifyContext {
             trust: Trust::Store(Arc::new(store)),
             role: None,
             profile: Arc::new(Profile::builtin()),
             at: self.at.unwrap_or_else(SystemTime::now),
             certificate: None,
             sm2_id: Sm2Id::default(),
+        })
+    }
+
+    pub(crate) fn ours(&self) -> (bool, String) {
+        self.asks(|context| {
+            let mut report = Report::new("raw");
+            report.judge_certificate(&Arc::new(Certificate::from_pem(&self.signer)?), context);
+            Ok(report)
+        })
+    }
+
+    pub(crate) fn asks(&self, verify: impl FnOnce(&VerifyContext) -> shared_shield::Result<Report>) -> (bool, String) {
+        let report = match self.context().and_then(|context| verify(&context)) {
+            Ok(report) => report,
+            Err(error) => return (false, error.to_string()),
         };
-        let mut report = Report::new("raw");
-        report.judge_certificate(&signer, &context);
         let told: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
         (report.findings.iter().all(|f| f.severity() < Severity::Wrong), told.join("; "))
     }
