@@ -249,7 +249,8 @@ impl Judge<'_> {
             let (signer, (causes, way)) = proofs.other_signer(self.context, |other| {
                 let made = |text: &str| other.made(text.as_bytes());
                 let exact = || made(message).map(|way| (Vec::new(), way));
-                exact().or_else(|| self.cause(read, message, &made).filter(|_| message.len() <= hints::MAX_TRIED))
+                let tried = || (message.len() <= hints::MAX_TRIED).then(|| self.cause(read, message, &made)).flatten();
+                exact().or_else(tried)
             })?;
             Some((causes, Some(signer), way))
         };
