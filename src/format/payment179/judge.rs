@@ -192,7 +192,8 @@ impl Judge<'_> {
         let document = |payment| Document { message: Some(text.to_owned()), payment, posted: false };
         if !inner.starts_with('"') {
             let said = ("it does not begin with \"sessionID\"", "不以 \"sessionID\" 开头");
-            self.report.add(Finding::new(FindingKind::StringShape).detail(said).at(self.places.of_octet(before)));
+            let finding = Finding::new(FindingKind::StringShape).detail(said).at(self.places.of_octet(before));
+            self.report.add(finding.compared("\"sessionID\"", hints::around(inner, 0)));
             return document(None);
         }
         let payment = self.tolerant(|quoted| ready::parse(inner, quoted).map_err(moved));
