@@ -6,7 +6,7 @@ mod kit;
 
 use base64ct::{Base64, Encoding};
 use kit::*;
-use shared_shield::format::login::{Challenge, POST_OUT, SIGNATURE_OUT};
+use shared_shield::format::login::{Challenge, MAX_OCTETS, POST_OUT, SIGNATURE_OUT};
 use shared_shield::format::{Format, SignContext};
 use shared_shield::verify::Language;
 use shared_shield::{
@@ -280,6 +280,50 @@ fn a_login_verifies_as_it_was_signed_and_a_wrong_one_is_explained() {
     let long = rsa(&[7; 300], &value, customs_role);
     assert_eq!(reasons(&long), [K::ChallengeShape]);
     assert_eq!(long.findings[0].found.as_ref().unwrap().of(Language::Chinese), "超过 256 字节");
+}
+
+/// The text is what stands in the file: which octets it stands for is for the report to say, also where they are no challenge.
+#[test]
+fn a_challenge_in_base64_is_told_however_long_it_is_and_for_whomever() {
+    use FindingKind as K;
+    let rsa = |c: &[u8], value: &[u8]| verify(c, value, "synthetic_rsa_cert.pem", Some(Role::Customs));
+    for length in [1_u8, 192, 193, 255] {
+        let random: Vec<u8> = (0..length).map(|o| 255 - o).collect();
+        let encoded = Base64::encode_string(&random);
+        let lines = encoded.as_bytes().chunks(64).collect::<Vec<_>>().join(&b"\r\n"[..]);
+        let (_, value) = sign(&SIGNATURE_OUT, &random, &customs()).unwrap();
+        let (_, other) = sign(&SIGNATURE_OUT, b"another", &customs()).unwrap();
+        for text in [encoded.as_bytes(), &lines] {
+            let report = rsa(text, &value);
+            assert_eq!(
+                (reasons(&report), report.has(K::ChallengeIsBase64)),
+                (vec![K::SignatureWrong], true),
+                "{length}"
+            );
+            let long = text.len() > MAX_OCTETS;
+            let told = if long { K::ChallengeShape } else { K::SignatureWrong };
+            let report = rsa(text, &other);
+            assert_eq!((reasons(&report), report.has(K::ChallengeIsBase64)), (vec![told], false), "{length}");
+        }
+    }
+    // What stands for no challenge is none: too long decoded, or a document.
+    for octets in [&[7; 257][..], &[&b"<a/>"[..], &[b' '; 200]].concat()] {
+        let (encoded, by) = (Base64::encode_string(octets), certificate("synthetic_sm2_cert.pem"));
+        let tbs = ToBeSigned::over(Suite::Sm2Sm3, by.key().unwrap(), octets).unwrap();
+        let value = sm2_sign(tbs.digest.octets());
+        let report = verify(encoded.as_bytes(), value.octets(), "synthetic_sm2_cert.pem", Some(Role::Customs));
+        assert_eq!(reasons(&report), [K::ChallengeShape]);
+        assert_eq!(Challenge::Base64(&encoded).decoded().unwrap(), octets);
+        assert!(Challenge::Base64(&encoded).octets().is_err());
+    }
+    assert_eq!(Challenge::Base64("AAA").decoded().unwrap_err().kind(), ErrorKind::ChallengeEncoding);
+    // That a signed text may have been base64 is said of the e-port alone.
+    for (context, warned) in [(customs(), true), (bank(), false)] {
+        let role = context.role;
+        let (_, value) = sign(&SIGNATURE_OUT, text(RANDOM).as_bytes(), &context).unwrap();
+        let report = verify(text(RANDOM).as_bytes(), &value, "synthetic_rsa_cert.pem", Some(role));
+        assert_eq!((report.has(K::ChallengeIsBase64), report.has(K::SignatureRight)), (warned, true), "{role:?}");
+    }
 }
 
 #[test]

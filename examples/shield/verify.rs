@@ -107,11 +107,11 @@ fn check(format: FormatName, args: &Verify, signature: Option<&[u8]>) -> Result<
     Ok(())
 }
 
-/// What a file with base64 text stands for, found fit for a challenge.
+/// What a file with base64 text stands for; whether that is a challenge, the report says.
 fn challenge(file: &Path) -> Result<Content> {
     // Base64 is longer by a third, and lines have ends.
     let text = read(file, MAX_OCTETS * 2)?;
-    Challenge::Base64(&String::from_utf8_lossy(&text)).octets().map(Content::bytes).map_err(|e| named(e, file))
+    Challenge::Base64(&String::from_utf8_lossy(&text)).decoded().map(Content::bytes).map_err(|e| named(e, file))
 }
 
 /// A login with its signature value as it is, or out of what the login page posts.

@@ -226,16 +226,21 @@ impl Crl {
         if self.issuer != *issuer.subject() {
             return Err(("it is of another issuer", "签发者不同"));
         }
-        if let (Some(wanted), Some(has)) = (&self.authority_key_id, issuer.subject_key_id())
-            && *wanted != has
-        {
-            return Err(("it is of another key of the issuer", "由签发者的另一密钥签发"));
-        }
+        let other = self.of_another_key(issuer);
         if !issuer.may_sign_crls() {
-            return Err(("the issuer's key usage does not allow CRLs", "签发者密钥用途不允许签发 CRL"));
+            return Err(other.unwrap_or(("the issuer's key usage does not allow CRLs", "签发者密钥用途不允许签发 CRL")));
         }
         let signed = first_of_sequence(&self.der).ok_or(("it cannot be read", "无法读取"))?;
-        check_signature(issuer, [&self.named, &self.inside], signed, &self.signature).map_err(|(_, why)| why)
+        let made = check_signature(issuer, [&self.named, &self.inside], signed, &self.signature);
+        made.map_err(|(_, why)| other.unwrap_or(why))
+    }
+
+    /// What is told of a list that names another key, where the signature is not this one's. Alone it refuses nothing: an authority may have several
+    /// certificates of one key with identifiers of their own, and what that key signed counts under each. Otherwise a signer could choose, by the
+    /// certificate that it brings along, which lists are about it.
+    fn of_another_key(&self, issuer: &Certificate) -> Option<Why> {
+        let (wanted, has) = (self.authority_key_id.as_deref()?, issuer.subject_key_id()?);
+        (wanted != has).then_some(("it is of another key of the issuer", "由签发者的另一密钥签发"))
     }
 
     /// Whether the list is the current one at this time.

@@ -6,7 +6,7 @@ use spki::AlgorithmIdentifierOwned;
 use x509_cert::ext::Extension;
 
 use super::Certificate;
-use crate::suite::{KeyKind, PublicKey, RawSignature, Recovered, Suite, ToBeSigned};
+use crate::suite::{KeyKind, PublicKey, RSA_MOST, RawSignature, Recovered, Suite, ToBeSigned};
 
 /// Extensions whose meaning is looked at here, or does not bear on who signed. Name constraints, policy constraints and
 /// inhibitAnyPolicy are deliberately absent: where they are critical, the certificate is not understood. What the extended key usage
@@ -180,14 +180,16 @@ pub(super) fn check_signature(
 /// Why a key that is not for this suite is refused: its length is only named where the signature is its.
 fn unsuited(suite: Suite, key: &PublicKey, signed: &[u8], signature: &[u8]) -> Refused {
     match key.kind() {
-        KeyKind::Rsa { .. } if matches!(suite, Suite::RsaSha256 | Suite::RsaSha1) => {
+        KeyKind::Rsa { bits } if matches!(suite, Suite::RsaSha256 | Suite::RsaSha1) => {
             let digest = suite.digest().of(signed).ok();
             let made = match key.recovered(signature) {
                 Some(Recovered::Digest(found)) => Some(found) == digest,
                 _ => false,
             };
             let short = ("the issuer's key is too short for its signatures to count", "签发者密钥过短，其签名不予采信");
-            if made { (Nearness::Rights, short) } else { NOT_THE_ISSUERS }
+            let long = ("the issuer's key is longer than is supported", "签发者密钥长度超出支持范围");
+            let length = if bits > RSA_MOST { long } else { short };
+            if made { (Nearness::Rights, length) } else { NOT_THE_ISSUERS }
         }
         _ => {
             let other = ("the issuer's key does not fit the signature algorithm", "签发者密钥与签名算法不符");

@@ -62,7 +62,7 @@ struct Ends {
     /// The last of either.
     last: Option<Place>,
     length: usize,
-    /// LF that were met.
+    /// Lines that ended: at an LF, a CRLF or a CR by itself, as [`Place::of`] counts them. A CR that was read last is not in it yet.
     count: usize,
     /// The octet that was read last.
     octet: Option<u8>,
@@ -71,7 +71,8 @@ struct Ends {
 impl Ends {
     /// Behind the last octet.
     fn end(&self) -> Place {
-        Place { offset: self.length, line: self.count.saturating_add(1) }
+        let ended = self.count.saturating_add(usize::from(self.octet == Some(b'\r')));
+        Place { offset: self.length, line: ended.saturating_add(1) }
     }
 
     fn add(&mut self, piece: &[u8]) {
@@ -86,6 +87,8 @@ impl Ends {
                 let place = Place { offset, line: self.count };
                 first.get_or_insert(place);
                 self.last = Some(place);
+            } else if self.octet == Some(b'\r') {
+                self.count = self.count.saturating_add(1);
             }
             self.octet = Some(octet);
         }
@@ -264,7 +267,11 @@ mod tests {
     #[test]
     fn a_finding_stands_where_the_first_line_end_of_its_sort_is() {
         // What was signed, the document as it is now, and where the two differ for the first time.
-        let cases: [(&[u8], &[u8], usize, usize); 8] = [
+        let cases: [(&[u8], &[u8], usize, usize); 12] = [
+            (b"a\rb\r\rc\r\nd", b"a\rb\r\rc\nd", 6, 4),
+            (b"a\r\rb\nc", b"a\r\rb\r\nc", 4, 3),
+            (b"a\rb\n", b"a\rb", 3, 2),
+            (b"a\rb\r\r\n", b"a\rb\r\r", 5, 4),
             (b"a\r\nb\r\nc", b"a\r\nb\nc", 4, 2),
             (b"a\nb\nc", b"a\nb\r\nc", 3, 2),
             (b"\r\n", b"\n", 0, 1),
@@ -275,6 +282,7 @@ mod tests {
             (b"a\r\n", b"a", 1, 1),
         ];
         for (signed, document, offset, line) in cases {
+            assert_eq!(Place::of(document, offset), Place { offset, line }, "{document:?}");
             let digest = DigestAlgorithm::Sha256.of(signed).unwrap();
             for step in 1..5 {
                 let fits = |_, made: &Digest| (*made == digest).then_some(());

@@ -58,9 +58,10 @@ IdentifiersMixed = "VF-107", Wrong,
     "signature and digest identifiers do not belong to one set", "take both identifiers from one official set, and sign again",
     "签名与摘要算法标识不属于同一组", "两个标识应取自同一组官方标识，然后重新签名";
 KeyMismatch = "VF-108", Wrong,
-    "the certificate's key is not of the type that the signature names, or too short for it",
-    "name the algorithm of the key, or sign with the right certificate; for a key that is too short, get a certificate with a longer one",
-    "证书密钥类型与签名算法不符，或密钥过短", "请按密钥类型填写算法，或改用正确的证书签名；密钥过短时，请换发更长密钥的证书";
+    "the certificate's key is not of the type that the signature names, or too short or too long for it",
+    "name the algorithm of the key, or sign with the right certificate; for a key that is too short or too long, get a certificate with RSA of 2048 to 4096 bits",
+    "证书密钥类型与签名算法不符，或密钥过短或过长",
+    "请按密钥类型填写算法，或改用正确的证书签名；密钥过短或过长时，请换发 2048 至 4096 位 RSA 密钥的证书";
 KeyNotSigner = "VF-109", Wrong,
     "the signature was made by another certificate's key than the one in the document",
     "put the certificate of the key that signed into the document, or sign with the key of this one",
@@ -243,9 +244,9 @@ ChallengeAsText = "VF-221", Wrong,
     "the base64 text of the challenge was signed, not its octets", "decode the random from base64, and sign what comes out",
     "签名的是随机数的 base64 文本，而不是其字节", "请先将随机数 base64 解码，再对所得字节签名";
 ChallengeIsBase64 = "VF-222", Warning,
-    "the challenge was given as base64 text: the e-port signs the octets that it stands for",
-    "sign what the text stands for; to verify that, say that the challenge is base64, or give it decoded",
-    "所给的随机数是 base64 文本：电子口岸对其解码后的字节签名", "请对解码后的字节签名；验签时请注明随机数为 base64，或提供解码后的字节";
+    "the challenge is, or may be, base64 text: the e-port signs the octets that it stands for",
+    "where it is base64, sign what the text stands for; to verify that, say that the challenge is base64, or give it decoded",
+    "所给的随机数是或可能是 base64 文本：电子口岸对其解码后的字节签名", "若为 base64，请对解码后的字节签名；验签时请注明随机数为 base64，或提供解码后的字节";
 CmsStructure = "VF-301", Wrong,
     "the message is not built as RFC 5652 says", "have it made again by a program that keeps to RFC 5652",
     "消息结构不符合 RFC 5652", "请用符合 RFC 5652 的程序重新生成";

@@ -42,8 +42,11 @@ struct Row {
     fits: fn(KeyKind) -> bool,
 }
 
+/// The longest RSA key that is supported, in bits.
+pub(crate) const RSA_MOST: usize = 4096;
+
 fn rsa_bits(kind: KeyKind, least: usize) -> bool {
-    matches!(kind, KeyKind::Rsa { bits } if (least..=4096).contains(&bits))
+    matches!(kind, KeyKind::Rsa { bits } if (least..=RSA_MOST).contains(&bits))
 }
 
 impl Suite {

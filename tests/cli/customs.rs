@@ -137,6 +137,10 @@ fn a_login_random_is_signed_decoded_and_openssl_takes_it() {
         verify(&desk, &["text", "--signature", signature]).expect(6, &["VF-101", "VF-222"]);
         verify(&desk, &["text", "--signature", signature, "--challenge-base64"]).expect(0, &["text: valid"]);
     }
+    // Base64 of what is no challenge is judged as its octets are.
+    desk.write("document", "PGEvPg==");
+    let judged = verify(&desk, &["document", "--signature", "login.b64", "--challenge-base64"]);
+    judged.expect(6, &["VF-220", "begins as XML"]);
     desk.write("login.json", json.out.replace(&number, "0000"));
     verify(&desk, &["random", "--signature", "login.json"]).expect(6, &["SH-5002", "certNo"]);
     let zh = ["customs", "--challenge-file", "random", "--lang", "zh", PIN[0], PIN[1]];

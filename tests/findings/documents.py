@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+from urllib.parse import quote
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VECTORS = os.path.join(HERE, "..", "vectors")
@@ -238,6 +239,7 @@ def ceb_cases():
              instead(right, "</ds:Signature>", "</ds:Signature>\n").replace("\t", "    "))
         case(f"newline-removed-and-tabs-to-spaces-{kind}", ["VF-104", "VF-160"],
              instead(right, "\n<ds:Signature ", "<ds:Signature ").replace("\t", "    "))
+        case(f"made-one-line-{kind}", ["VF-160"], re.sub(r">\s+<", "><", right))
         case(f"blank-line-{kind}", ["VF-160"], instead(right, "<ceb:Order>\n", "<ceb:Order>\n\n"))
         case(f"blank-behind-{kind}", ["VF-160"], instead(right, "</ds:Signature>", "</ds:Signature> "))
         case(f"namespace-moved-{kind}", ["VF-162"],
@@ -421,6 +423,18 @@ def cases_179():
         add("no-signature", ["VF-110"], re.sub('"signValue":"[^"]*"', '"signValue":""', posted(signer, string())))
         add("field-twice-no-signature", ["VF-110", "VF-208"], re.sub(
             ',"signValue":"[^"]*"', "", posted(signer, string(), head=instead(HEAD, '"currency":"142"', twice))))
+        # In a wrapper there is a signature, where nobody looks for it.
+        whole = posted(signer, string())
+        for name, expected, wrapped in [
+            ("array", "VF-207", f"[{whole}]"),
+            ("assigned", "VF-207", f"data={whole}"),
+            ("zero-width", "VF-207", f"\u200b{whole}"),
+            ("nested", "VF-208", f'{{"data":{whole}}}'),
+            ("quoted", "VF-207", json.dumps(whole)),
+            ("other-form", "VF-207", "paymentData=" + quote(whole)),
+        ]:
+            add(f"wrapped-{name}", [expected], wrapped)
+        add("null-signature", ["VF-110", "VF-208"], re.sub('"signValue":"[^"]*"', '"signValue":null', whole.replace("inital", "initial")))
         right = value_with(signer, "+")
         add("base64-url", ["VF-114"], right.replace("+", "-"))
         add("base64-blanks", ["VF-114"], right.replace("+", " "))
@@ -507,6 +521,8 @@ def other_cases():
     case("login-base64", ["VF-222"], text, signature=sig(SM2, random, "login"), given="customs-sm2", **login)
     case("login-base64-line", ["VF-222"], text + b"\n", signature=sig(RSA, random, "login"), given="customs-rsa", **login)
     case("login-base64-signed", ["VF-222"], text, signature=sig(SM2, text, "login"), given="customs-sm2", **login)
+    long = bytes(255 - octet for octet in range(200))
+    case("login-long-base64", ["VF-222"], b64(long).encode(), signature=sig(RSA, long, "login"), given="customs-rsa", **login)
     case("login-hex-text", [], random.hex().encode(), signature=sig(SM2, random.hex(), "login"), given="customs-sm2", **login)
     case("login-short-text", [], b"c2hvcnQ=", signature=sig(SM2, b"c2hvcnQ=", "login"), given="customs-sm2", **login)
     case("login-rsa-value", ["VF-108"], random, signature=sig(RSA, random, "login"), given="customs-sm2", **login)

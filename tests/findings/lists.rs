@@ -7,7 +7,7 @@ use crate::ceb_kit::{have, run_well};
 use crate::chains::{Question, der};
 use crate::pki::Pki;
 
-const DAYS: [&str; 2] = ["-crldays", "30"];
+pub(crate) const DAYS: [&str; 2] = ["-crldays", "30"];
 const FUTURE: [&str; 4] = ["-crl_lastupdate", "20980101000000Z", "-crl_nextupdate", "20991231000000Z"];
 
 /// Extensions of the list of the authority between; whether a signer that is not on it is trusted; what is said where not.
@@ -23,7 +23,7 @@ const SCOPES: [(&str, &str, bool, &str); 9] = [
     ("what nobody knows", "1.2.3.4=critical,ASN1:NULL\n", false, "1.2.3.4"),
 ];
 
-fn question(pki: &Pki, signer: &str, middle: Vec<u8>) -> Question {
+pub(crate) fn question(pki: &Pki, signer: &str, middle: Vec<u8>) -> Question {
     let crls = Some([middle, pki.crl("r", "root", &[], false)].concat());
     Question { signer: pki.read(signer), between: pki.read("middle"), anchors: pki.read("root"), crls, at: None }
 }
@@ -98,7 +98,7 @@ fn an_authority_that_changes_its_key_stays_within_its_path_length() {
 
 /// Whatever is given in whatever order.
 #[track_caller]
-fn told(question: &Question, lists: &[&[u8]]) -> String {
+pub(crate) fn told(question: &Question, lists: &[&[u8]]) -> String {
     let told = |lists: &[&[u8]]| Question { crls: Some(lists.concat()), ..question.clone() }.ours().1;
     let first = told(lists);
     for turn in 0..lists.len() {
@@ -116,7 +116,7 @@ fn told(question: &Question, lists: &[&[u8]]) -> String {
 const JANUARY: [&str; 4] = ["-crl_lastupdate", "20260101000000Z", "-crl_nextupdate", "20260201000000Z"];
 const MARCH: [&str; 4] = ["-crl_lastupdate", "20260301000000Z", "-crl_nextupdate", "20260401000000Z"];
 /// Older than the others, and current all the same.
-const LONG: [&str; 4] = ["-crl_lastupdate", "20250101000000Z", "-crl_nextupdate", "20991231000000Z"];
+pub(crate) const LONG: [&str; 4] = ["-crl_lastupdate", "20250101000000Z", "-crl_nextupdate", "20991231000000Z"];
 
 #[test]
 fn what_an_out_of_date_list_revokes_stays_revoked_until_a_later_list_says_otherwise() {

@@ -9,5 +9,6 @@ mod libxml2;
 mod agreement;
 mod chains;
 mod documents;
+mod freed;
 mod lists;
 mod pki;

@@ -113,6 +113,21 @@ impl Pki {
         self.certify(name, of, ca, serial, &self.how());
     }
 
+    /// The same with other extensions, and a name of its own in the files: `name` signs lists with the key of `of`.
+    pub(crate) fn certify_otherwise(&self, name: &str, of: &str, ca: &str, serial: &str, extensions: &str) {
+        std::fs::copy(self.path(&format!("{of}.key")), self.path(&format!("{name}.key"))).unwrap();
+        self.ask(name, of, extensions);
+        self.certify(name, name, ca, serial, &self.how());
+    }
+
+    /// A signer's certificate that names no key of its issuer.
+    pub(crate) fn issue_without_ids(&self, name: &str, ca: &str, serial: &str) {
+        self.key(name);
+        let none = "subjectKeyIdentifier=none\nauthorityKeyIdentifier=none\n";
+        self.ask(name, name, &format!("keyUsage=critical,digitalSignature\n{none}"));
+        self.certify(name, name, ca, serial, &self.how());
+    }
+
     /// Writes what is to be certified of a key: its public half, a request with the subject, extensions.
     fn ask(&self, name: &str, subject: &str, extensions: &str) {
         let [key, public, request, file] =

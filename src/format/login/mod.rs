@@ -41,6 +41,9 @@ use crate::verify::{Finding, FindingKind, Place, Report, VerifyContext};
 /// The longest challenge, in octets.
 pub const MAX_OCTETS: usize = 256;
 
+/// As much base64 text as a challenge may have: longer by a third, and lines have ends.
+const MAX_TEXT: usize = 512;
+
 const PREPARE: &str = "prepare login";
 
 /// The challenge as the site gave it.
@@ -61,16 +64,24 @@ impl Challenge<'_> {
     /// # Errors
     /// `ChallengeEncoding`, `ChallengeEmpty`, `ChallengeTooLong`, `ChallengeDocument`.
     pub fn octets(&self) -> Result<Vec<u8>> {
-        let octets = match self {
-            Challenge::Base64(text) => {
-                let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-                Base64::decode_vec(&text).map_err(|_| Error::new(ErrorKind::ChallengeEncoding, PREPARE))?
-            }
-            Challenge::Octets(octets) => octets.to_vec(),
-            Challenge::Text(text) => text.as_bytes().to_vec(),
-        };
+        let octets = self.decoded()?;
         check(&octets)?;
         Ok(octets)
+    }
+
+    /// The octets that it stands for, fit to be signed or not: for a verifier, whose report says what they are.
+    ///
+    /// # Errors
+    /// `ChallengeEncoding`.
+    pub fn decoded(&self) -> Result<Vec<u8>> {
+        match self {
+            Challenge::Base64(text) => {
+                let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+                Base64::decode_vec(&text).map_err(|_| Error::new(ErrorKind::ChallengeEncoding, PREPARE))
+            }
+            Challenge::Octets(octets) => Ok(octets.to_vec()),
+            Challenge::Text(text) => Ok(text.as_bytes().to_vec()),
+        }
     }
 }
 
@@ -209,16 +220,23 @@ impl Format for Login {
             customs::identifier(&context.sm2_id, "verify login")?;
         }
         let mut report = Report::new(self.name());
-        let octets = match read(content) {
+        let octets = match content.read(MAX_TEXT, PREPARE) {
             Ok(octets) => octets,
-            Err(error) if error.kind() == ErrorKind::ChallengeTooLong => {
+            Err(error) if error.kind() == ErrorKind::DocumentTooLarge => {
                 report.add(Unfit::TooLong.finding());
                 return Ok(report);
             }
             Err(error) => return Err(error),
         };
-        if let Some(unfit) = Unfit::of(&octets) {
-            report.add(unfit.finding());
+        // Base64 of a challenge may be longer than a challenge: whether that was signed is asked first.
+        let long = octets.len() > MAX_OCTETS;
+        let random = decoded(&octets).filter(|random| long && Unfit::of(random).is_none());
+        match Unfit::of(&octets) {
+            Some(unfit) if random.is_none() => report.add(unfit.finding()),
+            _ => {}
+        }
+        if long && random.is_none() {
+            return Ok(report);
         }
         let suites: &[Suite] = match context.role {
             Some(Role::Customs) => &[Suite::RsaSha1, Suite::Sm2Sm3, Suite::P256Sha256],
@@ -229,7 +247,10 @@ impl Format for Login {
         let given = signature.map(|s| Given::beside(s, START));
         let over = |other: &Proof| other.is_over(&octets);
         if let Some(judge) = Judge::open(&mut report, given, context, suites, form, over) {
-            value(&octets, &judge, &mut report, context);
+            match random.filter(|random| judge.made(random).is_none()) {
+                Some(_) => report.add(Unfit::TooLong.finding()),
+                None => value(&octets, &judge, &mut report, context),
+            }
         }
         Ok(report)
     }
@@ -244,9 +265,10 @@ const RANDOM: usize = 16;
 fn value(octets: &[u8], judge: &Judge, report: &mut Report, context: &VerifyContext) {
     if let Some(suite) = judge.fits(octets) {
         judge.accept(report, suite, context.role == Some(Role::Customs));
-        // Hex digits are base64 characters too, and a text of them is no base64.
+        // Hex digits are base64 characters too, and a text of them is no base64. Banks have their own forms.
         let is_hex = octets.trim_ascii().iter().all(u8::is_ascii_hexdigit);
-        let random = decoded(octets).filter(|random| random.len() >= RANDOM && !is_hex);
+        let other = is_hex || context.role == Some(Role::Bank);
+        let random = decoded(octets).filter(|random| random.len() >= RANDOM && !other);
         report.findings.extend(random.map(|random| {
             let said = ("the signature is over the text as it stands", "签名针对该文本本身");
             let finding = Finding::new(FindingKind::ChallengeIsBase64).detail(said);

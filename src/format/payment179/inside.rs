@@ -13,22 +13,30 @@ pub(super) enum Inside {
 
 impl Inside {
     pub(super) fn of(payment: Option<&Members>, posted: bool, text: &str) -> Self {
-        /// As it is posted, whatever else is wrong with it.
+        /// As it is posted, whatever else is wrong with it: the inner `None` for a null.
         #[derive(serde::Deserialize)]
-        struct Signed<'a> {
-            #[serde(borrow, default, rename = "signValue")]
-            value: Option<std::borrow::Cow<'a, str>>,
+        struct Signed {
+            #[serde(default, deserialize_with = "there", rename = "signValue")]
+            value: Option<Option<String>>,
         }
+        // In quotes, escaped or percent-encoded ones too, or without: what a wrapper has around it cannot be read.
+        let named = text.contains(VALUE);
         let value = match payment {
             Some(payment) => payment.text(FIELDS, VALUE).to_owned(),
-            None if posted => match serde_json::from_str::<Signed<'_>>(text.trim_start_matches('\u{FEFF}')) {
-                Ok(Signed { value }) => value.unwrap_or_default().into_owned(),
-                Err(_) => return Inside::Unknown,
+            None if posted => match serde_json::from_str::<Signed>(text.trim_start_matches('\u{FEFF}')) {
+                Ok(Signed { value: Some(value) }) => value.unwrap_or_default(),
+                Ok(Signed { value: None }) if !named => String::new(),
+                Ok(_) | Err(_) => return Inside::Unknown,
             },
-            // The string has no place for one.
-            None if text.contains(SESSION) => String::new(),
+            // The string has no place for one; what is posted in a wrapper has.
+            None if text.contains(SESSION) && !named => String::new(),
             None => return Inside::Unknown,
         };
         if value.is_empty() { Inside::Nothing } else { Inside::Value(value) }
     }
+}
+
+/// A field that is there, null or not.
+fn there<'de, D: serde::Deserializer<'de>>(read: D) -> Result<Option<Option<String>>, D::Error> {
+    serde::Deserialize::deserialize(read).map(Some)
 }

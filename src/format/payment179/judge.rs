@@ -192,7 +192,8 @@ impl Judge<'_> {
         let document = |payment| Document { message: Some(text.to_owned()), payment, posted: false };
         if !inner.starts_with('"') {
             let said = ("it does not begin with \"sessionID\"", "不以 \"sessionID\" 开头");
-            self.report.add(Finding::new(FindingKind::StringShape).detail(said).at(self.places.of_octet(before)));
+            let finding = Finding::new(FindingKind::StringShape).detail(said).at(self.places.of_octet(before));
+            self.report.add(finding.compared("\"sessionID\"", hints::around(inner, 0)));
             return document(None);
         }
         let payment = self.tolerant(|quoted| ready::parse(inner, quoted).map_err(moved));
@@ -249,7 +250,8 @@ impl Judge<'_> {
             let (signer, (causes, way)) = proofs.other_signer(self.context, |other| {
                 let made = |text: &str| other.made(text.as_bytes());
                 let exact = || made(message).map(|way| (Vec::new(), way));
-                exact().or_else(|| self.cause(read, message, &made).filter(|_| message.len() <= hints::MAX_TRIED))
+                let tried = || (message.len() <= hints::MAX_TRIED).then(|| self.cause(read, message, &made)).flatten();
+                exact().or_else(tried)
             })?;
             Some((causes, Some(signer), way))
         };

@@ -61,11 +61,8 @@ pub(super) fn otherwise(text: &str, payment: &Members) -> Option<Fault> {
         }
         _ => (None, "another form", "写法不同"),
     };
-    let before = text.as_bytes().get(..at).unwrap_or_default();
-    let line = before.iter().filter(|o| **o == b'\n').count().saturating_add(1);
-    let column = before.iter().rev().take_while(|o| **o != b'\n').count().saturating_add(1);
     let said = (format!("{what}, octet {at}"), format!("{chinese}，字节 {at}"));
-    Some(Fault { finding, at: Some((line, column)), octet: Some(at), compared, ..shape(said) })
+    Some(Fault { finding, octet: Some(at), compared, ..shape(said) })
 }
 
 /// The string without the second escaping of head and lists.

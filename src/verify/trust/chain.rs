@@ -10,12 +10,13 @@ use std::time::SystemTime;
 use super::{Store, numbered, revocation, untrusted};
 use crate::cert::{Certificate, Fingerprint, Nearness, Refused};
 use crate::policy;
-use crate::verify::Finding;
+use crate::verify::{Finding, FindingKind};
 
 /// A chain from a signer's certificate to an anchor, both included.
 pub(super) type Chain = Vec<Arc<Certificate>>;
 
-/// Looks for a chain against which the store's revocation lists say nothing. What the document brings along is tried after what the store has.
+/// Looks for a chain against which the store's revocation lists say nothing, until one revokes the signer's own certificate. What the document brings
+/// along is tried after what the store has.
 /// Nothing is returned where there is one; otherwise what the lists say of the first chain or, where there is none at all, why: of the ways that
 /// were tried, the one that came nearest.
 pub(super) fn judge(
@@ -31,7 +32,8 @@ pub(super) fn judge(
         );
         return vec![untrusted(found).detail(numbered(signer))];
     }
-    let mut search = Search { store, brought, at, tries: 0, nearest: None, asked: BTreeMap::new(), told: None };
+    let (asked, revoked) = (BTreeMap::new(), BTreeMap::new());
+    let mut search = Search { store, brought, at, tries: 0, nearest: None, asked, revoked, told: None, over: false };
     if search.from(vec![Arc::clone(signer)]) {
         return Vec::new();
     }
@@ -96,8 +98,12 @@ struct Search<'s> {
     nearest: Option<Failure>,
     /// What the lists say of a certificate and its issuer, so that they are asked no more often than issuers are tried.
     asked: BTreeMap<[Fingerprint; 2], Vec<Finding>>,
-    /// What they say of the first chain.
+    /// Certificates that a list of their issuer revokes, and what it says.
+    revoked: BTreeMap<Fingerprint, Vec<Finding>>,
+    /// What they say of the first chain, or of the one in which the signer's own certificate is revoked.
     told: Option<Vec<Finding>>,
+    /// The signer's own certificate is revoked: no other chain can help.
+    over: bool,
 }
 
 impl Search<'_> {
@@ -131,6 +137,9 @@ impl Search<'_> {
             longer.push(issuer);
             if self.from(longer) {
                 return true;
+            }
+            if self.over {
+                return false;
             }
         }
         self.failed(&chain, end_of(&chain, &last), None);
@@ -172,17 +181,35 @@ impl Search<'_> {
     }
 
     /// Whether the lists say nothing against a chain. Where they do, another one may be right: an authority has a certificate from each that is above it,
-    /// and one of them may be revoked.
+    /// and one of them may be revoked. That certificate is then exchanged for another. Under another issuer it stays revoked, and so does the signer's,
+    /// which nothing replaces: what a document brings along must not free its signer.
     fn whole(&mut self, chain: &Chain) -> bool {
         let mut told = Vec::new();
-        for (certificate, issuer) in chain.iter().zip(chain.iter().skip(1)) {
-            let pair = [certificate.fingerprint(), issuer.fingerprint()];
-            let ask = || revocation::of(certificate, issuer, self.store, self.at);
-            told.extend(self.asked.entry(pair).or_insert_with(ask).iter().cloned());
+        for (place, (certificate, issuer)) in chain.iter().zip(chain.iter().skip(1)).enumerate() {
+            let found = self.lists_say(certificate, issuer);
+            self.over |= place == 0 && self.revoked.contains_key(&certificate.fingerprint());
+            told.extend(found);
         }
         let free = told.is_empty();
-        self.told.get_or_insert(told);
+        if self.over {
+            self.told = Some(told);
+        } else {
+            self.told.get_or_insert(told);
+        }
         free
+    }
+
+    fn lists_say(&mut self, certificate: &Certificate, issuer: &Certificate) -> Vec<Finding> {
+        let one = certificate.fingerprint();
+        if let Some(revoked) = self.revoked.get(&one) {
+            return revoked.clone();
+        }
+        let ask = || revocation::of(certificate, issuer, self.store, self.at);
+        let found = self.asked.entry([one, issuer.fingerprint()]).or_insert_with(ask).clone();
+        if found.iter().any(|finding| finding.kind == FindingKind::CertificateRevoked) {
+            self.revoked.insert(one, found.clone());
+        }
+        found
     }
 
     fn failed(&mut self, chain: &Chain, (nearness, why): Refused, above: Option<&Arc<Certificate>>) {

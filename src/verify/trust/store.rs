@@ -35,6 +35,7 @@ impl Store {
 
     /// Adds revocation lists. Where there is one, each certificate of a chain but the anchor must be covered by a current list: what nobody
     /// says anything about is not taken for unrevoked. What a list revokes that is out of date stays revoked until a later list says otherwise.
+    /// A list counts by the key that signed it, under each certificate of that key: none that a document brings along frees a signer that is revoked.
     #[must_use]
     pub fn crls(mut self, crls: Vec<Arc<Crl>>) -> Self {
         self.revocation = self.revocation || !crls.is_empty();

@@ -141,14 +141,25 @@ impl<'t> Pieces<'t> {
     }
 
     /// What the indentation makes beside the Signature, where line ends came or went there by themselves: nobody who formats a document
-    /// puts an element elsewhere than on a line of its own.
+    /// puts an element elsewhere than on a line of its own. Where the whole document was made one line, they went with all the others.
     pub(super) fn line_beside(&self, spaces: Spaces) -> Option<String> {
         let (before, after) = self.beside()?;
         let unit = before.strip_prefix('\n').unwrap_or_default();
         let formatted = after == "\n" && !unit.is_empty() && !unit.contains('\n');
         let lines = |text: &str| text.matches('\n').count();
         let with = self.beside_with(spaces).filter(|w| lines(w) != lines(before).saturating_add(lines(after)));
-        with.filter(|_| matches!(spaces, Spaces::Indented(_)) && !formatted)
+        with.filter(|_| matches!(spaces, Spaces::Indented(_)) && !formatted && !self.is_one_line())
+    }
+
+    /// Whether no white space stands between any two elements. What an element holds that holds nothing else is its content.
+    fn is_one_line(&self) -> bool {
+        let pairs = self.tags.iter().zip(self.tags.iter().skip(1));
+        pairs.zip(self.gaps.iter().skip(1)).all(|((previous, next), gap)| {
+            let content = previous.kind == Kind::Start && next.kind == Kind::End && gap.after.is_none();
+            let whole = || gap.before.chars().chain(gap.after.unwrap_or_default().chars());
+            let blank = whole().all(|c| BLANKS.contains(&c));
+            content || outside(previous, next) || whole().next().is_none() || !blank
+        })
     }
 
     /// The document as the edit writes it.
