@@ -34,6 +34,12 @@ impl DoorId {
             _ => self.clone(),
         }
     }
+
+    /// Whether one driver leads to both: a door of a card is one by itself, a module has doors of several tokens.
+    pub(crate) fn is_of_one_driver(&self, other: &DoorId) -> bool {
+        let module = |of: &DoorId| Some(of.0.strip_prefix("pkcs11:")?.split(':').next()?.to_owned());
+        self == other || module(self).is_some_and(|name| module(other) == Some(name))
+    }
 }
 
 impl fmt::Display for DoorId {
