@@ -119,6 +119,12 @@ pub trait Door: Send + Sync {
         false
     }
 
+    /// Whether the end of a login was tried, by whichever lease, and refused, or the card was not reached with it. One that somebody is about to end is
+    /// none of these.
+    fn has_unended_login(&self) -> bool {
+        false
+    }
+
     /// Forgets what was read and kept, because a signature did not verify: the next lease reads again.
     fn forget(&self) {}
 

@@ -140,8 +140,13 @@ impl Screen {
             }
             ErrorKind::PukIncorrect => self.lang.pick(UNLOCK_CODE.0, UNLOCK_CODE.1),
             ErrorKind::SeveralShields | ErrorKind::SeveralCredentials => self.lang.pick(
-                "choose with --entity-code, --card or --fingerprint (see: shield list).",
-                "用 --entity-code、--card 或 --fingerprint 选择（见 shield list）。",
+                "choose with --entity-code, --card, --fingerprint or, by its place, --credential (see: shield list).",
+                "用 --entity-code、--card、--fingerprint 选择，或按所在位置用 --credential 选择（见 shield list）。",
+            ),
+            // No PIN was wrong, or it was said.
+            ErrorKind::SessionEnded => self.lang.pick(
+                "unlock again by repeating the command: what is done is not done again.",
+                "重新执行命令即可再次解锁：已完成的不会重复处理。",
             ),
             // The shield is there, and the reasons stand above.
             ErrorKind::NoCredential if !error.looked_at().is_empty() => self.lang.pick(
