@@ -161,6 +161,13 @@ impl Screen {
                 "plug the shield in; if it needs its vendor's driver, name that with --module PATH (see: shield doctor).",
                 "插入共享盾；如需厂商驱动，请用 --module PATH 指定（见 shield doctor）。",
             ),
+            _ => return self.option_for_device(error),
+        })
+    }
+
+    /// The way out where a device or a card is not known well enough.
+    fn option_for_device(&self, error: &Error) -> Option<&'static str> {
+        Some(match error.kind() {
             ErrorKind::DialectUnproven => self.lang.pick(
                 "add --try-dialect if its maker says that it speaks this dialect and three tries are left; a wrong dialect costs a try like a wrong PIN.",
                 "如厂商确认设备使用该方言且剩余三次以上，请加 --try-dialect；方言错误与口令错误一样消耗次数。",
