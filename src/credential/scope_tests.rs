@@ -63,6 +63,19 @@ fn copies_under_two_pins_are_named_with_both_places_and_neither_serves() {
 }
 
 #[test]
+fn a_place_that_may_be_the_same_one_by_another_driver_is_a_remark_and_no_way() {
+    let desk = Desk::new("");
+    let first = Found { unsure: vec!["pkcs11:b.so:7".to_owned()], ..desk.customs(&customs(1), "first") };
+    assert_eq!(desk.ask(Role::Customs, std::slice::from_ref(&first)).unwrap().routes.len(), 1);
+    let listed = desk.list(&[first]);
+    assert_eq!(listed[0].standing, Standing::Serves);
+    for part in ["it serves", "seen through pkcs11:b.so:7 too", "not known", "--credential"] {
+        assert!(listed[0].reason.contains(part), "{}", listed[0].reason);
+    }
+    assert!(!listed[0].reason.contains("copy"), "{}", listed[0].reason);
+}
+
+#[test]
 fn a_newer_certificate_under_another_pin_takes_no_place_and_a_choice_is_possible() {
     let desk = Desk::new("");
     let (old, new) = (desk.customs(&begun(700, customs(1)), "old"), desk.customs(&begun(7, customs(2)), "new"));
