@@ -1,8 +1,11 @@
 //! Files that appear whole or not at all.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -11,6 +14,8 @@ const WRITE: &str = "write file";
 const NAMED: usize = 64;
 /// Hex digits of what nobody can guess.
 const RANDOM: usize = 16;
+/// Octets of the SHA-256 of a name that is cut: names that begin alike are told apart by them.
+const TELLING: usize = 4;
 
 /// A temporary file beside its target; removed unless it is committed.
 struct Pending {
@@ -30,7 +35,7 @@ impl Drop for Pending {
 /// Writes `path` through `fill`, in place of the file that may be there. The new file is there whole, on the disk, when this
 /// returns `Ok`; otherwise whatever was there before is untouched and no part of the new one is left.
 ///
-/// The octets go to `.NAME.<16 hex digits>.part` beside the target, where NAME is the beginning of a long name. It is made when the first octet is written: while `fill`
+/// The octets go to `.NAME.<16 hex digits>.part` beside the target, where a long NAME is its beginning and eight digits of its SHA-256. It is made when the first octet is written: while `fill`
 /// waits for a person there is none, and only a process that is killed in the middle of writing leaves one. On Unix the new
 /// file has the rights of the one that it replaces. What is no ordinary file (a folder, a symbolic link, a pipe, a device) is
 /// refused before `fill` is called, and so are a write-protected file and a folder in which no file can be made.
@@ -118,14 +123,20 @@ pub(crate) fn check_folder(path: &Path) -> Result<()> {
 pub fn is_part_of(name: &str, target: &str) -> bool {
     let middle = || name.strip_prefix('.')?.strip_suffix(".part")?.rsplit_once('.');
     middle().is_some_and(|(named, random)| {
-        named == beginning(target) && random.len() == RANDOM && random.bytes().all(|o| o.is_ascii_hexdigit())
+        named == short(target) && random.len() == RANDOM && random.bytes().all(|o| o.is_ascii_hexdigit())
     })
 }
 
-/// As much of a name as its temporary file has: whole characters.
-fn beginning(name: &str) -> &str {
-    let end = (0..=NAMED.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
-    end.and_then(|end| name.get(..end)).unwrap_or_default()
+/// As much of a name as its temporary file has: whole characters; of a name that is cut also what tells it from others that begin like it.
+fn short(name: &str) -> Cow<'_, str> {
+    if name.len() <= NAMED {
+        return Cow::Borrowed(name);
+    }
+    let end = (0..=NAMED).rev().find(|end| name.is_char_boundary(*end));
+    let cut = end.and_then(|end| name.get(..end)).unwrap_or_default();
+    let digest = Sha256::digest(name.as_bytes());
+    let digits: String = digest.iter().take(TELLING).map(|octet| format!("{octet:02x}")).collect();
+    Cow::Owned(format!("{cut}~{digits}"))
 }
 
 fn failed(path: &Path, e: &io::Error) -> Error {
@@ -258,7 +269,7 @@ fn create_beside(path: &Path, rights: Option<fs::Permissions>) -> io::Result<(Fi
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     // Of a name that is no text only what can be read of it; what keeps two of them apart are the digits, and that neither is made where one is.
     let name = name.to_string_lossy();
-    let temporary = format!(".{}.{:0RANDOM$x}.part", beginning(&name), u64::from_le_bytes(random));
+    let temporary = format!(".{}.{:0RANDOM$x}.part", short(&name), u64::from_le_bytes(random));
     let temporary = path.with_file_name(temporary);
     let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
     let pending = Pending { path: temporary, committed: false };

@@ -34,6 +34,12 @@ impl DoorId {
             _ => self.clone(),
         }
     }
+
+    /// Whether one driver leads to both: a door of a card is one by itself, a module has doors of several tokens.
+    pub(crate) fn is_of_one_driver(&self, other: &DoorId) -> bool {
+        let module = |of: &DoorId| Some(of.0.strip_prefix("pkcs11:")?.split(':').next()?.to_owned());
+        self == other || module(self).is_some_and(|name| module(other) == Some(name))
+    }
 }
 
 impl fmt::Display for DoorId {
@@ -110,6 +116,12 @@ pub trait Door: Send + Sync {
     /// Whether this process left a login on the token that nobody keeps: the lease that was to end it did not reach the card, or the batch that
     /// it was kept for is over.
     fn owes_login(&self) -> bool {
+        false
+    }
+
+    /// Whether the end of a login was tried, by whichever lease, and refused, or the card was not reached with it. One that somebody is about to end is
+    /// none of these.
+    fn has_unended_login(&self) -> bool {
         false
     }
 

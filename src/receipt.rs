@@ -45,7 +45,8 @@ impl Receipt {
         if door.info().is_simulator() {
             self.notes.push(Note::Simulator);
         }
-        if door.owes_login() {
+        // Not what is owed: a batch that ends in this moment ends its login itself.
+        if door.has_unended_login() {
             self.notes.push(Note::LoginLeft);
         }
     }

@@ -140,8 +140,13 @@ impl Screen {
             }
             ErrorKind::PukIncorrect => self.lang.pick(UNLOCK_CODE.0, UNLOCK_CODE.1),
             ErrorKind::SeveralShields | ErrorKind::SeveralCredentials => self.lang.pick(
-                "choose with --entity-code, --card or --fingerprint (see: shield list).",
-                "用 --entity-code、--card 或 --fingerprint 选择（见 shield list）。",
+                "choose with --entity-code, --card, --fingerprint or, by its place, --credential (see: shield list).",
+                "用 --entity-code、--card、--fingerprint 选择，或按所在位置用 --credential 选择（见 shield list）。",
+            ),
+            // No PIN was wrong, or it was said.
+            ErrorKind::SessionEnded => self.lang.pick(
+                "unlock again by repeating the command: what is done is not done again.",
+                "重新执行命令即可再次解锁：已完成的不会重复处理。",
             ),
             // The shield is there, and the reasons stand above.
             ErrorKind::NoCredential if !error.looked_at().is_empty() => self.lang.pick(
@@ -156,6 +161,13 @@ impl Screen {
                 "plug the shield in; if it needs its vendor's driver, name that with --module PATH (see: shield doctor).",
                 "插入共享盾；如需厂商驱动，请用 --module PATH 指定（见 shield doctor）。",
             ),
+            _ => return self.option_for_device(error),
+        })
+    }
+
+    /// The way out where a device or a card is not known well enough.
+    fn option_for_device(&self, error: &Error) -> Option<&'static str> {
+        Some(match error.kind() {
             ErrorKind::DialectUnproven => self.lang.pick(
                 "add --try-dialect if its maker says that it speaks this dialect and three tries are left; a wrong dialect costs a try like a wrong PIN.",
                 "如厂商确认设备使用该方言且剩余三次以上，请加 --try-dialect；方言错误与口令错误一样消耗次数。",

@@ -98,6 +98,22 @@ fn a_name_as_long_as_the_file_system_takes_can_be_written_and_what_a_kill_leaves
     fs::remove_dir_all(&folder).unwrap();
 }
 
+#[test]
+fn what_a_kill_leaves_of_one_long_name_is_not_taken_for_anothers_that_begins_like_it() {
+    let folder = folder("atomic-alike");
+    let names = ["1.state", "2.state"].map(|end| format!("{}{end}", "a".repeat(70)));
+    write_new(&folder.join(&names[0]), |out| {
+        put(out, b"x")?;
+        let all: Vec<_> = fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let part = all.iter().filter_map(|n| n.to_str()).find(|n| n.ends_with(".part")).unwrap();
+        assert!(is_part_of(part, &names[0]) && !is_part_of(part, &names[1]), "{part}");
+        assert!(!is_part_of(part, &"a".repeat(64)), "{part}");
+        Ok(())
+    })
+    .unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+}
+
 #[cfg(unix)]
 #[test]
 fn a_replaced_file_keeps_its_rights_and_only_ordinary_files_are_replaced() {

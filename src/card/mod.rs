@@ -216,6 +216,10 @@ impl Door for CardDoor {
         live.map_or_else(|| self.card.tries.owes_login(), |live| live.insertion.owes_login())
     }
 
+    fn has_unended_login(&self) -> bool {
+        self.card.tries.has_unended_login()
+    }
+
     fn forget(&self) {
         if let Some(live) = &lock(&self.card.place).live {
             live.insertion.forget();

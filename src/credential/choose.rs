@@ -31,6 +31,7 @@ pub(super) struct Judged {
     in_time: bool,
     is_over: bool,
     misplaced: Vec<String>,
+    unsure: Vec<String>,
 }
 
 impl Judged {
@@ -57,6 +58,12 @@ impl Judged {
         places.join(" and ")
     }
 
+    /// Whether one driver shows it in places of several PINs: then it shows copies, and not one place in two ways.
+    fn is_copied(&self) -> bool {
+        let is_other = |a: &Route, b: &Route| a.scope != b.scope && a.door.is_of_one_driver(&b.door);
+        self.routes.iter().any(|one| self.routes.iter().any(|other| is_other(one, other)))
+    }
+
     fn set(&mut self, standing: Standing, reason: String) {
         (self.standing, self.reason) = (standing, reason);
     }
@@ -81,6 +88,7 @@ pub(super) fn look(found: &[Found], profile: &Profile, question: &Question<'_>) 
                 in_time: certificate.check_time(question.now).is_ok(),
                 is_over: certificate.not_after() < question.now,
                 misplaced: one.misplaced.clone(),
+                unsure: one.unsure.clone(),
             }
         })
         .collect()
@@ -96,6 +104,7 @@ fn merged(found: &[Found]) -> Vec<Found> {
             Some(known) => {
                 known.routes.extend(one.routes.iter().cloned());
                 known.misplaced.extend(one.misplaced.iter().cloned());
+                known.unsure.extend(one.unsure.iter().cloned());
             }
             None => whole.push(one.clone()),
         }
@@ -235,12 +244,26 @@ pub(super) fn settle(judged: &mut [Judged], role: Role, profile: &Profile) {
             true => format!("it serves as {role} certificate"),
             false => format!("it serves as {role} certificate although it is outside its validity, as was asked for"),
         };
+        if !one.unsure.is_empty() {
+            let seen = one.unsure.join(" and ");
+            one.reason.push_str(&format!(
+                "; it is seen through {seen} too, and whether the same PIN opens both is not known, so that way is not used: to use it, name its driver \
+                 alone, or its place (--credential)"
+            ));
+        }
     }
 }
 
 /// Why it is not known which PIN belongs to the one certificate that is left.
 fn in_doubt(one: &Judged, over: &[(BTreeSet<Scope>, String)], label: Option<&str>) -> Option<String> {
     let scopes = one.scopes();
+    if scopes.len() > 1 && !one.is_copied() {
+        return Some(format!(
+            "it is seen through {}, and whether one PIN opens both is not known: name one driver alone, or the right place (--credential); where these \
+             are two tokens, remove the copy from the one that has not its key",
+            one.places()
+        ));
+    }
     if scopes.len() > 1 {
         return Some(format!(
             "it lies in {}, where different PINs may open, and nothing shows where its key is: remove the copy, or name the right place (--credential)",

@@ -60,6 +60,7 @@ impl Desk {
             certificate: Arc::new(Certificate::from_der(&der).unwrap()),
             routes: vec![route(label)],
             misplaced: Vec::new(),
+            unsure: Vec::new(),
         }
     }
 
@@ -190,6 +191,7 @@ fn an_authority_and_a_self_signed_test_certificate_do_not_sign_unless_a_test_pro
         certificate: Arc::new(Certificate::from_pem(&pem).unwrap()),
         routes: vec![route("v")],
         misplaced: Vec::new(),
+        unsure: Vec::new(),
     };
     let rule = "[[customs.issuer]]\nunit = \"Synthetic Trading Co\"\n";
     let error = Desk::new(rule).ask(Role::Customs, std::slice::from_ref(&vector)).unwrap_err();
@@ -281,8 +283,12 @@ fn the_bank_certificate_is_found_by_the_unit_code_of_the_customs_one_beside_it()
 fn one_certificate_behind_two_doors_is_one_with_two_routes() {
     let desk = Desk::new("");
     let first = desk.customs(&customs(1), "first");
-    let second =
-        Found { certificate: Arc::clone(&first.certificate), routes: vec![route("second")], misplaced: Vec::new() };
+    let second = Found {
+        certificate: Arc::clone(&first.certificate),
+        routes: vec![route("second")],
+        misplaced: Vec::new(),
+        unsure: Vec::new(),
+    };
     let credential = desk.ask(Role::Customs, &[first, second]).unwrap();
     assert_eq!(credential.routes.iter().map(|r| r.slot.label.as_str()).collect::<Vec<_>>(), ["first", "second"]);
 }

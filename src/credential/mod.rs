@@ -50,6 +50,8 @@ pub struct Found {
     pub routes: Vec<Route>,
     /// Where it lies too, although the token shows another key there, or none: no routes.
     pub misplaced: Vec<String>,
+    /// Where it is seen by another driver of what may be the same device, although it is not known whether the same PIN opens it there: no routes.
+    pub unsure: Vec<String>,
 }
 
 /// Certificate, private key on the token, and the PIN that opens it.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::tests::{Desk, begun, customs, holder, now, route};
 use crate::cert::test_ca::{Holder, Shape};
-use crate::credential::{Found, Scope, Selector, Standing, resolve};
+use crate::credential::{Found, Route, Scope, Selector, Standing, resolve};
+use crate::door::DoorId;
 use crate::error::ErrorKind;
 use crate::role::Role;
 
@@ -18,7 +19,12 @@ fn elsewhere(mut found: Found) -> Found {
 fn copies_under_two_pins_are_named_with_both_places_and_neither_serves() {
     let desk = Desk::new("[customs]\nlabel = \"first\"\n");
     let first = desk.customs(&customs(1), "first");
-    let copy = Found { certificate: Arc::clone(&first.certificate), routes: vec![route("second")], misplaced: vec![] };
+    let copy = Found {
+        certificate: Arc::clone(&first.certificate),
+        routes: vec![route("second")],
+        misplaced: vec![],
+        unsure: vec![],
+    };
     let fingerprint = Some(first.certificate.fingerprint());
     for found in [[first.clone(), elsewhere(copy.clone())], [elsewhere(copy.clone()), first.clone()]] {
         for selector in [Selector::default(), Selector { fingerprint, ..Selector::default() }] {
@@ -37,8 +43,36 @@ fn copies_under_two_pins_are_named_with_both_places_and_neither_serves() {
             assert_eq!(desk.ask(Role::Customs, &all).unwrap_err().kind(), ErrorKind::SeveralCredentials);
         }
     }
+    // Where one driver shows both, they are two places; two drivers may show one.
+    let door = |of: &Found, name: &str| Found {
+        routes: vec![Route { door: DoorId(name.to_owned()), ..of.routes[0].clone() }],
+        ..of.clone()
+    };
+    for (names, may_be_one) in [
+        (["pkcs11:a.so:1:x", "pkcs11:a.so:2:y"], false),
+        (["gm0017:1", "gm0017:1"], false),
+        (["pkcs11:a.so:1:x", "pkcs11:b.so:1:y"], true),
+        (["gm0017:1", "pkcs11:b.so:1:y"], true),
+    ] {
+        let found = [door(&first, names[0]), elsewhere(door(&copy, names[1]))];
+        let error = desk.ask(Role::Customs, &found).unwrap_err();
+        assert_eq!(error.what().unwrap().contains("name one driver alone"), may_be_one, "{error}");
+    }
     // Behind two doors that one PIN opens it is one.
     assert_eq!(desk.ask(Role::Customs, &[first, copy]).unwrap().routes.len(), 2);
+}
+
+#[test]
+fn a_place_that_may_be_the_same_one_by_another_driver_is_a_remark_and_no_way() {
+    let desk = Desk::new("");
+    let first = Found { unsure: vec!["pkcs11:b.so:7".to_owned()], ..desk.customs(&customs(1), "first") };
+    assert_eq!(desk.ask(Role::Customs, std::slice::from_ref(&first)).unwrap().routes.len(), 1);
+    let listed = desk.list(&[first]);
+    assert_eq!(listed[0].standing, Standing::Serves);
+    for part in ["it serves", "seen through pkcs11:b.so:7 too", "not known", "--credential"] {
+        assert!(listed[0].reason.contains(part), "{}", listed[0].reason);
+    }
+    assert!(!listed[0].reason.contains("copy"), "{}", listed[0].reason);
 }
 
 #[test]

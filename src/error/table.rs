@@ -149,7 +149,7 @@ kinds! {
     PinNotSet = 0x200C, UnlockAtIssuer(Option::None),
         "The {role} PIN has not been set on this token, or has to be changed first: ask {office}.",
         "该介质尚未设置{role}口令，或须先修改：请联系{office}。";
-    SessionEnded = 0x200D, Retry,
+    SessionEnded = 0x200D, EnterPin(Option::None),
         "The unlocked batch for the {role} certificate has ended by its policy, by idleness or after a refused PIN: unlock again.",
         "{role}证书的批量授权已因策略、空闲或口令被拒而结束：请重新解锁。";
     LoginFailed = 0x200E, EnterPin(Option::None),
@@ -176,8 +176,8 @@ kinds! {
         "No usable {role} certificate was found on the shield: plug in the right shield, or see the reasons below.",
         "共享盾中没有可用的{role}证书：请插入正确的共享盾，或查看原因。";
     SeveralCredentials = 0x3002, FixDocument,
-        "Several {role} certificates fit: choose one by entity code, card number or fingerprint.",
-        "有多张{role}证书符合：请用单位代码、卡号或指纹选择其中一张。";
+        "Several {role} certificates fit: choose one by entity code, card number, fingerprint or place.",
+        "有多张{role}证书符合：请用单位代码、卡号、指纹或所在位置选择其中一张。";
     CertificateExpired = 0x3003, RenewCertificate,
         "The {role} certificate has expired: renew it at {office}.",
         "{role}证书已过期：请到{office}更新。";

@@ -39,7 +39,8 @@ pub(super) fn is_one_device(one: &DoorInfo, two: &DoorInfo) -> bool {
     same_serial(one, two) || same_reader(&one.reader, &two.reader)
 }
 
-fn same_serial(one: &DoorInfo, two: &DoorInfo) -> bool {
+/// Whether two doors tell one serial number, and it says something.
+pub(super) fn same_serial(one: &DoorInfo, two: &DoorInfo) -> bool {
     one.serial == two.serial && tells(&one.serial)
 }
 

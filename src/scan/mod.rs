@@ -16,6 +16,7 @@ use std::sync::Arc;
 use self::scope::Scopes;
 use self::survey::{Board, Seen, Source};
 use crate::card::{CardReport, Look};
+use crate::cert::Fingerprint;
 use crate::credential::{Found, Reference, Selector};
 use crate::error::Error;
 use crate::error::ErrorKind;
@@ -81,7 +82,8 @@ impl Scanner {
     }
 
     /// Adds a PKCS#11 module by its absolute path. Where several modules reach the same token, the one named first is used first;
-    /// that it is one, they show by its serial number or reader and its label, or by a key that was made in it.
+    /// that it is one, they show by its serial number or reader and its label, by its serial number and the same certificates, or by a key that was
+    /// made in it.
     #[must_use]
     pub fn module(mut self, path: impl Into<PathBuf>) -> Self {
         self.modules.push(path.into());
@@ -177,8 +179,9 @@ impl Scanner {
         }
         let mut groups = join::join(sight.seen, self.profile.joins());
         let scopes = Scopes::of(groups.iter().flatten());
-        sight.problems.extend(scopes.drop_copies(&mut groups, &self.profile));
-        let shields = groups.into_iter().map(|group| self.shield(group, &scopes)).collect();
+        let dropped = scopes.drop_copies(&mut groups, &self.profile);
+        sight.problems.extend(dropped.notes);
+        let shields = groups.into_iter().map(|group| self.shield(group, &scopes, &dropped.unsure)).collect();
         for problem in &sight.problems {
             tracing::info!(code = problem.code(), operation = problem.operation(), "scan met a problem");
         }
@@ -199,7 +202,7 @@ impl Scanner {
         Look { wanted, serial, driver, rules }
     }
 
-    fn shield(&self, mut group: Vec<Seen>, scopes: &Scopes) -> Shield {
+    fn shield(&self, mut group: Vec<Seen>, scopes: &Scopes, unsure: &[(Fingerprint, String)]) -> Shield {
         let order = self.profile.routes();
         group.sort_by_key(|seen| order.iter().position(|way| *way == seen.door.way()));
         let mut found: Vec<Found> = Vec::new();
@@ -210,7 +213,9 @@ impl Scanner {
                 let known = found.iter().position(|f| f.certificate.fingerprint() == certificate.fingerprint());
                 let known = known.unwrap_or(found.len());
                 if known == found.len() {
-                    found.push(Found { certificate, routes: Vec::new(), misplaced: Vec::new() });
+                    let of = certificate.fingerprint();
+                    let unsure = unsure.iter().filter(|(one, _)| *one == of).map(|(_, place)| place.clone()).collect();
+                    found.push(Found { certificate, routes: Vec::new(), misplaced: Vec::new(), unsure });
                 }
                 let Some(one) = found.get_mut(known) else { continue };
                 match route.slot.shown {

@@ -5,12 +5,13 @@
 //! taken for each other, and where a token itself shows that the key is in it, the copies elsewhere lead nowhere.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::join::is_one_device;
+use super::join::{is_one_device, same_serial};
 use super::survey::{Content, Seen};
 use crate::cert::{Certificate, Fingerprint};
 use crate::credential::{Reference, Route, Scope};
-use crate::door::{DoorId, Way};
+use crate::door::{DoorId, DoorInfo, Way};
 use crate::error::{Error, ErrorKind};
 use crate::profile::Profile;
 use crate::token::{KeyShown, PinRef, Slot};
@@ -42,6 +43,13 @@ impl Verifier<'_> {
         other.slots().any(|(_, of)| !self.holds(of) && elsewhere(of))
     }
 
+    /// Whether these two hold the same certificates, one at least.
+    fn holds_the_same_as(&self, other: &Verifier<'_>) -> bool {
+        let all = |of: &Verifier<'_>| of.slots().map(|(_, fingerprint)| fingerprint).collect::<BTreeSet<_>>();
+        let mine = all(self);
+        !mine.is_empty() && mine == all(other)
+    }
+
     /// Whether these two show one and the same key as theirs: a key that was made in a token is in no second one.
     fn is_surely(&self, other: &Verifier<'_>) -> bool {
         self.seen.source != other.seen.source && self.slots().any(|(_, of)| self.proves(of) && other.proves(of))
@@ -53,11 +61,13 @@ impl Verifier<'_> {
             return false;
         }
         let (one, two) = (self.seen.door.info(), other.seen.door.info());
-        // Two modules that call one device by two names may show one party's part of it each.
+        // Two modules that call one device by two names may show one party's part of it each, unless both show just the same of one serial number:
+        // each driver words its labels in its own way.
         let by_modules = self.seen.door.way() == Way::Module && other.seen.door.way() == Way::Module;
+        let is_alike = one.label == two.label || (same_serial(one, two) && self.holds_the_same_as(other));
         is_one_device(one, two)
             && self.slots().any(|(_, of)| other.holds(of))
-            && (!by_modules || one.label == two.label)
+            && (!by_modules || is_alike)
             && !self.has_behind_another_pin(other)
             && !other.has_behind_another_pin(self)
     }
@@ -103,39 +113,74 @@ impl Scopes {
         Route { door: door.clone(), slot, scope }
     }
 
-    /// Takes out the copies of certificates whose key another token shows itself, each with a note.
-    pub(super) fn drop_copies(&self, groups: &mut [Vec<Seen>], profile: &Profile) -> Vec<Error> {
-        let mut owners: Vec<(Fingerprint, Route)> = Vec::new();
+    /// Takes out the certificates whose key another place shows itself: copies, each with a note, and what may be that place by another driver.
+    pub(super) fn drop_copies(&self, groups: &mut [Vec<Seen>], profile: &Profile) -> Dropped {
+        let mut owners: Vec<Owner> = Vec::new();
+        let mut inside: BTreeSet<(usize, Scope)> = BTreeSet::new();
         for seen in groups.iter().flatten() {
-            let proven = seen.contents.iter().filter(|(slot, _)| slot.shown == KeyShown::Here);
-            owners.extend(proven.map(|(slot, c)| (c.fingerprint(), self.route(seen.door.id(), slot.clone()))));
+            for (slot, certificate) in &seen.contents {
+                let route = self.route(seen.door.id(), slot.clone());
+                inside.insert((seen.source, route.scope));
+                if slot.shown == KeyShown::Here {
+                    let (of, info) = (certificate.fingerprint(), seen.door.info().clone());
+                    owners.push(Owner { of, route, info, source: seen.source });
+                }
+            }
         }
-        let mut notes = Vec::new();
+        let mut dropped = Dropped::default();
         for seen in groups.iter_mut().flatten() {
-            let door = seen.door.id().clone();
+            let (door, source) = (Arc::clone(&seen.door), seen.source);
             seen.contents.retain(|(slot, certificate)| {
-                let of = certificate.fingerprint();
-                let copy = self.route(&door, slot.clone());
-                let owner = owners.iter().find(|(owned, _)| *owned == of);
-                let is_way = owners.iter().any(|(owned, route)| *owned == of && route.scope == copy.scope);
+                let copy = self.route(door.id(), slot.clone());
+                let mut owners = owners.iter().filter(|owner| owner.of == certificate.fingerprint());
+                let Some(first) = owners.clone().next() else { return true };
                 // That another key is there was said already.
-                let is_told = slot.shown == KeyShown::Other;
-                let Some((_, owner)) = owner.filter(|_| !is_way && !is_told) else { return true };
-                notes.push(copied(certificate, &copy, owner, profile));
+                if slot.shown == KeyShown::Other || owners.clone().any(|owner| owner.route.scope == copy.scope) {
+                    return true;
+                }
+                // Where one driver shows this place and the key's, they are two.
+                let is_beside = |owner: &&Owner| {
+                    inside.contains(&(source, owner.route.scope)) || inside.contains(&(owner.source, copy.scope))
+                };
+                let beside = owners.find(is_beside);
+                match beside {
+                    Some(owner) => dropped.notes.push(copied(certificate, &copy, (owner, CAN_GO), profile)),
+                    None if is_one_device(door.info(), &first.info) => {
+                        dropped.unsure.push((certificate.fingerprint(), copy.place()));
+                    }
+                    None => dropped.notes.push(copied(certificate, &copy, (first, MAY_GO), profile)),
+                }
                 false
             });
         }
-        notes
+        dropped
     }
 }
 
-fn copied(certificate: &Certificate, copy: &Route, owner: &Route, profile: &Profile) -> Error {
-    let what = format!(
-        "{} lies in {} too, and its key is in {}: the copy is no way to it and can be removed",
-        certificate.label(),
-        copy.place(),
-        owner.place()
-    );
+/// A place that shows the key of a certificate.
+struct Owner {
+    of: Fingerprint,
+    route: Route,
+    info: DoorInfo,
+    source: usize,
+}
+
+/// What was taken out.
+#[derive(Default)]
+pub(super) struct Dropped {
+    /// Copies.
+    pub(super) notes: Vec<Error>,
+    /// Where a certificate is seen by another driver of what may be the same device: whether the PIN is the same one is not known.
+    pub(super) unsure: Vec<(Fingerprint, String)>,
+}
+
+const CAN_GO: &str = "the copy is no way to it and can be removed";
+/// Of a device that does not say that it is the same one, nor that it is another.
+const MAY_GO: &str = "it is taken for a copy and no way to it; where that is another token, and not the same one by a second driver, it can be removed";
+
+fn copied(certificate: &Certificate, copy: &Route, (owner, advice): (&Owner, &str), profile: &Profile) -> Error {
+    let (label, there) = (certificate.label(), owner.route.place());
+    let what = format!("{label} lies in {} too, and its key is in {there}: {advice}", copy.place());
     let error = Error::new(ErrorKind::KeyMismatch, "find key").detail(what);
     match profile.role_of(certificate) {
         Ok(role) => error.role(role),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::join::join;
 use super::super::survey::{Content, Seen};
-use super::{Scopes, limit};
+use super::{Dropped, Scopes, limit};
 use crate::cert::Certificate;
 use crate::cert::test_ca::{Holder, Shape, TestCa, any_key};
 use crate::credential::{Reference, Scope};
@@ -112,14 +112,45 @@ fn one_token_behind_two_modules_or_as_a_card_besides_is_one_pin() {
 
 #[test]
 fn parts_of_one_device_that_two_modules_show_are_two_pins_unless_a_key_is_shown_in_both() {
-    let [a, _] = &certificates();
+    let [a, b] = &certificates();
     let parts = |shown: [KeyShown; 2]| {
-        let [one, two] = shown.map(|shown| [("pin", a, shown)]);
-        numbers(&[module(0, "7", "customs", &one), module(1, "7", "bank", &two)])
+        let [one, two] = shown.map(|shown| ("pin", a, shown));
+        numbers(&[module(0, "7", "customs", &[one]), module(1, "7", "bank", &[two, ("pin", b, Untold)])])
     };
-    assert_eq!(parts([Untold, Untold]), [0, 1]);
-    assert_eq!(parts([Here, Untold]), [0, 1]);
-    assert_eq!(parts([Here, Here]), [0, 0], "no key is made in two tokens");
+    assert_eq!(parts([Untold, Untold]), [0, 1, 1]);
+    assert_eq!(parts([Here, Untold]), [0, 1, 1]);
+    assert_eq!(parts([Here, Here]), [0, 0, 0], "no key is made in two tokens");
+}
+
+/// Each driver words its labels in its own way, and some tell of no key where it was made.
+#[test]
+fn one_token_that_two_modules_call_by_two_labels_is_one_pin_where_both_show_the_same() {
+    let [a, b] = &certificates();
+    let labels = |serials: [&str; 2], shown: [KeyShown; 2], rest: &[Seen]| {
+        let [one, two] = shown.map(|shown| [("pin", a, shown)]);
+        let mut all = vec![module(0, serials[0], "e-port", &one), module(1, serials[1], "e-port (User PIN)", &two)];
+        all.extend(rest.iter().map(|seen| Seen {
+            contents: seen.contents.clone(),
+            door: Arc::clone(&seen.door),
+            ..*seen
+        }));
+        numbers(&all)
+    };
+    for shown in [[Untold, Untold], [Here, Untold], [Untold, Here]] {
+        assert_eq!(labels(["7", "7"], shown, &[]), [0, 0], "{shown:?}");
+        // The bank's token beside it.
+        let bank =
+            [module(0, "7", "bank", &[("p", b, shown[0])]), module(1, "7", "e-port (Sign PIN)", &[("p", b, shown[1])])];
+        assert_eq!(labels(["7", "7"], shown, &bank), [0, 0, 1, 1], "{shown:?}");
+        // The serial number is another one, or says nothing.
+        assert_eq!(labels(["7", "8"], shown, &[]), [0, 1]);
+        assert_eq!(labels(["0", "0"], shown, &[]), [0, 1]);
+    }
+    // A second token that shows the same: which is meant is not known.
+    let rival = [module(1, "7", "bank (User PIN)", &[("p", a, Untold)])];
+    assert_eq!(labels(["7", "7"], [Untold; 2], &rival), [0, 1, 2]);
+    // One of them says that the key there is another.
+    assert_eq!(labels(["7", "7"], [Here, Other], &[]), [0, 1]);
 }
 
 #[test]
@@ -154,7 +185,8 @@ fn copies_of_a_key_that_another_token_shows_are_taken_out_and_told_once() {
         }
         let scopes = Scopes::of(&seen);
         let mut groups = join(seen, &[]);
-        let notes = scopes.drop_copies(&mut groups, &profile);
+        let Dropped { notes, unsure } = scopes.drop_copies(&mut groups, &profile);
+        assert!(unsure.is_empty() && notes.iter().all(|n| n.what().unwrap().contains("can be removed")));
         assert_eq!(notes.iter().map(Error::kind).collect::<Vec<_>>(), [ErrorKind::KeyMismatch; 2]);
         assert!(groups.iter().flatten().all(|s| s.contents.len() == 1 && s.contents[0].0.shown == Here));
     }
@@ -163,9 +195,46 @@ fn copies_of_a_key_that_another_token_shows_are_taken_out_and_told_once() {
         let seen = vec![module(0, "1", "x", &[("c", a, one)]), module(0, "2", "y", &[("b", a, two)])];
         let scopes = Scopes::of(&seen);
         let mut groups = join(seen, &[]);
-        assert!(scopes.drop_copies(&mut groups, &profile).is_empty());
+        let dropped = scopes.drop_copies(&mut groups, &profile);
+        assert!(dropped.notes.is_empty() && dropped.unsure.is_empty());
         assert_eq!(groups.iter().flatten().map(|s| s.contents.len()).sum::<usize>(), 2);
     }
+}
+
+/// Whoever is told that it is a copy deletes the only one.
+#[test]
+fn what_may_be_the_same_place_by_another_driver_is_not_called_a_copy() {
+    let [a, b] = &certificates();
+    let told = |seen: Vec<Seen>| {
+        let scopes = Scopes::of(&seen);
+        let mut groups = join(seen, &[]);
+        let Dropped { notes, unsure } = scopes.drop_copies(&mut groups, &Profile::builtin());
+        assert_eq!(groups.iter().flatten().map(|s| s.contents.len()).sum::<usize>(), 2, "the ways that are sure stay");
+        let notes: Vec<_> = notes.iter().map(|note| note.what().unwrap().to_owned()).collect();
+        (notes, unsure.into_iter().map(|(_, place)| place).collect::<Vec<_>>())
+    };
+    let device = || card(0, "0000000007", &[("eport", a, Here), ("bank", b, Here)]);
+    let whole: &[Held<'_>] = &[("pin", a, Untold), ("pin", b, Untold)];
+    // One token of a module shows both applications.
+    assert_eq!(told(vec![device(), module(1, "7", "e-port", whole)]), (vec![], vec!["pkcs11:m1.so:7".to_owned(); 2]));
+    // Nothing says that it is this device, and nothing that it is another.
+    let stranger = door(1, ["pkcs11", "m1.so", "7", "x"], "slot 1", Way::Module, whole);
+    let (notes, unsure) = told(vec![device(), stranger]);
+    assert!(unsure.is_empty() && notes.len() == 2);
+    assert!(
+        notes.iter().all(|what| what.contains("where that is another token") && !what.contains("the copy is")),
+        "{notes:?}"
+    );
+    // A module that shows the key's place and this one as two.
+    let by_two = vec![
+        module(0, "7", "customs", &[("c", a, Here)]),
+        module(0, "7", "bank", &[("b", b, Here), ("b", a, Untold)]),
+        module(1, "7", "bank (User PIN)", &[("b", b, Untold), ("b", a, Untold)]),
+    ];
+    let scopes = Scopes::of(&by_two);
+    let Dropped { notes, unsure } = scopes.drop_copies(&mut join(by_two, &[]), &Profile::builtin());
+    assert!(unsure.is_empty() && notes.len() == 2, "{notes:?} {unsure:?}");
+    assert!(notes.iter().all(|note| note.what().unwrap().contains("the copy is no way to it")), "{notes:?}");
 }
 
 #[test]

@@ -307,7 +307,12 @@ fn made(all: &[Arc<Habits>], profile: Profile, (certificate, suite): (&str, Suit
     let shield = Shield::new(Parts {
         serial: text(),
         doors,
-        found: vec![Found { certificate: Arc::clone(&certificate), routes: routes.clone(), misplaced: Vec::new() }],
+        found: vec![Found {
+            certificate: Arc::clone(&certificate),
+            routes: routes.clone(),
+            misplaced: Vec::new(),
+            unsure: Vec::new(),
+        }],
         profile: Arc::new(profile),
         clock: Arc::new(Counted(Arc::clone(&all[0]))),
         puks: Arc::default(),

@@ -48,6 +48,9 @@ struct Memory {
     /// does one that looks like a reset, so they stay until they were ended. Which of them were left on purpose is known of an insertion alone.
     #[cfg(feature = "gm0017")]
     left: BTreeSet<Vec<u8>>,
+    /// Those of them whose end the card refused, or was not reached with.
+    #[cfg(feature = "gm0017")]
+    unended: BTreeSet<Vec<u8>>,
 }
 
 #[cfg_attr(not(any(feature = "piv", feature = "gm0017")), allow(dead_code))]
@@ -55,7 +58,19 @@ impl Tries {
     /// The card was pulled out: without power no login is open on it.
     pub(crate) fn lost_power(&self) {
         #[cfg(feature = "gm0017")]
-        lock(&self.0).left.clear();
+        {
+            let mut memory = lock(&self.0);
+            memory.left.clear();
+            memory.unended.clear();
+        }
+    }
+
+    /// Whether the end of a login was tried and did not come about.
+    pub(crate) fn has_unended_login(&self) -> bool {
+        #[cfg(feature = "gm0017")]
+        return !lock(&self.0).unended.is_empty();
+        #[cfg(not(feature = "gm0017"))]
+        false
     }
 
     /// Whether a login may be open on the card.
@@ -218,6 +233,12 @@ impl Insertion {
     #[cfg(feature = "gm0017")]
     pub(super) fn left<R>(&self, look: impl FnOnce(&mut BTreeSet<Vec<u8>>) -> R) -> R {
         look(&mut lock(&self.tries.0).left)
+    }
+
+    /// Looks at, or adds to, the logins whose end was tried in vain.
+    #[cfg(feature = "gm0017")]
+    pub(super) fn unended<R>(&self, look: impl FnOnce(&mut BTreeSet<Vec<u8>>) -> R) -> R {
+        look(&mut lock(&self.tries.0).unended)
     }
 
     /// Looks at, or adds to, what the device does whenever it is asked.

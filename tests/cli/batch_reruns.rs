@@ -100,7 +100,7 @@ fn a_batch_larger_than_one_unlock_says_so_before_and_is_no_wrong_pin_at_its_end(
     let warned = ["5 messages, and one PIN entry signs 2: repeat the command", "all 2 signatures", "SH-200D"];
     let ran = batch(&bench, &PIN).expect(1, &warned);
     assert!(ran.out.contains("2 signed, 0 done before, 0 refused, 3 not tried"), "{}", ran.out);
-    assert!(!ran.err.contains("right customs PIN"), "{}", ran.err);
+    assert!(!ran.err.contains("right customs PIN") && ran.err.contains("Now: unlock again"), "{}", ran.err);
     batch(&bench, &[&PIN[..], &["--lang", "zh"]].concat()).expect(1, &["每次输入口令最多签名 2 份", "已签名 2"]);
     let last = batch(&bench, &PIN).expect(0, &["1 signed, 4 done before"]);
     assert!(!last.err.contains("one PIN entry"), "{}", last.err);

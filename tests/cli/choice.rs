@@ -15,7 +15,7 @@ fn with_two_shields_on_the_desk_the_person_is_asked_to_choose() {
     desk.write("shield/profile.toml", format!("{}\n[[customs.issuer]]{rules}", both[0]));
     let shields = desk.shield(&["list", "--json"]).expect(0, &[]).json()["shields"].as_array().unwrap().len();
     assert_eq!(shields, 2);
-    desk.declare(&["CEB621.xml"], &PIN).expect(5, &["SH-1005", "--fingerprint"]);
+    desk.declare(&["CEB621.xml"], &PIN).expect(5, &["SH-1005", "--fingerprint", "--credential"]);
     assert!(desk.names("signed").is_empty());
     let second = desk.fingerprint("second/customs.pem");
     desk.declare(&["CEB621.xml"], &[&PIN[..], &["--fingerprint", &second]].concat()).expect(0, &["1 signed"]);

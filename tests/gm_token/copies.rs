@@ -223,7 +223,16 @@ fn whatever_a_device_answers_for_a_public_key_a_place_shows_its_key_or_does_not(
     let zeros = [&[0, 1, 0, 0][..], &[0; 64], &[0x90, 0]].concat();
     for (answer, kind, serves) in [
         (&[0x6A, 0x95][..], Some(ErrorKind::KeyMissing), false),
+        (&[0x6A, 0x9F], Some(ErrorKind::KeyMissing), false),
         (&[0x6D, 0x00], None, true),
+        // Of a number, not of a key.
+        (&[0x6A, 0x91], Some(ErrorKind::KeyMissing), true),
+        (&[0x6A, 0x94], Some(ErrorKind::KeyMissing), true),
+        // It goes on answering.
+        (&[0x6F, 0x00], Some(ErrorKind::TokenAnswer), true),
+        (&[0x64, 0x00], Some(ErrorKind::TokenAnswer), true),
+        (&[0x65, 0x81], Some(ErrorKind::TokenAnswer), true),
+        (&[0x6A, 0x97], Some(ErrorKind::TokenAnswer), true),
         (&[0x90, 0x00], Some(ErrorKind::TokenAnswer), true),
         (&[7, 7, 7, 0x90, 0x00], Some(ErrorKind::TokenAnswer), true),
         (&zeros, Some(ErrorKind::KeyMalformed), true),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Session;
 use super::tests::{kind, policy, shown, sign};
 use crate::error::ErrorKind;
+use crate::note::Note;
 use crate::pin::Pin;
 use crate::policy::Policy;
 use crate::request::{Request, Unlock};
@@ -44,6 +45,16 @@ fn a_customs_login_that_is_kept_is_sent_once_and_ends_with_the_batch() {
     assert!(is_logged_in(&habits), "kept between leases");
     session.end();
     assert!(!is_logged_in(&habits), "and over when the batch is");
+}
+
+/// Whoever reads that it could not be ended pulls the shield out.
+#[test]
+fn a_receipt_does_not_say_of_a_login_that_will_be_ended_that_it_could_not_be() {
+    let habits = Arc::<Habits>::default();
+    let session = open(&habits, Role::Customs, policy(100, 16));
+    let receipt = sign(&session, &mut Vec::new()).unwrap();
+    assert!(is_logged_in(&habits), "it is still to be ended");
+    assert!(!receipt.notes.contains(&Note::LoginLeft), "{:?}", receipt.notes);
 }
 
 #[test]

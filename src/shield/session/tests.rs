@@ -58,7 +58,7 @@ fn a_batch_ends_when_its_signatures_are_used_up_even_with_many_threads() {
     assert_eq!(Habits::seen(&habits.verifies), 1);
     assert_eq!(session.signatures_left(), 0);
     let ended = sign(&session, &mut Vec::new()).unwrap_err();
-    assert_eq!((ended.kind(), ended.recovery()), (ErrorKind::SessionEnded, Recovery::Retry));
+    assert_eq!((ended.kind(), ended.recovery()), (ErrorKind::SessionEnded, Recovery::EnterPin(Some(Role::Customs))));
     assert!(ended.to_string().contains("all 20 signatures"), "{ended}");
 }
 

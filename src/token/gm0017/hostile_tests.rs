@@ -10,7 +10,7 @@ use crate::error::{ErrorKind, Recovery, Status};
 use crate::link::Atr;
 use crate::policy;
 use crate::suite::{Sm2Id, Suite, ToBeSigned};
-use crate::token::{Auth, CardRules, Driver, Greeting, Insertion, Token};
+use crate::token::{Auth, CardRules, Driver, Greeting, Insertion, KeyShown, Token};
 use crate::tries::PinStatus;
 
 fn ok(data: &[u8]) -> Vec<u8> {
@@ -94,6 +94,32 @@ fn a_place_that_is_asked_for_by_name_and_is_not_there_says_so() {
     let mut token = card.lease(&card.known(&["9A", "9C"]));
     assert_eq!(token.slots().unwrap().len(), 3);
     assert_eq!(kinds(&mut *token), []);
+}
+
+/// Containers are numbered as they are opened: a number of an earlier lease may be nobody's by now.
+#[test]
+fn a_number_that_has_grown_old_is_asked_for_anew_and_says_nothing_of_a_key() {
+    let card = Card::new("gm3000");
+    card.set(|model| model.applications[0].containers.insert(0, super::model::container("old", 2, 9)));
+    let at = card.known(&[]);
+    let shown = |token: &mut dyn Token| {
+        let found = token.slots().unwrap();
+        found.iter().find(|slot| slot.label == EPORT).unwrap().shown
+    };
+    let first = shown(&mut *card.lease(&at));
+    card.set(|model| drop(model.applications[0].containers.remove(0)));
+    let mut token = card.lease(&at);
+    assert_eq!(shown(&mut *token), first);
+    assert_eq!(kinds(&mut *token), []);
+    drop(token);
+    for sw in [0x6A91_u16, 0x6A94] {
+        card.set(|model| drop(model.always.insert(0x88, sw.to_be_bytes().to_vec())));
+        let mut token = card.lease(&card.known(&[]));
+        card.sent();
+        assert_eq!(shown(&mut *token), KeyShown::Untold, "{sw:04X}");
+        let asked = card.instructions().iter().filter(|ins| **ins == 0x88).count();
+        assert_eq!(asked, kinds(&mut *token).len() * 2, "once more for each place: {sw:04X}");
+    }
 }
 
 #[test]

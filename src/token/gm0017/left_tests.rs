@@ -1,16 +1,19 @@
 //! Logins that stay on a device because their end did not reach it, or because a batch keeps them: each is over when its call or batch is.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::model::{BANK_PIN, CUSTOMS_PIN, Card, Model};
 use super::shield_tests::{READER, again, known, receipt, shield, sign, typist, unlock};
-use super::tests::{CLEAR, CONTAINER, INFO, OPEN, RANDOM, SIGN, VERIFY};
+use super::tests::{self, CLEAR, CONTAINER, EPORT, INFO, OPEN, RANDOM, SIGN, VERIFY, pin};
 use crate::credential::Selector;
 use crate::error::ErrorKind;
 use crate::note::Note;
 use crate::policy::{self, Policy};
 use crate::request::Unlock;
 use crate::role::Role;
+use crate::token::Auth;
 use crate::wait::Wait;
 
 #[test]
@@ -224,6 +227,7 @@ fn whoever_signs_is_told_of_a_login_that_the_device_did_not_let_us_end() {
     card.set(|model| drop(model.always.insert(CLEAR, vec![0x6F, 0x00])));
     kept.end();
     assert!(shield.may_be_logged_in(), "the batch is over");
+    assert!(shield.open_doors().iter().all(|door| door.has_unended_login()));
     card.set(|model| model.always.clear());
     shield.pin_status(Role::Customs, &Selector::default(), &Wait::default()).unwrap();
     assert!(!shield.may_be_logged_in(), "another lease has ended it");
@@ -233,4 +237,25 @@ fn whoever_signs_is_told_of_a_login_that_the_device_did_not_let_us_end() {
     readers.insert(READER, out);
     card.set(|model| model.always.clear());
     assert!(!notes(Role::Bank, BANK_PIN).contains(&Note::LoginLeft) && !shield.may_be_logged_in());
+}
+
+#[test]
+fn a_login_of_a_batch_that_is_just_over_is_owed_and_one_whose_end_was_refused_is_unended() {
+    let card = Card::new("gm3000");
+    let at = card.known(&[]);
+    let keep = Arc::new(AtomicBool::new(true));
+    let state = || (at.owes_login(), at.tries().has_unended_login());
+    let mut token = card.lease(&at);
+    token.keep_login(&keep);
+    tests::sign(&mut *token, EPORT, Auth::Pin(&pin(CUSTOMS_PIN))).unwrap();
+    drop(token);
+    assert_eq!(state(), (false, false), "it is kept");
+    keep.store(false, Ordering::SeqCst);
+    assert_eq!(state(), (true, false), "nobody has tried to end it");
+    card.set(|model| drop(model.always.insert(CLEAR, vec![0x6F, 0x00])));
+    drop(card.lease(&at));
+    assert_eq!(state(), (true, true));
+    card.set(|model| model.always.clear());
+    drop(card.lease(&at));
+    assert_eq!(state(), (false, false));
 }

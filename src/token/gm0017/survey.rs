@@ -6,7 +6,7 @@ use super::name::{Half, Name, Spot};
 use super::pin::{self, Holder};
 use super::token::GmToken;
 use crate::cert::Certificate;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Status};
 use crate::policy;
 use crate::suite::{KeyKind, PublicKey};
 use crate::token::{KeyShown, PinRef, Slot};
@@ -222,22 +222,28 @@ impl GmToken {
     /// named it says whose PIN goes there, and each command counts.
     fn compare(&mut self, spot: &Spot, key: &PublicKey) -> Result<KeyShown> {
         use ErrorKind as K;
-        match self.shown(spot, key.kind()) {
+        let mut shown = self.shown(spot, key.kind());
+        if matches!(shown.as_ref().err().and_then(sw_of), Some(0x6A91 | 0x6A94)) && !self.card.has_failed() {
+            // A number that has grown old: asked for anew, once.
+            self.memory(|memory| memory.forget_container(&spot.application, &spot.container));
+            shown = self.shown(spot, key.kind());
+        }
+        match shown {
             Ok(there) if there.point() == key.point() => Ok(KeyShown::Here),
             Ok(_) => {
                 self.notes.push(other_key(spot));
                 Ok(KeyShown::Other)
             }
             Err(error) if self.card.has_failed() => Err(error),
-            // The place has no key at all.
-            Err(error) if error.kind() == K::KeyMissing => {
+            // The place has no key at all (no key pair, GM/T 0017 §8.6). Other status words say nothing of the place.
+            Err(error) if matches!(sw_of(&error), Some(0x6A95 | 0x6A9F)) => {
                 self.noted(&spot.label(), Err(error))?;
                 Ok(KeyShown::Other)
             }
             // The device does not show it, or not to everybody.
             Err(error) if matches!(error.kind(), K::Unsupported | K::PinRequired) => Ok(KeyShown::Untold),
             Err(error) => {
-                self.noted(&spot.label(), Err(error))?;
+                self.noted(&spot.label(), Err(of_the_answer(error)))?;
                 Ok(KeyShown::Untold)
             }
         }
@@ -251,6 +257,24 @@ impl GmToken {
     pub(super) fn shown(&mut self, spot: &Spot, kind: KeyKind) -> Result<PublicKey> {
         let (numbers, order) = (self.container(spot)?, self.form.order());
         container::export_public_key(&mut self.card, numbers, (spot.half, kind), order)
+    }
+}
+
+fn sw_of(error: &Error) -> Option<u16> {
+    match error.raw_status() {
+        Some(Status::Sw(sw)) => Some(*sw),
+        _ => None,
+    }
+}
+
+/// A device that goes on answering has not stopped, whatever its status word says: what it said is of this place.
+fn of_the_answer(error: Error) -> Error {
+    match error.raw_status() {
+        Some(status @ Status::Sw(_)) if !is_of_the_place(&error) => {
+            let answer = Error::new(ErrorKind::TokenAnswer, error.operation()).status(status.clone());
+            error.what().map_or_else(|| answer.clone(), |what| answer.clone().detail(what))
+        }
+        _ => error,
     }
 }
 

@@ -201,11 +201,13 @@ impl GmToken {
     /// The login is to end as soon as the card is reached, and nobody uses it meanwhile.
     fn owe(&self, name: &Name) {
         self.at.left(|left| left.insert(name.octets().to_vec()));
+        self.at.unended(|unended| unended.insert(name.octets().to_vec()));
         self.memory(|memory| memory.keep_no_more(name));
     }
 
     fn paid(&self, name: &Name) {
         self.at.left(|left| left.remove(name.octets()));
+        self.at.unended(|unended| unended.remove(name.octets()));
         self.memory(|memory| memory.keep_no_more(name));
     }
 
@@ -264,6 +266,7 @@ impl GmToken {
                 // In this order: what is kept is never seen as owed.
                 self.memory(|memory| memory.keep(name, keep));
                 self.at.left(|left| left.insert(name.octets().to_vec()));
+                self.at.unended(|unended| unended.remove(name.octets()));
             }
         }
         // Asked after that: a batch that ends from now on sees what is left to be ended.
