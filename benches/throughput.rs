@@ -182,6 +182,7 @@ fn thinking_card(input: &Path, output: &Path) -> Outcome<bool> {
         settled: &|_: usize, _: &Became| (),
         wait: &Wait::default,
         threads: THREADS,
+        suite: None,
         overwrite: false,
         again: false,
         keep: &[],

@@ -12,6 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 const WRITE: &str = "write file";
 /// What a temporary file's name has of its target's name, in octets: the whole name fits where the target's does, whatever the file system allows.
 const NAMED: usize = 64;
+/// A name that every file system takes.
+const NEUTRAL: &str = "shield";
 /// Hex digits of what nobody can guess.
 const RANDOM: usize = 16;
 /// Octets of the SHA-256 of a name that is cut: names that begin alike are told apart by them.
@@ -96,7 +98,7 @@ pub fn write_new<T>(path: &Path, fill: impl FnOnce(&mut dyn Write) -> Result<T>)
 /// `OutputFailed` with the system's own words.
 pub fn check_output(path: &Path) -> Result<()> {
     check_replaceable(path)?;
-    check_folder(path)
+    check_place(path)
 }
 
 /// The part of [`check_output`] that asks for what stands at the path itself.
@@ -104,12 +106,18 @@ pub(crate) fn check_replaceable(path: &Path) -> Result<()> {
     rights_of(path).map(drop).map_err(|e| failed(path, &e))
 }
 
-/// The part of [`check_output`] that asks whether the folder takes a file: the same for every path in it.
-pub(crate) fn check_folder(path: &Path) -> Result<()> {
-    let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
-    let refused =
-        |e| Error::new(ErrorKind::OutputFailed, WRITE).io(&e).detail(format!("no file can be made in {folder}"));
-    create_beside(path, None).map(drop).map_err(refused)
+/// The part of [`check_output`] that asks whether the folder takes a file of this name. What it says is of the folder only where the folder
+/// takes no file of another name either.
+pub(crate) fn check_place(path: &Path) -> Result<()> {
+    let Err(of_name) = create_beside(path, None) else { return Ok(()) };
+    match create_beside(&path.with_file_name(NEUTRAL), None) {
+        Ok(_) => Err(failed(path, &of_name)),
+        Err(e) => {
+            let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+            let detail = format!("no file can be made in {folder}");
+            Err(Error::new(ErrorKind::OutputFailed, WRITE).io(&e).detail(detail))
+        }
+    }
 }
 
 /// Whether `name` is a temporary file that a killed process may have left of a file called `target`, in the same folder.
@@ -121,14 +129,26 @@ pub(crate) fn check_folder(path: &Path) -> Result<()> {
 /// ```
 #[must_use]
 pub fn is_part_of(name: &str, target: &str) -> bool {
-    let middle = || name.strip_prefix('.')?.strip_suffix(".part")?.rsplit_once('.');
-    middle().is_some_and(|(named, random)| {
-        named == short(target) && random.len() == RANDOM && random.bytes().all(|o| o.is_ascii_hexdigit())
-    })
+    part_of(name).is_some_and(|named| named == part_name(target))
+}
+
+/// The beginning of the name of which `name` is a temporary file: for whoever has many names to compare it with, by [`part_name`]. `None` for
+/// what is no temporary file.
+///
+/// ```
+/// use shared_shield::{part_name, part_of};
+/// assert_eq!(part_of(".signed.xml.0123456789abcdef.part"), Some(&*part_name("signed.xml")));
+/// assert_eq!(part_of("signed.xml"), None);
+/// ```
+#[must_use]
+pub fn part_of(name: &str) -> Option<&str> {
+    let (named, random) = name.strip_prefix('.')?.strip_suffix(".part")?.rsplit_once('.')?;
+    (random.len() == RANDOM && random.bytes().all(|o| o.is_ascii_hexdigit())).then_some(named)
 }
 
 /// As much of a name as its temporary file has: whole characters; of a name that is cut also what tells it from others that begin like it.
-fn short(name: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn part_name(name: &str) -> Cow<'_, str> {
     if name.len() <= NAMED {
         return Cow::Borrowed(name);
     }
@@ -269,7 +289,7 @@ fn create_beside(path: &Path, rights: Option<fs::Permissions>) -> io::Result<(Fi
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     // Of a name that is no text only what can be read of it; what keeps two of them apart are the digits, and that neither is made where one is.
     let name = name.to_string_lossy();
-    let temporary = format!(".{}.{:0RANDOM$x}.part", short(&name), u64::from_le_bytes(random));
+    let temporary = format!(".{}.{:0RANDOM$x}.part", part_name(&name), u64::from_le_bytes(random));
     let temporary = path.with_file_name(temporary);
     let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
     let pending = Pending { path: temporary, committed: false };

@@ -5,15 +5,20 @@
 //! an answer at the deadline. The call itself then ends when the driver lets it; its thread closes what it had open.
 
 use std::fmt;
+use std::io;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::Atr;
 use crate::policy;
 use crate::token::Token;
 use crate::wait::{Signal, Wait, lock};
+
+/// How often the system is asked again for a thread that it did not make, and how long it is left alone in between.
+const THREAD_TRIES: usize = 20;
+const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 
 /// Names a door. It survives a re-plug: kind, module, serial and label; no slot and no reader number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -210,6 +215,39 @@ impl<R> Drop for Reply<R> {
     }
 }
 
+type Work = Box<dyn FnOnce() + Send>;
+
+fn spawn(name: &str, work: Work) -> io::Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+}
+
+/// Begins `work` on a thread. Where the system makes none right now it is asked again for a moment: threads end all the time. That it makes none
+/// says nothing of the token, so the error does not either.
+fn begin((operation, wait): (&'static str, &Wait), spawn: &dyn Fn(Work) -> io::Result<()>, work: Work) -> Result<()> {
+    // What was to be done does not get lost with a thread that was not made.
+    let work = Arc::new(Mutex::new(Some(work)));
+    let mut tries = THREAD_TRIES;
+    loop {
+        let handed = Arc::clone(&work);
+        let run = move || {
+            let work = lock(&handed).take();
+            work.into_iter().for_each(|work| work());
+        };
+        match spawn(Box::new(run)) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock && tries > 0 => {
+                tries = tries.saturating_sub(1);
+                wait.check(operation)?;
+                std::thread::sleep(BETWEEN_TRIES);
+            }
+            Err(e) => {
+                let failed = Error::new(ErrorKind::Busy, operation).io(&e);
+                return Err(failed.detail("the system makes no more threads for this program"));
+            }
+        }
+    }
+}
+
 impl Lease {
     /// Opens a token on a worker thread; `make` runs there and may block.
     pub(crate) fn open(
@@ -223,25 +261,23 @@ impl Lease {
         let mark = CloseMark(Arc::clone(&done));
         let answer = Answer::new();
         let reply = Reply(Arc::clone(&answer), None, operation);
-        std::thread::Builder::new()
-            .name("shield-lease".to_owned())
-            .spawn(move || {
-                let _mark = mark;
-                let mut token = match make() {
-                    Ok(token) => {
-                        reply.give(Ok(()));
-                        token
-                    }
-                    Err(error) => {
-                        reply.give(Err(error));
-                        return;
-                    }
-                };
-                for task in inbox {
-                    task(&mut *token);
+        let work = move || {
+            let _mark = mark;
+            let mut token = match make() {
+                Ok(token) => {
+                    reply.give(Ok(()));
+                    token
                 }
-            })
-            .map_err(|e| Error::new(ErrorKind::TokenFailed, operation).io(&e))?;
+                Err(error) => {
+                    reply.give(Err(error));
+                    return;
+                }
+            };
+            for task in inbox {
+                task(&mut *token);
+            }
+        };
+        begin((operation, wait), &|work| spawn("shield-lease", work), Box::new(work))?;
         answer.wait(wait, operation)?;
         Ok(Lease { tasks: Some(tasks), done, opened: Instant::now(), signatures: 0, spent: false, abandoned: false })
     }
@@ -299,5 +335,40 @@ impl Drop for Lease {
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease").field("signatures", &self.signatures).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_the_system_makes_only_later_is_waited_for_and_one_that_it_never_makes_is_no_token_that_was_pulled_out()
+     {
+        let asked = AtomicUsize::new(0);
+        let limit = |kind: io::ErrorKind, makes_at: usize| {
+            asked.store(0, Ordering::SeqCst);
+            let (to, from) = channel();
+            let spawn = |work: Work| {
+                if asked.fetch_add(1, Ordering::SeqCst) < makes_at {
+                    return Err(io::Error::from(kind));
+                }
+                work();
+                Ok(())
+            };
+            let begun = begin(("test", &Wait::default()), &spawn, Box::new(move || to.send(()).unwrap()));
+            (begun, from.try_iter().count(), asked.load(Ordering::SeqCst))
+        };
+        let (begun, done, _) = limit(io::ErrorKind::WouldBlock, 3);
+        begun.unwrap();
+        assert_eq!(done, 1);
+        for (kind, asked) in [(io::ErrorKind::WouldBlock, THREAD_TRIES + 1), (io::ErrorKind::OutOfMemory, 1)] {
+            let (begun, done, times) = limit(kind, usize::MAX);
+            let error = begun.unwrap_err();
+            assert_eq!((error.kind(), done, times), (ErrorKind::Busy, 0, asked));
+            assert!(error.to_string().contains("no more threads"), "{error}");
+        }
     }
 }

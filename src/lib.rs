@@ -59,7 +59,7 @@ pub mod verify;
 mod wait;
 mod watch;
 
-pub use atomic::{check_output, is_part_of, write_new, write_whole};
+pub use atomic::{check_output, is_part_of, part_name, part_of, write_new, write_whole};
 pub use card::{CardReport, Tried};
 pub use cert::{CardKind, Certificate, Crl, Fingerprint, Personal, Purpose};
 pub use credential::{Credential, Found, Listed, Reference, Route, Selector, Standing};

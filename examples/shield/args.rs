@@ -90,6 +90,9 @@ pub(crate) enum Command {
     /// Signs customs messages (CEBxxxMessage), many in one unlock; a rerun skips what is done
     SignDeclaration(SignDeclaration),
     /// Signs the customs messages of a folder or a list in one unlock, with a journal: a rerun signs nothing twice
+    ///
+    /// Ctrl-C stops it behind the documents in work and says what was done; a second one ends it at once. On Windows the first one ends it at
+    /// once: repeat the command, and the journal knows what was done.
     SignBatch(SignBatch),
     /// Signs a file as it is; writes a detached signature (DER for ECDSA, PKCS#1 for RSA)
     SignRaw(SignRaw),

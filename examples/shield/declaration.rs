@@ -167,6 +167,9 @@ impl Run<'_> {
             Output::Other(en, zh) => {
                 became.fail(Exit::File);
                 let way_out = match (done::is_ordinary(&job.output), self.args.signing.overwrite) {
+                    (true, _) if done::is_protected(&job.output) => {
+                        lang.pick("; a write-protected file is not replaced", "；写保护的文件不会被替换")
+                    }
                     (true, false) => lang.pick("; --overwrite replaces it", "；如需替换请用 --overwrite"),
                     (true, true) => "",
                     (false, _) => lang.pick("; only an ordinary file is replaced", "；只能替换普通文件"),

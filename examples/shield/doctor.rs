@@ -13,9 +13,11 @@ use crate::exit::Exit;
 use crate::list;
 use crate::reach;
 use crate::screen::{Screen, clean};
+use crate::spared;
 use crate::words;
 
 pub(crate) fn run(global: &Global, args: &Doctor, screen: &Screen) -> Result<Exit> {
+    spared::check(global, &[], args.bundle.as_deref())?;
     let diagnosis = reach::scanner(global)?.diagnose(&global.wait())?;
     if let Some(file) = &args.bundle {
         write(file, args.overwrite, &diagnosis)?;

@@ -1,5 +1,7 @@
 //! Outputs: how one is put in its place, and when a rerun may skip a document: only when its output is exactly this document, signed by this certificate.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
@@ -9,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use shared_shield::format::{Format, ceb::CEB, xmldsig};
 use shared_shield::{
     Certificate, Content, ErrorKind, Finding, FindingKind, IdentifierSet, Profile, Result, Role, Severity, Trust,
-    VerifyContext, is_part_of, write_new, write_whole,
+    VerifyContext, part_name, part_of, write_new, write_whole,
 };
 
 /// Puts an output in its place. Nothing that exists is replaced without `--overwrite`.
@@ -22,6 +24,11 @@ pub(crate) fn is_ordinary(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|m| m.is_file())
 }
 
+/// Whether what stands there is protected from being written: `--overwrite` does not replace it either.
+pub(crate) fn is_protected(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|m| m.permissions().readonly())
+}
+
 /// Whether an error says that the output is there already.
 pub(crate) fn is_there(error: &shared_shield::Error) -> bool {
     error.kind() == ErrorKind::OutputFailed && error.io_kind() == Some(io::ErrorKind::AlreadyExists)
@@ -31,12 +38,13 @@ pub(crate) fn is_there(error: &shared_shield::Error) -> bool {
 /// writing it.
 pub(crate) fn sweep(outputs: &[&Path]) {
     let Some(folder) = outputs.first().and_then(|o| o.parent()) else { return };
-    let names: Vec<&str> = outputs.iter().filter_map(|o| o.file_name()?.to_str()).collect();
+    let names: HashSet<Cow<'_, str>> =
+        outputs.iter().filter_map(|o| Some(part_name(o.file_name()?.to_str()?))).collect();
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let is_ours = name.to_str().is_some_and(|part| names.iter().any(|target| is_part_of(part, target)));
+        let is_ours = name.to_str().and_then(part_of).is_some_and(|named| names.contains(named));
         let is_old = |m: &fs::Metadata| {
             m.is_file() && m.modified().is_ok_and(|t| t.elapsed().is_ok_and(|age| age > Duration::from_secs(60)))
         };

@@ -17,7 +17,7 @@ Exit codes:
   7  file or profile cannot be read or written, or would be replaced (SH-6..., SH-7...)
   8  not supported yet, or a defect to report (SH-9...)
   9  verify: the signature is right, but nobody said whom to trust
-130  sign-batch: stopped by Ctrl-C or a signal; what was done is done";
+130  sign-batch: stopped by Ctrl-C or a signal (not on Windows); what was done is done";
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

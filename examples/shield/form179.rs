@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::pin::{Asker, Tells};
 use crate::screen::Screen;
 use crate::single::{Single, check_output, in_words};
+use crate::verify::read;
 
 pub(crate) fn run(global: &Global, args: &Sign179, screen: &Screen) -> Result<Exit> {
     let signing = &args.signing;
@@ -18,8 +19,8 @@ pub(crate) fn run(global: &Global, args: &Sign179, screen: &Screen) -> Result<Ex
         (_, true) => Output::Form,
         _ => Output::Value,
     };
-    // Read once: what is shown is what is signed, whatever becomes of the file.
-    let content = Content::bytes(Content::file(&args.file).read(MAX_OCTETS, "read payment data")?);
+    // Read once: what is shown is what is signed, whatever becomes of the file; so it may be a pipe, too.
+    let content = Content::bytes(read(&args.file, MAX_OCTETS)?);
     let single = Single { global, signing, screen };
     let (shield, request) = single.reach(Request::payment179_as(content, output))?;
     let request = in_words(&shield, request, screen, "海关总署公告2018年第179号支付数据")?;

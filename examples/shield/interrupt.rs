@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared_shield::{Cancel, Result, Wait};
 #[cfg(unix)]
@@ -11,10 +12,12 @@ use crate::screen::Lang;
 
 #[cfg(unix)]
 mod unix {
+    use std::fs::File;
     use std::io::{self, Write};
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::{Arc, OnceLock};
+    use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+    use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
     use shared_shield::Cancel;
     use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -26,6 +29,13 @@ mod unix {
     static ENDS: OnceLock<Option<Arc<AtomicBool>>> = OnceLock::new();
     /// Whether the first signal stops a batch and the second ends the program.
     static STOPS: AtomicBool = AtomicBool::new(false);
+
+    /// How the terminal was before an entry, for as long as that lasts.
+    static BEFORE: Mutex<Option<(File, Termios)>> = Mutex::new(None);
+
+    fn keep(before: Option<(File, Termios)>) -> Option<(File, Termios)> {
+        std::mem::replace(&mut *BEFORE.lock().unwrap_or_else(PoisonError::into_inner), before)
+    }
 
     fn ends() -> Option<&'static AtomicBool> {
         let register = || {
@@ -39,7 +49,10 @@ mod unix {
     pub(crate) fn held<T>(entry: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let Some(ends) = ends() else { return entry() };
         ends.store(false, Ordering::SeqCst);
+        let terminal = File::open("/dev/tty").ok().and_then(|tty| tcgetattr(&tty).ok().map(|how| (tty, how)));
+        keep(terminal);
         let typed = entry();
+        keep(None);
         ends.store(!STOPS.load(Ordering::SeqCst), Ordering::SeqCst);
         typed
     }
@@ -63,6 +76,10 @@ mod unix {
                 let _ = writeln!(io::stderr().lock(), "{text}");
             }
             if let Some(signal) = signals.next() {
+                // In the middle of an entry: the terminal echoes again.
+                if let Some((tty, before)) = keep(None) {
+                    let _ = tcsetattr(&tty, OptionalActions::Now, &before);
+                }
                 signal_hook::low_level::exit(128 + signal);
             }
         };
@@ -90,6 +107,18 @@ pub(crate) fn stop_first(lang: Lang) -> Result<Stop> {
     #[cfg(not(unix))]
     let _ = lang;
     Ok(stop)
+}
+
+/// Whether the switch is thrown; an entry that Ctrl-C ended comes back a moment before the signal has thrown it.
+pub(crate) fn is_thrown(stop: &Stop) -> bool {
+    const LOOKS: usize = 20;
+    (0..LOOKS).any(|_| {
+        let thrown = stop.is_cancelled();
+        if !thrown {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        thrown
+    })
 }
 
 /// The wait of something that begins now. What is in work when a signal comes is finished; afterwards nothing begins.

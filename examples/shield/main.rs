@@ -102,6 +102,7 @@ fn run(cli: &Cli, screen: &Screen) -> Result<Exit> {
             .detail("--module stands before and after the command: name all drivers in one place"));
     }
     if let Some(path) = &global.log {
+        spared::check_log(global, path)?;
         log::start(path, global.log_level)?;
     }
     tracing::trace!(version = env!("CARGO_PKG_VERSION"), modules = global.module.len(), "the program started");

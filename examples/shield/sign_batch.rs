@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared_shield::batch::{self, Batch, Item, Journal, Outcome, Plan, Present, Report};
-use shared_shield::{Certificate, Content, Error, ErrorKind, Result, Role, Session, Shield, Wait};
+use shared_shield::{Certificate, Content, Error, ErrorKind, IdentifierSet, Result, Role, Session, Shield, Wait};
 
 use crate::args::Global;
 use crate::args_ceb::SignBatch;
@@ -91,6 +91,7 @@ impl Job<'_> {
             settled: &settled,
             wait: &|| interrupt::begun(stop, wait()),
             threads: args.threads.map_or(THREADS, NonZeroUsize::get),
+            suite: args.message.identifiers.map(IdentifierSet::suite),
             overwrite: args.signing.overwrite,
             again: args.again,
             keep: &keep,
@@ -151,9 +152,14 @@ impl Job<'_> {
             format!("a batch of {documents} customs messages, the first in the list is {first}"),
             format!("批量签名 {documents} 份海关报文，列表首份为 {first}"),
         );
-        asker.run(self.args.signing.consent(), |prompt, consent| {
+        let unlocked = asker.run(self.args.signing.consent(), |prompt, consent| {
             let wait = self.global.wait().with_cancel(self.stop.clone());
             self.shield.unlock(self.terms().unlock(text.clone(), consent), prompt, &wait)
+        });
+        // Ctrl-C in the middle of an entry stops the batch as it does elsewhere.
+        unlocked.map_err(|error| match error.kind() {
+            ErrorKind::PinDeclined if interrupt::is_thrown(self.stop) => Error::new(ErrorKind::Cancelled, "sign batch"),
+            _ => error,
         })
     }
 

@@ -1,6 +1,7 @@
 //! `verify`: a report for each document.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -174,21 +175,30 @@ fn named(error: Error, path: &Path) -> Error {
     error.detail(format!("{}{what}", path.display()))
 }
 
-/// A whole file, at most `cap` octets.
+/// A whole file, at most `cap` octets. It is read once, so it may be a pipe.
 pub(crate) fn read(path: &Path, cap: usize) -> Result<Vec<u8>> {
-    let octets = start(path, cap.saturating_add(1))?;
+    let octets = first(path, cap.saturating_add(1), |path| Ok(Box::new(File::open(path)?)))?;
     if octets.len() > cap {
         return Err(Error::new(ErrorKind::DocumentTooLarge, "read file").detail(path.display().to_string()));
     }
     Ok(octets)
 }
 
-/// The first octets of a file.
+/// The first octets of a document that is read once more afterwards: only of an ordinary file.
 pub(crate) fn start(path: &Path, most: usize) -> Result<Vec<u8>> {
+    let source = FileSource(path.to_owned());
+    first(path, most, |_| source.open())
+}
+
+fn first<'o>(
+    path: &Path,
+    most: usize,
+    open: impl FnOnce(&Path) -> io::Result<Box<dyn Read + Send + 'o>>,
+) -> Result<Vec<u8>> {
     let failed = |e| Error::new(ErrorKind::InputFailed, "read file").io(&e).detail(path.display().to_string());
     let mut octets = Vec::new();
     let limit = u64::try_from(most).unwrap_or(u64::MAX);
-    FileSource(path.to_owned()).open().map_err(failed)?.take(limit).read_to_end(&mut octets).map_err(failed)?;
+    open(path).map_err(failed)?.take(limit).read_to_end(&mut octets).map_err(failed)?;
     Ok(octets)
 }
 

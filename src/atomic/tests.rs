@@ -142,3 +142,16 @@ fn a_replaced_file_keeps_its_rights_and_only_ordinary_files_are_replaced() {
     assert_eq!(fs::read(&path).unwrap(), b"new");
     fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn a_name_that_is_not_taken_is_told_from_a_folder_that_takes_nothing() {
+    let folder = folder("atomic-place");
+    check_place(&folder.join("signed.xml")).unwrap();
+    let of_name = check_place(&folder.join("a\0b")).unwrap_err();
+    assert!(!of_name.to_string().contains("no file can be made"), "{of_name}");
+    check_place(&folder.join("another.xml")).unwrap();
+    let of_folder = check_place(&folder.join("none").join("signed.xml")).unwrap_err();
+    assert!(of_folder.to_string().contains("no file can be made in"), "{of_folder}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    fs::remove_dir_all(&folder).unwrap();
+}

@@ -7,7 +7,7 @@
 //! <check> <time> <signed|found> <SHA-256 of the input> <SHA-256 of the output> <fingerprint of the certificate> <name of the output> [<suite>]
 //! ```
 //!
-//! The suite stands in the lines of what this program signed; lines of before have none.
+//! The suite stands in the lines of what this program signed, and of what it found where a suite was asked for; lines of before have none.
 //!
 //! `check` is the beginning of the SHA-256 of the rest of its line: a line that a crash has torn, or that somebody has changed, counts as not there, and is
 //! counted. The name is percent-encoded. What a line says is never taken for a verdict on a signature: it says that this program has done the work.
@@ -34,8 +34,8 @@ const HEAD: &str = "shield-journal 1\n";
 const CHECK: usize = 16;
 /// A line without the name of its output: check, time, how, two digests, fingerprint, suite, what stands between, and room to spare.
 const LINE: u64 = 320;
-/// The longest line that is looked at: a name of 255 octets, each of them encoded, and more than the rest of a line takes.
-const LINE_MAX: u64 = 2048;
+/// The longest line that is looked at: a name of 255 UTF-16 units (765 octets), each octet encoded, and more than the rest of a line takes.
+const LINE_MAX: u64 = 4096;
 
 /// How a document came to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +138,15 @@ impl Journal {
     /// The most octets that the line of a document takes whose output is called so.
     pub(super) fn line(output: &Path) -> u64 {
         LINE.saturating_add(u64::try_from(encoded(output).len()).unwrap_or(u64::MAX))
+    }
+
+    /// Refuses an output whose line would be longer than what is read: the next run would sign its document a second time.
+    pub(super) fn check_line(output: &Path) -> Result<()> {
+        if Self::line(output) <= LINE_MAX {
+            return Ok(());
+        }
+        let detail = "the name of the output is too long for the journal";
+        Err(Error::new(ErrorKind::OutputFailed, "plan output").detail(detail))
     }
 
     /// That it has no room for what is to be done.

@@ -146,13 +146,17 @@ fn a_line_takes_no_more_than_is_said_beforehand_and_one_without_a_suite_is_read(
     journal.add(record("one", "one.xml"), SystemTime::now()).unwrap();
     let before = journal.room();
     for suite in Suite::ALL {
-        let name = "报".repeat(85);
+        // 255 units of UTF-16, as NTFS takes them.
+        let name = "报".repeat(255);
         let longest = Record { suite: Some(suite), ..record("two", &name) };
         journal.add(longest.clone(), SystemTime::now()).unwrap();
         assert_eq!(journal.known(&digest("two")), Some(longest));
         assert!(before - journal.room() < Journal::line(Path::new(&name)) * 5);
+        Journal::check_line(Path::new(&name)).unwrap();
     }
     drop(journal);
+    let refused = Journal::check_line(Path::new(&"报".repeat(500))).unwrap_err();
+    assert!(crate::batch::concerns_one_document(&refused), "{refused}");
     let old = format!(
         "2027-01-04T08:00:00Z signed {} {} {} old.xml",
         digest("old").hex(),

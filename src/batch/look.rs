@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::journal::{encoded, readable};
 use super::{Batch, Done, Item, Journal, Outcome, Plan, Present, Record, concerns_one_document};
-use crate::atomic::{check_folder, check_replaceable};
+use crate::atomic::{check_place, check_replaceable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::BATCH_DOCUMENT_MAX;
 use crate::shield::Shield;
@@ -35,17 +35,19 @@ enum Kept {
     Same,
     /// The journal names another certificate: what stands at the output is judged as if the journal did not know it.
     AnotherCertificate,
-    /// The same certificate signed it, and otherwise than it would now.
+    /// The same certificate signed it, and with another suite than the one that was asked for.
     Otherwise(String),
+    /// The same certificate signed it, and the journal does not know with which suite: what stands at the output is judged.
+    UnknownSuite,
 }
 
 impl Batch<'_> {
     /// Looks at every document, with several threads and without a PIN: which are done, and which cannot be signed, or their outputs not be
     /// written.
     ///
-    /// A document that the journal knows is done when its output is as it was written and the certificate and the suite are those that would
-    /// sign now. Otherwise it is signed anew where [`overwrite`](Batch::overwrite) is said. Where its output is gone it counts as done, whoever
-    /// signed it, and is signed anew where [`again`](Batch::again) is said.
+    /// A document that the journal knows is done when its output is as it was written, the certificate is the one that would sign now, and the
+    /// suite is the one that was asked for, where [one was](Batch::suite). Otherwise it is signed anew where [`overwrite`](Batch::overwrite) is
+    /// said. Where its output is gone it counts as done, whoever signed it, and is signed anew where [`again`](Batch::again) is said.
     ///
     /// # Errors
     /// What concerns all of them: no certificate, no shield, a journal that cannot be written or has no room (`JournalFull`), and `Argument` for
@@ -63,7 +65,6 @@ impl Batch<'_> {
         let here: HashSet<(String, String)> = self.items.iter().zip(&looked).filter_map(here).collect();
         let mut plan = Plan { todo: Vec::new(), settled: Vec::new() };
         let mut seen: HashMap<String, &Path> = HashMap::new();
-        let mut folders: HashMap<&Path, Option<Error>> = HashMap::new();
         for (index, (item, looked)) in self.items.iter().zip(looked).enumerate() {
             let settled = match looked {
                 None => continue,
@@ -71,15 +72,15 @@ impl Batch<'_> {
                 Some(Ok(Looked { what: What::Settled(outcome), .. })) => outcome,
                 Some(Ok(Looked { digest, what: What::Elsewhere(record) })) => elsewhere(item, &digest, &record, &here),
                 Some(Ok(Looked { digest, what: What::Todo })) => {
-                    let folder = item.output.parent().unwrap_or(Path::new(""));
-                    let unwritable = folders.entry(folder).or_insert_with(|| check_folder(&item.output).err());
                     // Once more: another thread may have found its output under another name meanwhile.
                     if let Some(record) = self.journal.known(&digest).filter(|record| self.is_elsewhere(item, record)) {
                         elsewhere(item, &digest, &record, &here)
                     } else if let Some(first) = seen.insert(digest.hex(), &item.input) {
                         Outcome::Refused(twice(&format!("it is {} too", first.display())))
-                    } else if let Some(error) = unwritable {
-                        refused(error.clone())?
+                    } else if let Err(error) =
+                        check_place(&item.output).and_then(|()| Journal::check_line(&item.output))
+                    {
+                        refused(error)?
                     } else {
                         plan.todo.push((index, digest));
                         continue;
@@ -151,7 +152,7 @@ impl Batch<'_> {
                 There::File(there) if there.hex() == record.output => {
                     match self.kept(item, document, &record, shield)? {
                         Kept::Same => return before(&record, false),
-                        Kept::AnotherCertificate => {}
+                        Kept::AnotherCertificate | Kept::UnknownSuite => {}
                         Kept::Otherwise(why) => otherwise = Some(why),
                     }
                 }
@@ -191,7 +192,7 @@ impl Batch<'_> {
             }
             Present::Done => {
                 match at(&item.output)? {
-                    There::File(output) => self.note(item, digest, &output, (&certificate, None), Done::Found)?,
+                    There::File(output) => self.note(item, digest, &output, (&certificate, self.suite), Done::Found)?,
                     There::NoOutput => {
                         let why = "it is no signed document any more";
                         return Err(occupied(&item.output, why, io::ErrorKind::AlreadyExists));
@@ -210,14 +211,16 @@ impl Batch<'_> {
         if shield.signer(&request())?.fingerprint() != record.fingerprint {
             return Ok(Kept::AnotherCertificate);
         }
-        let Some(suite) = record.suite else { return Ok(Kept::Same) };
+        let Some(asked) = self.suite else { return Ok(Kept::Same) };
         match shield.prepare(request()) {
-            Ok(now) if now.tbs().suite != suite => {
-                Ok(Kept::Otherwise(format!("it is signed with {suite} and not with {}", now.tbs().suite)))
-            }
-            Err(error) if !concerns_one_document(&error) => Err(error),
-            Ok(_) | Err(_) => Ok(Kept::Same),
+            Err(error) if !concerns_one_document(&error) => return Err(error),
+            Ok(_) | Err(_) => {}
         }
+        Ok(match record.suite {
+            None => Kept::UnknownSuite,
+            Some(suite) if suite != asked => Kept::Otherwise(format!("it is signed with {suite} and not with {asked}")),
+            Some(_) => Kept::Same,
+        })
     }
 }
 

@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::SystemTime;
 
 use super::journal::encoded;
@@ -22,7 +24,7 @@ use crate::source::Content;
 use crate::suite::{Digest, DigestAlgorithm, Hasher, Suite};
 use crate::wait::{Wait, lock};
 
-/// Threads that end where the system makes no more of them: what reaches the shield may need some.
+/// Threads that are made and end before the work begins: what reaches the shield may need as many, also where the system makes no more.
 const SPARE_THREADS: usize = 4;
 
 /// What stands where an output shall go.
@@ -31,7 +33,7 @@ const SPARE_THREADS: usize = 4;
 pub enum Present {
     /// Nothing.
     Absent,
-    /// This document, signed as it would be signed now.
+    /// This document, signed by the certificate that would sign now, with the suite that was asked for, where [one was](Batch::suite).
     Done,
     /// Something else, and why it is something else.
     Other(String),
@@ -58,7 +60,11 @@ pub struct Batch<'b> {
     pub wait: &'b Waiting<'b>,
     /// How many threads prepare and sign; at least one.
     pub threads: usize,
-    /// Replaces outputs that are something else: also this document as another certificate signed it, or with another suite.
+    /// The suite that was asked for by name, as the requests say it: a document that was signed with another one is not done. `None` where nobody
+    /// asked: then what this certificate signed is done, whatever the suite.
+    pub suite: Option<Suite>,
+    /// Replaces outputs that are something else: also this document as another certificate signed it, or with another suite than the one that
+    /// was asked for.
     pub overwrite: bool,
     /// Signs documents again that the journal knows, where their output is gone, whoever signed them.
     pub again: bool,
@@ -215,32 +221,63 @@ impl Batch<'_> {
 
     /// Does `work` for each place, with several threads; the results in order. Where the system makes no more threads, those that are there do it.
     pub(super) fn each<T: Send>(&self, places: usize, work: impl Fn(usize) -> Option<T> + Sync) -> Vec<Option<T>> {
-        let (next, surplus) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let results: Vec<Mutex<Option<T>>> = (0..places).map(|_| Mutex::new(None)).collect();
-        let worker = |is_spare: bool| {
-            let fewer = |surplus: usize| surplus.checked_sub(1);
-            loop {
-                if is_spare && surplus.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok() {
-                    return;
-                }
-                let place = next.fetch_add(1, Ordering::Relaxed);
-                let Some(result) = results.get(place) else { return };
-                let done = work(place);
-                *lock(result) = done;
-            }
-        };
-        std::thread::scope(|scope| {
-            for number in 1..self.threads.clamp(1, places.max(1)) {
-                if std::thread::Builder::new().spawn_scoped(scope, || worker(true)).is_err() {
-                    tracing::warn!(threads = number, "the system makes no more threads: the batch goes on with fewer");
-                    surplus.store(SPARE_THREADS.min(number.saturating_sub(1)), Ordering::Relaxed);
-                    break;
-                }
-            }
-            worker(false);
-        });
-        results.into_iter().map(|result| lock(&result).take()).collect()
+        each(places, self.threads, &spawn, work)
     }
+}
+
+type Spawn<'c> =
+    dyn for<'s, 'e> Fn(&'s Scope<'s, 'e>, Box<dyn FnOnce() + Send + 's>) -> io::Result<ScopedJoinHandle<'s, ()>> + 'c;
+
+fn spawn<'s>(scope: &'s Scope<'s, '_>, work: Box<dyn FnOnce() + Send + 's>) -> io::Result<ScopedJoinHandle<'s, ()>> {
+    std::thread::Builder::new().spawn_scoped(scope, work)
+}
+
+fn each<T: Send>(
+    places: usize,
+    threads: usize,
+    spawn: &Spawn<'_>,
+    work: impl Fn(usize) -> Option<T> + Sync,
+) -> Vec<Option<T>> {
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<T>>> = (0..places).map(|_| Mutex::new(None)).collect();
+    let worker = || {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(result) = results.get(place) else { return };
+            let done = work(place);
+            *lock(result) = done;
+        }
+    };
+    std::thread::scope(|scope| {
+        // Nobody begins before all threads are there: what the first ones start for themselves (a module's thread) would meet the limit. A few more
+        // are made than work, and go again, so that there is room for those.
+        let (threads, mut waiting) = (threads.clamp(1, places.max(1)), Vec::new());
+        let spares = if threads > 1 { SPARE_THREADS } else { 0 };
+        for number in 1..threads.saturating_add(spares) {
+            let (go, told) = channel::<()>();
+            let worker = &worker;
+            let begins = move || {
+                if told.recv().is_ok() {
+                    worker();
+                }
+            };
+            let Ok(thread) = spawn(scope, Box::new(begins)) else {
+                tracing::warn!(
+                    threads = number.saturating_sub(spares).max(1),
+                    "the system makes no more threads: the batch goes on with fewer"
+                );
+                break;
+            };
+            waiting.push((go, thread));
+        }
+        for (go, spare) in waiting.drain(waiting.len().saturating_sub(spares)..) {
+            drop(go);
+            let _ = spare.join();
+        }
+        waiting.iter().for_each(|(go, _)| go.send(()).unwrap_or_default());
+        worker();
+    });
+    results.into_iter().map(|result| lock(&result).take()).collect()
 }
 
 /// Hashes what goes by: the output is known without being read again.

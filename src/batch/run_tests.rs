@@ -21,6 +21,7 @@ fn whole<'b>(items: &'b [Item], journal: &'b Journal, threads: usize) -> Batch<'
         settled: &|_, _| {},
         wait: &Wait::default,
         threads,
+        suite: None,
         overwrite: false,
         again: false,
         keep: &[],
@@ -143,6 +144,76 @@ fn a_thread_that_works_alone_does_what_many_would() {
         assert_eq!(did.iter().flatten().count(), 99, "{threads}");
         assert!(did.iter().enumerate().all(|(place, did)| did.is_none_or(|did| did == place)));
     }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// A spawner as `each` asks for it, told to the compiler.
+fn spawner<F>(spawn: F) -> F
+where
+    F: for<'s, 'e> Fn(&'s Scope<'s, 'e>, Box<dyn FnOnce() + Send + 's>) -> io::Result<ScopedJoinHandle<'s, ()>>,
+{
+    spawn
+}
+
+#[test]
+fn where_the_system_makes_no_more_threads_nobody_works_before_the_spare_ones_have_gone() {
+    for limit in [0, 2, 9] {
+        let (made, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let gone = std::sync::Arc::new(AtomicUsize::new(0));
+        let limited = spawner(|scope, work| {
+            if made.fetch_add(1, Ordering::SeqCst) == limit {
+                refused.store(1, Ordering::SeqCst);
+                return Err(io::Error::from(io::ErrorKind::WouldBlock));
+            }
+            let gone = Arc::clone(&gone);
+            let counted = move || {
+                work();
+                gone.fetch_add(1, Ordering::SeqCst);
+            };
+            // Long enough for the first ones to begin, if they did.
+            let thread = spawn(scope, Box::new(counted));
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            thread
+        });
+        let did = each(100, 50, &limited, |place| {
+            let spare = SPARE_THREADS.min(limit);
+            let seen = (refused.load(Ordering::SeqCst), gone.load(Ordering::SeqCst) >= spare);
+            (seen == (1, true)).then_some(place)
+        });
+        assert_eq!((did.iter().flatten().count(), made.load(Ordering::SeqCst)), (100, limit + 1));
+    }
+}
+
+#[test]
+fn what_the_journal_knows_without_a_suite_is_judged_where_one_is_asked_for_and_counts_as_done_where_none_is() {
+    let (folder, items, report) = batch("suite", |_, _| {});
+    assert_eq!(report.tally().signed, 3);
+    let suite = |report: &Report| match &report.outcomes[0] {
+        Outcome::Signed { receipt, .. } => receipt.suite,
+        other => panic!("{other:?}"),
+    };
+    let (suite, other) = (suite(&report), Suite::RsaPssSha256);
+    assert_ne!(suite, other);
+    let (shield, _) = fake::shield_under(&Arc::<Habits>::default(), Profile::parse(PROFILE).unwrap());
+    let plan = |name: &str, asked: Option<Suite>, present: &Judging<'_>| {
+        let journal = Journal::open(&folder.join(name)).unwrap();
+        let run = Batch { suite: asked, present, ..whole(&items, &journal, 1) };
+        let report = run.unsigned(run.plan(&shield).unwrap(), None);
+        (report.tally().before, report.tally().refused)
+    };
+    let (done, differs): (&Judging<'_>, &Judging<'_>) =
+        (&|_, _, _| Present::Done, &|_, _, _| Present::Other("its suite".to_owned()));
+    // What this program signed: the line says with what.
+    assert_eq!(plan("journal", None, differs), (3, 0));
+    assert_eq!(plan("journal", Some(suite), differs), (3, 0));
+    assert_eq!(plan("journal", Some(other), done), (0, 3));
+    // What was found: nobody knows with what, unless it was asked for.
+    assert_eq!(plan("found", None, done), (3, 0));
+    assert_eq!(plan("found", None, differs), (3, 0));
+    assert_eq!(plan("found", Some(other), differs), (0, 3));
+    assert_eq!(plan("found", Some(suite), done), (3, 0));
+    assert_eq!(plan("found", Some(suite), differs), (3, 0), "the line says it now");
+    assert_eq!(plan("found", Some(other), done), (0, 3));
     fs::remove_dir_all(folder).unwrap();
 }
 

@@ -69,6 +69,21 @@ fn another_identifier_set_is_told_from_the_one_that_was_signed_with() {
     with(&PIN, &[&other[..], &["--overwrite"]].concat()).expect(0, &["1 signed"]);
     assert!(String::from_utf8(desk.read("signed/m.xml")).unwrap().contains("rsa-sha256"));
     with(&NOT_ASKED, &other).expect(0, &["1 done before"]);
+    // Who names no set asks for none, in both commands.
+    let one = |more: &[&str]| {
+        desk.shield(&[&["sign-declaration", "in/m.xml", "--out-dir", "signed"], &NOT_ASKED[..], more].concat())
+    };
+    with(&NOT_ASKED, &[]).expect(0, &["1 done before"]);
+    one(&[]).expect(0, &["1 done before"]);
+    let official = ["--identifiers", "official-rsa-sha1"];
+    one(&official).expect(7, &["signed with rsa-sha256 and not with rsa-sha1"]);
+    // A journal that found the output and does not know its suite.
+    fs::remove_file(desk.path("signed/.shield-batch.journal")).unwrap();
+    with(&NOT_ASKED, &[]).expect(0, &["1 done before"]);
+    assert!(String::from_utf8(desk.read("signed/.shield-batch.journal")).unwrap().contains(" found "));
+    with(&NOT_ASKED, &official).expect(7, &["signed with rsa-sha256 and not with rsa-sha1", "--overwrite replaces it"]);
+    with(&PIN, &[&official[..], &["--overwrite"]].concat()).expect(0, &["1 signed"]);
+    assert!(!String::from_utf8(desk.read("signed/m.xml")).unwrap().contains("rsa-sha256"));
 }
 
 #[test]
@@ -131,8 +146,11 @@ fn nobody_is_asked_for_a_pin_where_no_output_can_be_written() {
         let ran = batch(&bench, &[&NOT_ASKED, more].concat()).expect(7, &["write-protected", "0 signed"]);
         assert!(!ran.out.contains("--overwrite replaces it"), "{}", ran.out);
     }
-    let one = ["sign-declaration", &format!("in/{long}"), "--out-dir", "signed", "--overwrite"];
-    bench.shield(&[&one[..], &NOT_ASKED].concat()).expect(7, &["write-protected", "0 signed"]);
+    for more in [&[][..], &["--overwrite"]] {
+        let one = ["sign-declaration", &format!("in/{long}"), "--out-dir", "signed"];
+        let ran = bench.shield(&[&one[..], &NOT_ASKED, more].concat()).expect(7, &["write-protected", "0 signed"]);
+        assert!(!ran.out.contains("--overwrite replaces it"), "{}", ran.out);
+    }
     // A name that the file system does not take.
     bench.write("list", &format!("in/{long}\t{}\n", "x".repeat(300)));
     let args = ["sign-batch", "--manifest", "list", "--out-dir", "other"];
@@ -150,6 +168,10 @@ fn what_the_command_line_names_is_never_replaced_by_an_output() {
         bench.write("list", &format!("in/m0000.xml\t{bare}\n"));
         let args = ["sign-batch", "--manifest", "list", "--overwrite", "--out-dir", folder, "--journal", "j"];
         bench.shield(&[&args[..], &NOT_ASKED].concat()).expect(2, &["would replace", name]);
+    }
+    for name in ["desk.shield", "shield/profile.toml"] {
+        bench.shield(&["doctor", "--bundle", name, "--overwrite"]).expect(2, &["would replace", name]);
+        bench.shield(&["--log", name, "list"]).expect(2, &["would replace", name]);
     }
     assert!(bench.read("list").starts_with("in/") && fs::read(bench.dir.join("desk.shield")).unwrap() == state);
     // An empty document that is named as the journal stays a document.

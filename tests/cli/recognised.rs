@@ -2,6 +2,7 @@
 
 use crate::payment::{desk, pay};
 use crate::program::{Desk, Ran, has, root};
+use crate::simulator::Bench;
 
 fn verify(desk: &Desk, more: &[&str]) -> Ran {
     desk.shield(&[&["verify"], more, &["--trust", "shield/ca.pem"]].concat())
@@ -100,4 +101,24 @@ fn messages_of_others_and_damaged_ones_are_judged() {
     let two = ["-signer", "2.pem", "-inkey", "2.key", "-nodetach", "-outform", "DER", "-out", "two.p7m"];
     openssl(&[&sign[..], &signer, &two].concat());
     ours(&["two.p7m"]).expect(6, &["NOT valid", "VF-306"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_read_once_may_come_out_of_a_pipe() {
+    let bench = Bench::new("what_is_read_once", &[]);
+    bench.write("fields.json", r#"[["a","1"]]"#);
+    bench.write("text.txt", "pay 100.00 to Synthetic Trading Co");
+    let program = crate::program::built("shield").display().to_string();
+    let of = |from: &str, command: &str| {
+        let shield = format!("{program} --simulator desk.shield --profile shield/profile.toml");
+        bench.shell(&format!("cat {from} | {shield} {command}"))
+    };
+    of("fields.json", "sign-ems --fields /dev/stdin --pin-env CUSTOMS_PIN").expect(0, &["signature: "]);
+    let pay = "sign-payment order.txt --out order.p7m --text-file /dev/stdin --pin-env BANK_PIN";
+    of("text.txt", pay).expect(0, &["pay 100.00 to"]);
+    of("shield/ca.pem", "verify order.p7m --role bank --trust /dev/stdin").expect(0, &[": valid"]);
+    // A document is read more than once.
+    of("order.p7m", "verify /dev/stdin --role bank --trust shield/ca.pem")
+        .expect(7, &["SH-7001", "save what comes out"]);
 }

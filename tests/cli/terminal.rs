@@ -219,3 +219,27 @@ fn a_batch_that_one_unlock_does_not_sign_goes_on_with_another_pin_entry() {
     terminal.until("3 signed, 0 done before, 0 refused, 0 not tried");
     assert_eq!(terminal.end().0, 0);
 }
+
+#[test]
+fn a_signal_at_the_pin_of_a_batch_stops_it_and_the_terminal_echoes_again() {
+    const NAME: &str = "a_signal_at_the_pin_of_a_batch";
+    let Some(desk) = Desk::new(NAME, &[]).filter(|_| can_open(NAME)) else { return };
+    std::fs::create_dir(desk.path("in")).unwrap();
+    std::fs::copy(desk.path("CEB621.xml"), desk.path("in/m.xml")).unwrap();
+    let sign = ["sign-batch", "--folder", "in", "--out-dir", "signed"];
+    let mut terminal = Terminal::start_and_then(&desk, &sign, "; code=$?; stty -a; exit $code");
+    terminal.until("PIN of the customs certificate: ");
+    std::thread::sleep(Duration::from_millis(300));
+    terminal.keys.write_all(b"4829\x03").unwrap();
+    terminal.keys.flush().unwrap();
+    let (code, seen) = terminal.end();
+    assert_eq!(code, 130, "{seen}");
+    assert!(seen.contains("SH-1002") && seen.contains("1 not tried") && !seen.contains("SH-2008"), "{seen}");
+    assert!(seen.contains(" echo ") && !seen.contains(" -echo "), "{seen}");
+    // Asked to end twice, from elsewhere, once the echo is off.
+    let then = "& p=$!; for n in $(seq 300); do stty -a </dev/tty | grep -q -e ' -echo ' && break; sleep 0.1; done; \
+        kill -TERM $p; sleep 0.5; kill -TERM $p; wait $p; code=$?; stty -a </dev/tty; exit $code";
+    let (code, seen) = Terminal::start_and_then(&desk, &sign, then).end();
+    assert_eq!(code, 143, "{seen}");
+    assert!(seen.contains(" echo ") && seen.contains(" icanon ") && !seen.contains(" -echo "), "{seen}");
+}
