@@ -68,8 +68,8 @@
 //! What is refused, and why:
 //!
 //! - Each way to a certificate has the number of the PIN that opens it: an application of a device, a token of a module. The same token behind two
-//!   modules that give it one label, or that show exactly the same certificates under one serial number, or behind a module and as a card, is one. A PIN is sent, changed and unlocked within its own number; "this PIN also opens"
-//!   looks at nothing else.
+//!   modules that give it one label, or whose tokens of one serial number pair off by the certificates on each (everything must have been read), or behind a
+//!   module and as a card, is one. A PIN is sent, changed and unlocked within its own number; "this PIN also opens" looks at nothing else.
 //! - Where a token itself shows that a key is in it, copies of the certificate under other PINs are no ways, and a problem of the scan says so. A device of GM/T
 //!   0017 shows it by ExportPublicKey; a certificate over another key than its container's is `KeyMismatch`. A PKCS#11 token shows it by a public key object with
 //!   CKA_LOCAL, which no program can write. Where the other place may be the same one, seen by another driver, it is no way either, but it is not called a
@@ -87,8 +87,8 @@
 //!   the only one. A reference that a program has stored is not fooled.
 //! - A profile's label chooses among certificates under different PINs. Labels on a PKCS#11 token can be written by every program; names of applications and
 //!   containers cannot without a login.
-//! - Two modules that give one serial number to what they show, and show exactly the same certificates there, are believed: it is one token. Where one module
-//!   shows nothing but the customs token and the other nothing but the bank's, under one number, a copy that is the only certificate on its token would pass for the
+//! - Two modules whose tokens of one serial number pair off by exactly the certificates on each are believed: the tokens are the same. Where one module shows
+//!   nothing but the customs token and the other nothing but the bank's, under one number, a copy that is the only certificate on its token would pass for the
 //!   true one, and may get a PIN that was typed for that. Do not name two drivers that show a part of one device each.
 //! - A module says what it likes of its token: whoever names a false one to this library gives it the PIN.
 //! - PIV has one PIN for all slots: a copy in another slot gets no other verifier, and only makes signatures that do not verify.

@@ -178,7 +178,7 @@ impl Scanner {
             sight.problems.extend(scope::limit(&mut sight.seen, reference));
         }
         let mut groups = join::join(sight.seen, self.profile.joins());
-        let scopes = Scopes::of(groups.iter().flatten());
+        let scopes = Scopes::of(groups.iter().flatten(), &sight.whole);
         let dropped = scopes.drop_copies(&mut groups, &self.profile);
         sight.problems.extend(dropped.notes);
         let shields = groups.into_iter().map(|group| self.shield(group, &scopes, &dropped.unsure)).collect();

@@ -43,28 +43,20 @@ impl Verifier<'_> {
         other.slots().any(|(_, of)| !self.holds(of) && elsewhere(of))
     }
 
-    /// Whether these two hold the same certificates, one at least.
-    fn holds_the_same_as(&self, other: &Verifier<'_>) -> bool {
-        let all = |of: &Verifier<'_>| of.slots().map(|(_, fingerprint)| fingerprint).collect::<BTreeSet<_>>();
-        let mine = all(self);
-        !mine.is_empty() && mine == all(other)
-    }
-
     /// Whether these two show one and the same key as theirs: a key that was made in a token is in no second one.
     fn is_surely(&self, other: &Verifier<'_>) -> bool {
         self.seen.source != other.seen.source && self.slots().any(|(_, of)| self.proves(of) && other.proves(of))
     }
 
     /// Whether these two, behind different doors, are checked by one and the same verifier, as far as can be told.
-    fn may_be(&self, other: &Verifier<'_>) -> bool {
+    fn may_be(&self, other: &Verifier<'_>, alike: &Alike<'_>) -> bool {
         if self.seen.source == other.seen.source {
             return false;
         }
         let (one, two) = (self.seen.door.info(), other.seen.door.info());
-        // Two modules that call one device by two names may show one party's part of it each, unless both show just the same of one serial number:
-        // each driver words its labels in its own way.
+        // Two modules that call one device by two names may show one party's part of it each. But each driver words its labels in its own way.
         let by_modules = self.seen.door.way() == Way::Module && other.seen.door.way() == Way::Module;
-        let is_alike = one.label == two.label || (same_serial(one, two) && self.holds_the_same_as(other));
+        let is_alike = one.label == two.label || alike.are(self, other);
         is_one_device(one, two)
             && self.slots().any(|(_, of)| other.holds(of))
             && (!by_modules || is_alike)
@@ -73,13 +65,47 @@ impl Verifier<'_> {
     }
 }
 
+/// What is known of two modules' tokens from all that both show.
+struct Alike<'s> {
+    seen: Vec<&'s Seen>,
+    /// Sources of which everything was read.
+    whole: &'s BTreeSet<usize>,
+}
+
+impl Alike<'_> {
+    /// Whether all that two modules show under one serial number pairs off, token for token, by the certificates on each, and these two are such a
+    /// pair. Less proves nothing: what only one of them shows, or what could not be read, may be the token that is meant, and whoever writes to one
+    /// token can make its certificates look like another's.
+    fn are(&self, one: &Verifier<'_>, two: &Verifier<'_>) -> bool {
+        let mine = held(one.seen);
+        let pairs = || self.tokens(one).is_some_and(|all| self.tokens(two).is_some_and(|others| all == others));
+        same_serial(one.seen.door.info(), two.seen.door.info()) && mine == held(two.seen) && pairs()
+    }
+
+    /// What each token of this one's source and serial number holds; `None` where that may not be all, or where two are not told apart by it.
+    fn tokens(&self, of: &Verifier<'_>) -> Option<BTreeSet<BTreeSet<Fingerprint>>> {
+        let is_beside = |s: &&&Seen| s.source == of.seen.source && same_serial(s.door.info(), of.seen.door.info());
+        let all: BTreeSet<_> = self.seen.iter().filter(is_beside).map(|s| held(s)).collect();
+        let is_known = self.whole.contains(&of.seen.source);
+        (is_known && all.len() == self.seen.iter().filter(is_beside).count()).then_some(all)
+    }
+}
+
+/// The certificates on a token whose key may be there.
+fn held(seen: &Seen) -> BTreeSet<Fingerprint> {
+    let here = |(slot, certificate): &Content| (slot.shown != KeyShown::Other).then(|| certificate.fingerprint());
+    seen.contents.iter().filter_map(here).collect()
+}
+
 /// The number of each PIN.
 pub(super) struct Scopes(Vec<(DoorId, PinRef, Scope)>);
 
 impl Scopes {
-    pub(super) fn of<'s>(seen: impl IntoIterator<Item = &'s Seen>) -> Self {
+    /// `whole` are the sources of which everything was read.
+    pub(super) fn of<'s>(seen: impl IntoIterator<Item = &'s Seen>, whole: &'s BTreeSet<usize>) -> Self {
+        let alike = Alike { seen: seen.into_iter().collect(), whole };
         let mut all: Vec<Verifier<'s>> = Vec::new();
-        for seen in seen {
+        for seen in &alike.seen {
             for (slot, _) in &seen.contents {
                 if !all.iter().any(|known| known.seen.door.id() == seen.door.id() && *known.pin == slot.pin) {
                     all.push(Verifier { seen, pin: &slot.pin });
@@ -89,10 +115,11 @@ impl Scopes {
         // Of one that may be several things, none is known.
         let is_rival = |x: &Verifier<'_>, y: &Verifier<'_>| {
             let same_door = |z: &&Verifier<'_>| z.seen.door.id() == y.seen.door.id() && z.pin == y.pin;
-            all.iter().filter(|z| z.seen.source == y.seen.source && !same_door(z)).any(|z| x.may_be(z))
+            all.iter().filter(|z| z.seen.source == y.seen.source && !same_door(z)).any(|z| x.may_be(z, &alike))
         };
-        let is_one =
-            |x: &Verifier<'_>, y: &Verifier<'_>| x.is_surely(y) || (x.may_be(y) && !is_rival(x, y) && !is_rival(y, x));
+        let is_one = |x: &Verifier<'_>, y: &Verifier<'_>| {
+            x.is_surely(y) || (x.may_be(y, &alike) && !is_rival(x, y) && !is_rival(y, x))
+        };
         let mut groups: Vec<Vec<&Verifier<'_>>> = Vec::new();
         for one in &all {
             match groups.iter_mut().find(|group| group.iter().all(|other| is_one(one, other))) {

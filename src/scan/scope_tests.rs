@@ -1,5 +1,6 @@
 //! Which doors lead to one PIN, and which copies lead nowhere.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::join::join;
@@ -87,7 +88,12 @@ fn certificates() -> [Arc<Certificate>; 2] {
 
 /// The numbers of everything that was seen, in order.
 fn numbers(seen: &[Seen]) -> Vec<usize> {
-    let scopes = Scopes::of(seen);
+    numbers_of(seen, &(0..9).collect())
+}
+
+/// The same where only these sources were read to the end.
+fn numbers_of(seen: &[Seen], whole: &BTreeSet<usize>) -> Vec<usize> {
+    let scopes = Scopes::of(seen, whole);
     let all = seen.iter().flat_map(|s| s.contents.iter().map(|(slot, _)| scopes.route(s.door.id(), slot.clone())));
     all.map(|route| {
         let Scope(number) = route.scope;
@@ -146,6 +152,21 @@ fn one_token_that_two_modules_call_by_two_labels_is_one_pin_where_both_show_the_
         assert_eq!(labels(["7", "8"], shown, &[]), [0, 1]);
         assert_eq!(labels(["0", "0"], shown, &[]), [0, 1]);
     }
+    // A token that could not be read, or a module that did not come to its end: it may be the one that is meant.
+    let two =
+        || [module(0, "7", "e-port", &[("pin", a, Untold)]), module(1, "7", "bank (User PIN)", &[("p", a, Untold)])];
+    assert_eq!(numbers_of(&two(), &BTreeSet::from([0])), [0, 1]);
+    assert_eq!(numbers_of(&two(), &BTreeSet::from([1])), [0, 1]);
+    // One module shows a part of the device, and the true token otherwise than the other one does.
+    let [one, planted] = two();
+    let mut all = vec![one, module(1, "7", "e-port (User PIN)", &[("p", a, Untold), ("p", b, Untold)]), planted];
+    assert_eq!(numbers(&all), [0, 1, 1, 2]);
+    all.reverse();
+    assert_eq!(numbers(&all), [0, 1, 1, 2]);
+    // Both tokens hold the same: the labels tell them apart, as far as there are two of one label.
+    let same: &[Held<'_>] = &[("p", a, Untold), ("p", b, Untold)];
+    let all = [0, 1].map(|source| ["customs", "bank"].map(|label| module(source, "7", label, same)));
+    assert_eq!(numbers(&all.into_iter().flatten().collect::<Vec<_>>()), [0, 0, 1, 1, 0, 0, 1, 1]);
     // A second token that shows the same: which is meant is not known.
     let rival = [module(1, "7", "bank (User PIN)", &[("p", a, Untold)])];
     assert_eq!(labels(["7", "7"], [Untold; 2], &rival), [0, 1, 2]);
@@ -183,7 +204,7 @@ fn copies_of_a_key_that_another_token_shows_are_taken_out_and_told_once() {
         if turned {
             seen.reverse();
         }
-        let scopes = Scopes::of(&seen);
+        let scopes = Scopes::of(&seen, &(0..9).collect());
         let mut groups = join(seen, &[]);
         let Dropped { notes, unsure } = scopes.drop_copies(&mut groups, &profile);
         assert!(unsure.is_empty() && notes.iter().all(|n| n.what().unwrap().contains("can be removed")));
@@ -193,7 +214,7 @@ fn copies_of_a_key_that_another_token_shows_are_taken_out_and_told_once() {
     // Where nobody shows it, or somebody said already that it is not there, nothing is taken out.
     for (one, two) in [(Untold, Untold), (Here, Other), (Here, Here)] {
         let seen = vec![module(0, "1", "x", &[("c", a, one)]), module(0, "2", "y", &[("b", a, two)])];
-        let scopes = Scopes::of(&seen);
+        let scopes = Scopes::of(&seen, &(0..9).collect());
         let mut groups = join(seen, &[]);
         let dropped = scopes.drop_copies(&mut groups, &profile);
         assert!(dropped.notes.is_empty() && dropped.unsure.is_empty());
@@ -206,7 +227,7 @@ fn copies_of_a_key_that_another_token_shows_are_taken_out_and_told_once() {
 fn what_may_be_the_same_place_by_another_driver_is_not_called_a_copy() {
     let [a, b] = &certificates();
     let told = |seen: Vec<Seen>| {
-        let scopes = Scopes::of(&seen);
+        let scopes = Scopes::of(&seen, &(0..9).collect());
         let mut groups = join(seen, &[]);
         let Dropped { notes, unsure } = scopes.drop_copies(&mut groups, &Profile::builtin());
         assert_eq!(groups.iter().flatten().map(|s| s.contents.len()).sum::<usize>(), 2, "the ways that are sure stay");
@@ -229,9 +250,10 @@ fn what_may_be_the_same_place_by_another_driver_is_not_called_a_copy() {
     let by_two = vec![
         module(0, "7", "customs", &[("c", a, Here)]),
         module(0, "7", "bank", &[("b", b, Here), ("b", a, Untold)]),
+        module(1, "7", "customs (User PIN)", &[("c", a, Untold)]),
         module(1, "7", "bank (User PIN)", &[("b", b, Untold), ("b", a, Untold)]),
     ];
-    let scopes = Scopes::of(&by_two);
+    let scopes = Scopes::of(&by_two, &(0..9).collect());
     let Dropped { notes, unsure } = scopes.drop_copies(&mut join(by_two, &[]), &Profile::builtin());
     assert!(unsure.is_empty() && notes.len() == 2, "{notes:?} {unsure:?}");
     assert!(notes.iter().all(|note| note.what().unwrap().contains("the copy is no way to it")), "{notes:?}");

@@ -1,5 +1,6 @@
 //! Looks at modules and readers in parallel and keeps what was seen until the deadline.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -72,6 +73,8 @@ pub(super) struct Sight {
     pub(super) seen: Vec<Seen>,
     pub(super) problems: Vec<Error>,
     pub(super) cards: Vec<CardReport>,
+    /// Sources of which everything was read: no token, and nothing on one, is missing from what was seen.
+    pub(super) whole: BTreeSet<usize>,
 }
 
 /// One source's line on the board.
@@ -150,7 +153,10 @@ impl Board {
     pub(super) fn take(&self, blank: bool, wait: &Wait) -> Sight {
         let progress = std::mem::take(&mut *lock(&self.progress));
         let mut sight = Sight::default();
-        for source in progress {
+        for (index, source) in progress.into_iter().enumerate() {
+            if matches!(source.outcome, Some(Ok(()))) && source.problems.is_empty() {
+                sight.whole.insert(index);
+            }
             let silent = || with_place(Error::new(ErrorKind::Timeout, "scan"), &source.name);
             let (silent, failed) = match source.outcome {
                 None => ((!wait.cancel.is_cancelled()).then(silent), None),
