@@ -80,8 +80,6 @@ fn a_thousand_messages_are_signed_once_each_whatever_is_pulled_out_and_killed() 
     let outputs = unchanged(&desk, &BTreeMap::new());
     assert_eq!(outputs.len() as u64, signed);
 
-    // The service looks every 400 ms: a card that comes back before that is none that it has missed.
-    desk.pcscd.wait_for_card(desk.card.reader(), false);
     desk.card.insert();
     let mut child = start(&desk);
     wait_for(&desk, 600);

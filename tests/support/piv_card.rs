@@ -165,8 +165,10 @@ impl PivCard {
         self.program.order("remove");
     }
 
-    /// Puts it back in, and waits until pcscd has seen it.
+    /// Puts it back in, and waits until pcscd has seen it. pcscd looks every 400 ms: one that came back before it was missed would be powered by
+    /// nobody, so that is waited for as well.
     pub fn insert(&self) {
+        pcscd::wait_for_card(&self.socket, &self.reader.name, false);
         self.program.order("insert");
         self.seen();
     }
