@@ -204,22 +204,19 @@ impl Batch<'_> {
         }
     }
 
-    /// Whether a document whose output is as it was written would be signed the same way now. What would be refused now was right when it was
-    /// signed, unless the reason concerns every document.
+    /// Whether a document whose output is as it was written would be signed the same way now. It is not prepared again: what would be refused now
+    /// was right when it was signed.
     fn kept(&self, item: &Item, document: &[u8], record: &Record, shield: &Shield) -> Result<Kept> {
-        let request = || (self.request)(item, Content::bytes(document));
-        if shield.signer(&request())?.fingerprint() != record.fingerprint {
+        let request = (self.request)(item, Content::bytes(document));
+        if shield.signer(&request)?.fingerprint() != record.fingerprint {
             return Ok(Kept::AnotherCertificate);
         }
-        let Some(asked) = self.suite else { return Ok(Kept::Same) };
-        match shield.prepare(request()) {
-            Err(error) if !concerns_one_document(&error) => return Err(error),
-            Ok(_) | Err(_) => {}
-        }
-        Ok(match record.suite {
-            None => Kept::UnknownSuite,
-            Some(suite) if suite != asked => Kept::Otherwise(format!("it is signed with {suite} and not with {asked}")),
-            Some(_) => Kept::Same,
+        Ok(match (self.suite, record.suite) {
+            (Some(_), None) => Kept::UnknownSuite,
+            (Some(asked), Some(suite)) if suite != asked => {
+                Kept::Otherwise(format!("it is signed with {suite} and not with {asked}"))
+            }
+            (None | Some(_), _) => Kept::Same,
         })
     }
 }

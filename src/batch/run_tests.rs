@@ -33,8 +33,8 @@ fn unlock(shield: &Shield, policy: Policy) -> Result<Session> {
     shield.unlock(Unlock::of(Role::Customs).policy(policy), &mut prompt, &Wait::default())
 }
 
-/// Three documents in a folder of their own, and what happens between the look at them and the first signature.
-fn batch(name: &str, meanwhile: impl FnOnce(&[Item], &Journal)) -> (PathBuf, Vec<Item>, Report) {
+/// Three documents in a folder of their own, and a journal.
+fn three(name: &str) -> (PathBuf, Vec<Item>, Journal) {
     let folder = std::env::temp_dir().join(format!("shield-batch-{name}-{}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
@@ -42,6 +42,12 @@ fn batch(name: &str, meanwhile: impl FnOnce(&[Item], &Journal)) -> (PathBuf, Vec
     let items: Vec<Item> = (0..3).map(item).collect();
     items.iter().for_each(|i| fs::write(&i.input, i.input.to_string_lossy().as_bytes()).unwrap());
     let journal = Journal::open(&folder.join("journal")).unwrap();
+    (folder, items, journal)
+}
+
+/// Three documents, and what happens between the look at them and the first signature.
+fn batch(name: &str, meanwhile: impl FnOnce(&[Item], &Journal)) -> (PathBuf, Vec<Item>, Report) {
+    let (folder, items, journal) = three(name);
     let run = whole(&items, &journal, 1);
     let (shield, _) = fake::shield_under(&Arc::<Habits>::default(), Profile::parse(PROFILE).unwrap());
     let plan = run.plan(&shield).unwrap();
@@ -63,13 +69,7 @@ fn a_document_that_was_changed_after_the_look_is_not_signed_and_the_others_are()
 
 /// Three documents, one unlock for two of them, and what the second unlock comes to.
 fn in_two(name: &str, second: impl Fn(&Shield, Error) -> Result<Session>) -> (Report, Vec<usize>) {
-    let folder = std::env::temp_dir().join(format!("shield-batch-{name}-{}", std::process::id()));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    let item = |n| Item { input: folder.join(format!("{n}")), output: folder.join(format!("{n}.sig")) };
-    let items: Vec<Item> = (0..3).map(item).collect();
-    items.iter().for_each(|i| fs::write(&i.input, i.input.to_string_lossy().as_bytes()).unwrap());
-    let journal = Journal::open(&folder.join("journal")).unwrap();
+    let (folder, items, journal) = three(name);
     let run = whole(&items, &journal, 2);
     let (shield, _) = fake::shield_under(&Arc::<Habits>::default(), Profile::parse(PROFILE).unwrap());
     let plan = run.plan(&shield).unwrap();

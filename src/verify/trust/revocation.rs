@@ -43,6 +43,7 @@ pub(super) fn of(certificate: &Certificate, issuer: &Certificate, store: &Store,
     let given = store.crls.iter().map(|crl| crl.der()).collect::<BTreeSet<_>>().len();
     let found = match unusable.len() {
         0 => (format!("{given} lists, none of them about it"), format!("{given} 个 CRL，均不涉及该证书")),
+        1 => ("1 list about it, and it is not usable".to_owned(), "1 个相关 CRL，不可用".to_owned()),
         n => (format!("{n} lists about it, none of them usable"), format!("{n} 个相关 CRL，均不可用")),
     };
     let finding = Finding::new(FindingKind::RevocationUnknown)
